@@ -1,0 +1,7 @@
+//! What a system of fake services does, written once, as pure state machines; and the topology file that describes it.
+//!
+//! Knows no clock, no socket and no report: time and random seeds come in, observations go out.
+
+pub mod rng;
+
+pub use squall_policies::{Random, SimTime, Span};
