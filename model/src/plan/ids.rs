@@ -41,7 +41,7 @@ ids! {
     /// One fault.
     FaultId
     /// A time that may vary.
-    DistId
+    TimeId
     /// A constant delay that many timers share, each first in, first out.
     LaneId
     /// A stretch of the run between two boundaries of phases.

@@ -5,18 +5,17 @@ mod expect;
 mod ids;
 mod phases;
 
-use squall_policies::Span;
 use squall_policies::balancer::BalancerConfig;
 use squall_policies::breaker::BreakerConfig;
 use squall_policies::budget::BudgetConfig;
 use squall_policies::retry::RetryConfig;
+use squall_policies::{SimTime, Span};
 
 pub use expect::{Claim, Comparison, Expect, Metric, Stretch, Subject};
-pub use ids::{DatabaseId, DistId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId};
+pub use ids::{DatabaseId, TimeId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId};
 pub use phases::{Phase, Phases};
 
 use crate::dist::Dist;
-use crate::time::SimTime;
 
 /// One experiment, ready to run in either world.
 #[derive(Clone, Debug)]
@@ -56,11 +55,20 @@ pub struct Plan {
     /// Faults in file order.
     pub faults: Vec<Fault>,
     /// Times that vary, and constant ones.
-    pub dists: Vec<Dist>,
+    pub times: Vec<Time>,
     /// The distinct constant delays.
     pub lanes: Vec<Span>,
     /// What must hold.
     pub expect: Vec<Expect>,
+}
+
+/// A time of the file: what to draw, and the lane of a constant one.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Time {
+    /// The distribution.
+    pub dist: Dist,
+    /// The lane of delays that are always this long.
+    pub lane: Option<LaneId>,
 }
 
 /// Whether a row of the service table is a service of the topology or a load's clients.
@@ -133,11 +141,11 @@ pub struct Endpoint {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Op {
     /// CPU time; holds the worker.
-    Work(DistId),
+    Work(TimeId),
     /// Time off the CPU; holds the worker.
-    Wait(DistId),
+    Wait(TimeId),
     /// One query; waits for a connection, then takes this time.
-    Query(DatabaseId, DistId),
+    Query(DatabaseId, TimeId),
     /// One call, with everything its policies make of it.
     Call(SiteId),
     /// Run the branches `branches[first..first + count]` side by side and go on when they are done.
@@ -213,7 +221,7 @@ pub struct Site {
     /// Attempts, back-off, jitter, conditions.
     pub retry: RetryConfig,
     /// If the call fails for good: answer instead, after this time; the reply counts as degraded.
-    pub fallback: Option<DistId>,
+    pub fallback: Option<TimeId>,
 }
 
 /// Caller and callee, and the policies whose state the two share.
@@ -226,7 +234,7 @@ pub struct Edge {
     /// The callee.
     pub callee: ServiceId,
     /// One-way latency.
-    pub network: DistId,
+    pub network: TimeId,
     /// How a replica of the callee is chosen.
     pub balancer: BalancerConfig,
     /// The circuit breaker.
@@ -247,7 +255,7 @@ pub struct Database {
     /// Connections of the server; `u32::MAX` is unlimited.
     pub connections: u32,
     /// How long a query takes, unless the step says otherwise.
-    pub query: DistId,
+    pub query: TimeId,
 }
 
 /// One load.
@@ -257,6 +265,8 @@ pub struct Load {
     pub name: String,
     /// The row of its clients in the service table.
     pub clients: ServiceId,
+    /// The weight of each of its tasks (the endpoints of its clients), in order.
+    pub weights: Vec<u32>,
     /// Who decides when the next request starts.
     pub source: Source,
 }
@@ -276,9 +286,7 @@ pub enum Source {
         /// How many.
         users: u32,
         /// Time between an answer and the next request.
-        think: DistId,
-        /// The weight of each of the load's tasks (its endpoints), in order.
-        weights: Vec<u32>,
+        think: TimeId,
     },
 }
 
@@ -343,9 +351,9 @@ pub enum Target {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Effect {
     /// Takes this long instead of the normal time.
-    Latency(DistId),
+    Latency(TimeId),
     /// Takes this much longer.
-    Add(DistId),
+    Add(TimeId),
     /// Takes this many times as long.
     Times(f64),
     /// This share fails with this status.

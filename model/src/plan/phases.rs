@@ -3,8 +3,9 @@
 
 use core::ops::Range;
 
+use squall_policies::SimTime;
+
 use super::SegmentId;
-use crate::time::SimTime;
 
 /// A named stretch of the run.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,0 +1,371 @@
+//! A call and its attempts. Around one attempt, outside in: fallback, deadline, retry, breaker, bulkhead, timeout,
+//! balancer, network.
+//!
+//! A timeout frees the caller. The callee does not know, and works on.
+
+use squall_policies::breaker::{Admission, Transition};
+use squall_policies::retry::BackoffState;
+use squall_policies::{Outcome, SimTime, Span};
+
+use super::fault::EdgeFault;
+use super::fiber::State;
+use super::host::{Class, Delay, Host, Request, Timer};
+use super::key::{Key, Place};
+use super::system::{System, worse};
+use crate::observation::{Failure, Observation};
+use crate::plan::{EdgeId, Op, Site, SiteId};
+
+/// Where a step has left its fiber.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Flow {
+    /// It waits.
+    Waits,
+    /// The step is over; the next one may run.
+    Done,
+    /// The request has failed.
+    Failed(Outcome),
+}
+
+/// What follows a failed attempt.
+enum Next {
+    /// Another, at once.
+    Attempt,
+    /// Not now, or not at all.
+    Flow(Flow),
+}
+
+impl Failure {
+    /// What the retry's conditions and the breaker see.
+    const fn seen(self) -> Outcome {
+        match self {
+            // The breaker of somebody further down is none of ours: to us the callee had no room.
+            Self::Callee(Outcome::BreakerOpen) => Outcome::Rejected,
+            Self::Callee(outcome) | Self::BudgetRefused(outcome) => outcome,
+            Self::BreakerOpen => Outcome::BreakerOpen,
+            Self::BulkheadFull | Self::NoReplica => Outcome::Rejected,
+            Self::Deadline => Outcome::Timeout,
+        }
+    }
+
+    /// How the caller's own request fails of it.
+    const fn passed_on(self) -> Outcome {
+        match self {
+            Self::Callee(Outcome::Error(_)) | Self::BudgetRefused(Outcome::Error(_)) => Outcome::Error(502),
+            Self::Callee(outcome) | Self::BudgetRefused(outcome) => outcome,
+            _ => self.seen(),
+        }
+    }
+}
+
+impl System<'_> {
+    /// Begins a call.
+    pub(super) fn call(&mut self, host: &mut impl Host, now: SimTime, index: u32, site: SiteId) -> Flow {
+        let fiber = &mut self.fibers[index];
+        fiber.step_began = now;
+        fiber.attempts = 0;
+        fiber.backoff = BackoffState::default();
+        fiber.deadline = now + self.plan.sites[site.index()].deadline;
+        self.attempts(host, now, index)
+    }
+
+    /// The answer to the attempt under way has come.
+    pub(super) fn attempt_replied(
+        &mut self,
+        host: &mut impl Host,
+        now: SimTime,
+        index: u32,
+        outcome: Outcome,
+    ) -> Flow {
+        let timer = core::mem::replace(&mut self.fibers[index].timer, Timer::NONE);
+        if timer != Timer::NONE {
+            host.disarm(timer);
+        }
+        self.attempt_over(host, now, index, outcome);
+        if outcome.is_success() {
+            return self.call_over(host, now, index, outcome, None);
+        }
+        self.after_failure(host, now, index, Failure::Callee(outcome))
+    }
+
+    /// The attempt under way has taken too long.
+    pub(super) fn attempt_timed_out(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
+        self.fibers[index].timer = Timer::NONE;
+        self.attempt_over(host, now, index, Outcome::Timeout);
+        let late = now >= self.fibers[index].deadline;
+        let failure = if late { Failure::Deadline } else { Failure::Callee(Outcome::Timeout) };
+        self.after_failure(host, now, index, failure)
+    }
+
+    /// The back-off is over.
+    pub(super) fn backed_off(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
+        if now >= self.fibers[index].deadline {
+            return self.give_up(host, now, index, Failure::Deadline);
+        }
+        self.attempts(host, now, index)
+    }
+
+    /// The fallback has its answer.
+    pub(super) fn fell_back(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
+        let failure = self.fibers[index].failure;
+        self.call_over(host, now, index, Outcome::Degraded, failure)
+    }
+
+    /// The call step that a fiber is at.
+    fn site(&self, index: u32) -> (SiteId, &Site) {
+        match self.plan.ops[self.fibers[index].pc.index() - 1] {
+            Op::Call(site) => (site, &self.plan.sites[site.index()]),
+            op => unreachable!("a call under way at {op:?}"),
+        }
+    }
+
+    /// Makes attempts until one is out, or the call is over.
+    fn attempts(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
+        loop {
+            let Err(failure) = self.attempt(host, now, index) else { return Flow::Waits };
+            match self.after_attempt(host, now, index, failure) {
+                Next::Attempt => {}
+                Next::Flow(flow) => return flow,
+            }
+        }
+    }
+
+    fn after_failure(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Flow {
+        match self.after_attempt(host, now, index, failure) {
+            Next::Attempt => self.attempts(host, now, index),
+            Next::Flow(flow) => flow,
+        }
+    }
+
+    /// Makes one attempt; an error is one that was never sent.
+    fn attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Result<(), Failure> {
+        let plan = self.plan;
+        let (id, site) = match plan.ops[self.fibers[index].pc.index() - 1] {
+            Op::Call(site) => (site, &plan.sites[site.index()]),
+            op => unreachable!("a call at {op:?}"),
+        };
+        let fiber = &mut self.fibers[index];
+        fiber.attempts += 1;
+        fiber.mark = now;
+        let (caller, number, segment) = (fiber.replica, fiber.attempts, fiber.segment());
+        host.observe(now, Observation::Attempt { site: id, edge: site.edge, segment, number });
+        let link = self.links.index(plan, site.edge, caller);
+        if number == 1
+            && let Some(budget) = &mut self.links[link].budget
+        {
+            budget.on_request(now);
+        }
+        self.fibers[index].token = None;
+        if self.links[link].breaker.is_some() {
+            self.pass_breaker(host, now, index, link)?;
+        }
+        if self.links[link].in_use >= plan.edges[site.edge.index()].bulkhead {
+            return Err(self.refuse(host, now, index, link, Failure::BulkheadFull));
+        }
+        let Some(target) = self.links.pick(plan, link, &self.replicas) else {
+            return Err(self.refuse(host, now, index, link, Failure::NoReplica));
+        };
+        let mut network = self.network(site.edge);
+        let mut lost = false;
+        if self.links.disturbed[site.edge.index()] {
+            match self.disturb_edge(host, now, site.edge, network) {
+                EdgeFault::Passes(delay) => network = delay,
+                EdgeFault::Lost => lost = true,
+                EdgeFault::Fails(outcome) => {
+                    return Err(self.refuse(host, now, index, link, Failure::Callee(outcome)));
+                }
+            }
+        }
+        self.links.count(plan, link, target, true);
+        let key = self.ticket(index);
+        let fiber = &mut self.fibers[index];
+        fiber.target = target;
+        fiber.state = State::Calling;
+        if let Some(delay) = patience(now, site, fiber.deadline) {
+            fiber.timer = host.arm(now, delay, Class::Timeout, key);
+        }
+        if !lost {
+            let request = Request { from: key, edge: site.edge, to: target, endpoint: site.endpoint, segment };
+            host.send(now, network, request);
+        }
+        Ok(())
+    }
+
+    /// Asks the breaker; keeps its token.
+    fn pass_breaker(&mut self, host: &mut impl Host, now: SimTime, index: u32, link: u32) -> Result<(), Failure> {
+        let (state, streams) = self.links.with_streams(link);
+        let Some(breaker) = &mut state.breaker else { return Ok(()) };
+        let (admission, transition) = breaker.admit(now, &mut streams.policies);
+        self.breaker_changed(host, now, link, transition);
+        match admission {
+            Admission::Pass(token) => {
+                self.fibers[index].token = Some(token);
+                Ok(())
+            }
+            Admission::Reject => Err(Failure::BreakerOpen),
+        }
+    }
+
+    /// An attempt that the breaker let pass ends before it was sent.
+    fn refuse(&mut self, host: &mut impl Host, now: SimTime, index: u32, link: u32, failure: Failure) -> Failure {
+        self.tell_breaker(host, now, index, link, failure.seen());
+        failure
+    }
+
+    /// An attempt that was out is over: its place in the bulkhead is free, and the breaker learns how it ended.
+    fn attempt_over(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
+        let (_, site) = self.site(index);
+        let edge = site.edge;
+        let fiber = &mut self.fibers[index];
+        fiber.key = Key::NONE;
+        fiber.state = State::Running;
+        let (caller, target) = (fiber.replica, fiber.target);
+        let link = self.links.index(self.plan, edge, caller);
+        self.links.count(self.plan, link, target, false);
+        self.tell_breaker(host, now, index, link, outcome);
+    }
+
+    fn tell_breaker(&mut self, host: &mut impl Host, now: SimTime, index: u32, link: u32, outcome: Outcome) {
+        let fiber = &mut self.fibers[index];
+        let Some(token) = fiber.token.take() else { return };
+        let took = now - fiber.mark;
+        let (state, streams) = self.links.with_streams(link);
+        let Some(breaker) = &mut state.breaker else { return };
+        let transition = breaker.record(now, token, outcome, took, &mut streams.policies);
+        self.breaker_changed(host, now, link, transition);
+    }
+
+    /// Tells of a breaker's change, and sees to it that it is woken when it wants to be.
+    fn breaker_changed(&mut self, host: &mut impl Host, now: SimTime, index: u32, transition: Option<Transition>) {
+        let link = &mut self.links[index];
+        if let Some(transition) = transition {
+            host.observe(now, Observation::Breaker { edge: link.edge, replica: link.caller, transition });
+        }
+        let wake_at = link.breaker.as_ref().and_then(|b| b.next_wake()).unwrap_or(SimTime::NEVER);
+        if wake_at == link.wake_at {
+            return;
+        }
+        link.wake_at = wake_at;
+        link.wake = Key::NONE;
+        if wake_at != SimTime::NEVER {
+            link.wake = self.tickets.next(Place::Link(index));
+            host.arm(now, Delay::of(wake_at - now), Class::Completion, link.wake);
+        }
+    }
+
+    /// A link's policies wanted to be woken now.
+    pub(super) fn wake_link(&mut self, host: &mut impl Host, now: SimTime, index: u32, key: Key) {
+        if self.links[index].wake != key {
+            return;
+        }
+        self.links[index].wake_at = SimTime::NEVER;
+        loop {
+            let (state, streams) = self.links.with_streams(index);
+            let Some(breaker) = &mut state.breaker else { return };
+            let transition = breaker.on_wake(now, &mut streams.policies);
+            self.breaker_changed(host, now, index, transition);
+            if transition.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Decides what follows a failed attempt: another at once, another later, or the end of the call.
+    fn after_attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Next {
+        let plan = self.plan;
+        let (_, site) = self.site(index);
+        let (edge, retry) = (site.edge, &plan.sites[self.site(index).0.index()].retry);
+        let fiber = &self.fibers[index];
+        let over = failure == Failure::Deadline
+            || u32::from(fiber.attempts) >= retry.attempts
+            || !retry.when.contains(failure.seen());
+        if over {
+            return Next::Flow(self.give_up(host, now, index, failure));
+        }
+        let link = self.links.index(plan, edge, fiber.replica);
+        if let Some(budget) = &mut self.links[link].budget
+            && !budget.try_retry(now)
+        {
+            return Next::Flow(self.give_up(host, now, index, Failure::BudgetRefused(failure.seen())));
+        }
+        let (_, streams) = self.links.with_streams(link);
+        let fiber = &mut self.fibers[index];
+        let segment = fiber.segment();
+        host.observe(now, Observation::AttemptFailed { edge, segment, outcome: failure });
+        let wait = retry.delay(u32::from(fiber.attempts), &mut fiber.backoff, &mut streams.backoff);
+        if wait.is_zero() {
+            return Next::Attempt;
+        }
+        fiber.state = State::BackingOff;
+        let wait = wait.min(fiber.deadline - now);
+        let key = self.ticket(index);
+        host.arm(now, Delay::of(wait), Class::Completion, key);
+        Next::Flow(Flow::Waits)
+    }
+
+    /// No further attempt: fall back, or fail.
+    fn give_up(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Flow {
+        let (_, site) = self.site(index);
+        let Some(time) = site.fallback else {
+            return self.call_over(host, now, index, failure.passed_on(), Some(failure));
+        };
+        let service = self.plan.endpoints[self.fibers[index].endpoint.index()].service;
+        let delay = System::draw(self.plan, time, &mut self.services[service.index()].work);
+        let fiber = &mut self.fibers[index];
+        fiber.failure = Some(failure);
+        if delay.span.is_zero() {
+            return self.fell_back(host, now, index);
+        }
+        fiber.state = State::FallingBack;
+        let key = self.ticket(index);
+        host.arm(now, delay, Class::Completion, key);
+        Flow::Waits
+    }
+
+    fn call_over(
+        &mut self,
+        host: &mut impl Host,
+        now: SimTime,
+        index: u32,
+        outcome: Outcome,
+        failure: Option<Failure>,
+    ) -> Flow {
+        let edge = self.site(index).1.edge;
+        let fiber = &mut self.fibers[index];
+        let (segment, attempts, took) = (fiber.segment(), fiber.attempts, now - fiber.step_began);
+        fiber.outcome = if outcome.is_success() { worse(fiber.outcome, outcome) } else { fiber.outcome };
+        host.observe(now, Observation::CallEnded { edge, segment, outcome, failure, attempts, took });
+        if outcome.is_success() { Flow::Done } else { Flow::Failed(outcome) }
+    }
+
+    /// What the death of a fiber means for the attempt it has under way: nobody will hear how it ended.
+    pub(super) fn abandon_attempt(&mut self, host: &mut impl Host, index: u32) {
+        let edge = self.site(index).1.edge;
+        let fiber = &mut self.fibers[index];
+        let timer = core::mem::replace(&mut fiber.timer, Timer::NONE);
+        let (caller, target, token) = (fiber.replica, fiber.target, fiber.token.take());
+        if timer != Timer::NONE {
+            host.disarm(timer);
+        }
+        let link = self.links.index(self.plan, edge, caller);
+        self.links.count(self.plan, link, target, false);
+        if let (Some(token), Some(breaker)) = (token, &mut self.links[link].breaker) {
+            breaker.release(token);
+        }
+    }
+
+    /// One way over the network.
+    pub(super) fn network(&mut self, edge: EdgeId) -> Delay {
+        let time = self.plan.edges[edge.index()].network;
+        System::draw(self.plan, time, &mut self.links.streams[edge.index()].network)
+    }
+}
+
+/// How long to wait for an attempt: its timeout, or what is left of the deadline if that is less.
+fn patience(now: SimTime, site: &Site, deadline: SimTime) -> Option<Delay> {
+    let left = if deadline == SimTime::NEVER { Span::MAX } else { deadline - now };
+    if site.timeout <= left {
+        (site.timeout != Span::MAX).then_some(Delay { span: site.timeout, lane: site.timeout_lane })
+    } else {
+        Some(Delay::of(left))
+    }
+}
