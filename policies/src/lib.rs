@@ -6,6 +6,9 @@ mod check;
 mod interval;
 mod outcome;
 mod random;
+pub mod retry;
+#[cfg(test)]
+mod testing;
 mod time;
 
 pub use check::Invalid;
