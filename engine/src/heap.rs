@@ -41,6 +41,7 @@ impl Heap {
     }
 
     /// How many numbers are in it.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.items.len() - usize::from(self.hole)
     }

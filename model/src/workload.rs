@@ -126,8 +126,7 @@ mod tests {
     #[test]
     fn poisson_arrivals_have_the_rate_and_the_spread_of_poisson() {
         let times = arrivals(&[stage(0, 1000, 100.0, 100.0)], Arrivals::Poisson);
-        let counts: Vec<f64> =
-            (0..1000).map(|s| times.iter().filter(|t| (**t as u64) == s).count() as f64).collect();
+        let counts: Vec<f64> = (0..1000).map(|s| times.iter().filter(|t| (**t as u64) == s).count() as f64).collect();
         let mean = counts.iter().sum::<f64>() / 1000.0;
         let variance = counts.iter().map(|c| (c - mean) * (c - mean)).sum::<f64>() / 999.0;
         assert!((mean - 100.0).abs() < 4.0 * (100.0f64 / 1000.0).sqrt(), "mean {mean}");

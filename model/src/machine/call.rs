@@ -4,6 +4,7 @@
 //! A timeout frees the caller. The callee does not know, and works on.
 
 use squall_policies::breaker::{Admission, Transition};
+use squall_policies::budget::Grant;
 use squall_policies::retry::BackoffState;
 use squall_policies::{Outcome, SimTime, Span};
 
@@ -63,19 +64,14 @@ impl System<'_> {
         let fiber = &mut self.fibers[index];
         fiber.step_began = now;
         fiber.attempts = 0;
+        fiber.grant = Grant::FIRST;
         fiber.backoff = BackoffState::default();
         fiber.deadline = now + self.plan.sites[site.index()].deadline;
         self.attempts(host, now, index)
     }
 
     /// The answer to the attempt under way has come.
-    pub(super) fn attempt_replied(
-        &mut self,
-        host: &mut impl Host,
-        now: SimTime,
-        index: u32,
-        outcome: Outcome,
-    ) -> Flow {
+    pub(super) fn attempt_replied(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) -> Flow {
         let timer = core::mem::replace(&mut self.fibers[index].timer, Timer::NONE);
         if timer != Timer::NONE {
             host.disarm(timer);
@@ -149,10 +145,8 @@ impl System<'_> {
         let (caller, number, segment) = (fiber.replica, fiber.attempts, fiber.segment());
         host.observe(now, Observation::Attempt { site: id, edge: site.edge, segment, number });
         let link = self.links.index(plan, site.edge, caller);
-        if number == 1
-            && let Some(budget) = &mut self.links[link].budget
-        {
-            budget.on_request(now);
+        if let Some(budget) = &mut self.links[link].budget {
+            budget.start(now, self.fibers[index].grant);
         }
         self.fibers[index].token = None;
         if self.links[link].breaker.is_some() {
@@ -161,7 +155,7 @@ impl System<'_> {
         if self.links[link].in_use >= plan.edges[site.edge.index()].bulkhead {
             return Err(self.refuse(host, now, index, link, Failure::BulkheadFull));
         }
-        let Some(target) = self.links.pick(plan, link, &self.replicas) else {
+        let Some(target) = self.links.pick(plan, now, link, &self.replicas) else {
             return Err(self.refuse(host, now, index, link, Failure::NoReplica));
         };
         let mut network = self.network(site.edge);
@@ -207,7 +201,7 @@ impl System<'_> {
 
     /// An attempt that the breaker let pass ends before it was sent.
     fn refuse(&mut self, host: &mut impl Host, now: SimTime, index: u32, link: u32, failure: Failure) -> Failure {
-        self.tell_breaker(host, now, index, link, failure.seen());
+        self.tell_policies(host, now, index, link, failure.seen());
         failure
     }
 
@@ -221,14 +215,17 @@ impl System<'_> {
         let (caller, target) = (fiber.replica, fiber.target);
         let link = self.links.index(self.plan, edge, caller);
         self.links.count(self.plan, link, target, false);
-        self.tell_breaker(host, now, index, link, outcome);
+        self.tell_policies(host, now, index, link, outcome);
     }
 
-    fn tell_breaker(&mut self, host: &mut impl Host, now: SimTime, index: u32, link: u32, outcome: Outcome) {
+    fn tell_policies(&mut self, host: &mut impl Host, now: SimTime, index: u32, link: u32, outcome: Outcome) {
         let fiber = &mut self.fibers[index];
+        let (state, streams) = self.links.with_streams(link);
+        if let Some(budget) = &mut state.budget {
+            budget.record(now, outcome, fiber.grant);
+        }
         let Some(token) = fiber.token.take() else { return };
         let took = now - fiber.mark;
-        let (state, streams) = self.links.with_streams(link);
         let Some(breaker) = &mut state.breaker else { return };
         let transition = breaker.record(now, token, outcome, took, &mut streams.policies);
         self.breaker_changed(host, now, link, transition);
@@ -275,23 +272,21 @@ impl System<'_> {
         let (_, site) = self.site(index);
         let (edge, retry) = (site.edge, &plan.sites[self.site(index).0.index()].retry);
         let fiber = &self.fibers[index];
-        let over = failure == Failure::Deadline
-            || u32::from(fiber.attempts) >= retry.attempts
-            || !retry.when.contains(failure.seen());
-        if over {
+        if failure == Failure::Deadline || !retry.wants(u32::from(fiber.attempts), failure.seen()) {
             return Next::Flow(self.give_up(host, now, index, failure));
         }
         let link = self.links.index(plan, edge, fiber.replica);
-        if let Some(budget) = &mut self.links[link].budget
-            && !budget.try_retry(now)
-        {
-            return Next::Flow(self.give_up(host, now, index, Failure::BudgetRefused(failure.seen())));
+        if let Some(budget) = &mut self.links[link].budget {
+            match budget.retry(now, failure.seen()) {
+                Some(grant) => self.fibers[index].grant = grant,
+                None => return Next::Flow(self.give_up(host, now, index, Failure::BudgetRefused(failure.seen()))),
+            }
         }
         let (_, streams) = self.links.with_streams(link);
         let fiber = &mut self.fibers[index];
         let segment = fiber.segment();
         host.observe(now, Observation::AttemptFailed { edge, segment, outcome: failure });
-        let wait = retry.delay(u32::from(fiber.attempts), &mut fiber.backoff, &mut streams.backoff);
+        let wait = retry.wait(u32::from(fiber.attempts), failure.seen(), &mut fiber.backoff, &mut streams.backoff);
         if wait.is_zero() {
             return Next::Attempt;
         }

@@ -2,6 +2,7 @@
 //! of a `repeat` are fibers too. They live in one slab and name each other by [`Key`].
 
 use squall_policies::breaker::Token;
+use squall_policies::budget::Grant;
 use squall_policies::retry::BackoffState;
 use squall_policies::{Outcome, SimTime};
 
@@ -59,6 +60,8 @@ pub(super) struct Fiber {
     pub deadline: SimTime,
     /// The breaker's token of the attempt under way.
     pub token: Option<Token>,
+    /// The budget's grant of the attempt under way.
+    pub grant: Grant,
     pub backoff: BackoffState,
     /// Why the call under way has failed, while its fallback answers.
     pub failure: Option<Failure>,
@@ -98,6 +101,7 @@ impl Fiber {
         mark: SimTime::ZERO,
         deadline: SimTime::NEVER,
         token: None,
+        grant: Grant::FIRST,
         backoff: BackoffState::NEW,
         failure: None,
         timer: Timer::NONE,

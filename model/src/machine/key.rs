@@ -23,7 +23,7 @@ const INDEX_BITS: u32 = 26;
 const TAG_BITS: u32 = 2;
 const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
 /// So many places of a kind there may be at once.
-pub const PLACES: usize = 1 << INDEX_BITS;
+pub(super) const PLACES: usize = 1 << INDEX_BITS;
 
 impl Key {
     /// How many of its lower bits name the place; the bits above are its ticket, which alone orders keys.

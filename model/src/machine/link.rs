@@ -74,9 +74,9 @@ impl Links {
             self.links.push(Link {
                 edge: id,
                 caller: ReplicaId(callers.first_replica.0 + k),
-                breaker: edge.breaker.as_ref().map(Breaker::new),
-                budget: edge.budget.as_ref().map(Budget::new),
-                balancer: Balancer::new(&edge.balancer, callees),
+                breaker: edge.breaker.as_ref().map(|breaker| Breaker::new(breaker, SimTime::ZERO)),
+                budget: edge.budget.as_ref().map(|budget| Budget::new(budget, SimTime::ZERO)),
+                balancer: Balancer::new(&edge.balancer),
                 in_use: 0,
                 pending,
                 wake: Key::NONE,
@@ -93,7 +93,7 @@ impl Links {
     }
 
     /// Chooses a replica of the callee, if one can be called.
-    pub(super) fn pick(&mut self, plan: &Plan, index: u32, replicas: &[Replica]) -> Option<ReplicaId> {
+    pub(super) fn pick(&mut self, plan: &Plan, now: SimTime, index: u32, replicas: &[Replica]) -> Option<ReplicaId> {
         let link = &mut self.links[index as usize];
         let callee = &plan.services[plan.edges[link.edge.index()].callee.index()];
         let first = callee.first_replica;
@@ -105,7 +105,7 @@ impl Links {
             replicas: &replicas[callee.replica_range()],
             pending: &self.pending[from..from + callee.replicas as usize],
         };
-        let chosen = link.balancer.pick(&view, &mut self.streams[link.edge.index()].policies)?;
+        let chosen = link.balancer.pick(now, 0, &view, &mut self.streams[link.edge.index()].policies)?;
         Some(ReplicaId(first.0 + chosen as u32))
     }
 
@@ -128,11 +128,6 @@ impl Links {
         let link = &mut self.links[index as usize];
         let streams = &mut self.streams[link.edge.index()];
         (link, streams)
-    }
-
-    /// All links.
-    pub(super) fn all(&self) -> &[Link] {
-        &self.links
     }
 }
 

@@ -9,11 +9,11 @@ use super::client::Client;
 use super::database::DatabaseState;
 use super::fault::Faults;
 use super::fiber::{Fiber, Fibers, State};
-use super::host::{Class, Delay, Host, Request};
+use super::host::{Delay, Host, Request};
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
 use super::service::{Replica, ServiceState};
-use crate::plan::{EndpointId, FaultId, Join, LoadId, Op, Pc, Plan, ReplicaId, SegmentId, TimeId};
+use crate::plan::{FaultId, Join, LoadId, Op, Pc, Plan, ReplicaId, TimeId};
 use crate::rng::{Random as _, Stream};
 
 /// All services, clients, databases and calls of a plan, at one moment.

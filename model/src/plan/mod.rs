@@ -12,7 +12,9 @@ use squall_policies::retry::RetryConfig;
 use squall_policies::{SimTime, Span};
 
 pub use expect::{Claim, Comparison, Expect, Metric, Stretch, Subject};
-pub use ids::{DatabaseId, TimeId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId};
+pub use ids::{
+    DatabaseId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId, TimeId,
+};
 pub use phases::{Phase, Phases};
 
 use crate::dist::Dist;

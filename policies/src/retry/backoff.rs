@@ -91,6 +91,11 @@ pub enum Jitter {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BackoffState(u64);
 
+impl BackoffState {
+    /// Before a call's first retry.
+    pub const NEW: Self = Self(0);
+}
+
 impl Backoff {
     /// The wait before `retry`, counted from 1.
     pub fn wait(&self, retry: u32, jitter: Jitter, state: &mut BackoffState, rng: &mut impl Random) -> Span {
