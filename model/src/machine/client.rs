@@ -16,7 +16,7 @@ pub(super) struct Client {
     think: Stream,
     /// The client that the next user belongs to.
     next: u32,
-    total_weight: u64,
+    total_weight: f64,
 }
 
 /// What a user does with an answer.
@@ -30,23 +30,23 @@ pub(super) enum Answered {
 impl Client {
     pub(super) fn new(plan: &Plan, load: &Load) -> Self {
         let stream = |what| Stream::new(plan.seed, &format!("{what}/{}", load.name));
-        let total_weight = load.weights.iter().map(|w| u64::from(*w)).sum();
+        let total_weight = load.weights.iter().sum();
         Self { tasks: stream("tasks"), think: stream("think"), next: 0, total_weight }
     }
 
     /// Draws a task by weight; with one task there is nothing to draw.
-    fn task(&mut self, weights: &[u32]) -> u32 {
+    fn task(&mut self, weights: &[f64]) -> u32 {
         if weights.len() == 1 {
             return 0;
         }
-        let mut left = self.tasks.below(self.total_weight);
+        let mut left = self.tasks.unit() * self.total_weight;
         for (task, weight) in weights.iter().enumerate() {
-            match left.checked_sub(u64::from(*weight)) {
-                Some(rest) => left = rest,
-                None => return task as u32,
+            left -= weight;
+            if left < 0.0 {
+                return task as u32;
             }
         }
-        0
+        weights.len() as u32 - 1
     }
 }
 

@@ -4,6 +4,8 @@ use core::ops::Range;
 
 use squall_policies::{SimTime, Span};
 
+use crate::spec::At;
+
 use super::{DatabaseId, EdgeId, EndpointId, LoadId, ServiceId};
 
 /// One line of `expect`.
@@ -11,8 +13,8 @@ use super::{DatabaseId, EdgeId, EndpointId, LoadId, ServiceId};
 pub struct Expect {
     /// The line as written.
     pub text: String,
-    /// Its line in the topology file, from 1.
-    pub line: u32,
+    /// Where it stands in the topology file.
+    pub at: At,
     /// What it says.
     pub claim: Claim,
 }
@@ -155,6 +157,8 @@ pub enum Comparison {
     AtLeast,
     /// `==`
     Equal,
+    /// `!=`
+    Unequal,
 }
 
 impl Comparison {
@@ -166,6 +170,7 @@ impl Comparison {
             Self::Above => actual > value,
             Self::AtLeast => actual >= value,
             Self::Equal => actual == value,
+            Self::Unequal => actual < value || actual > value,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The plan: a checked topology as dense tables and small step programs. No strings, maps or boxes on the way of a
 //! request; names are kept beside for reports.
 
+mod compile;
 mod expect;
 mod ids;
 mod phases;
@@ -11,6 +12,7 @@ use squall_policies::budget::BudgetConfig;
 use squall_policies::retry::RetryConfig;
 use squall_policies::{SimTime, Span};
 
+pub use compile::compile;
 pub use expect::{Claim, Comparison, Expect, Metric, Stretch, Subject};
 pub use ids::{
     DatabaseId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId, TimeId,
@@ -268,7 +270,7 @@ pub struct Load {
     /// The row of its clients in the service table.
     pub clients: ServiceId,
     /// The weight of each of its tasks (the endpoints of its clients), in order.
-    pub weights: Vec<u32>,
+    pub weights: Vec<f64>,
     /// Who decides when the next request starts.
     pub source: Source,
 }
@@ -314,9 +316,12 @@ pub struct Stage {
     pub rate_to: f64,
 }
 
-/// One fault.
+/// One fault: one thing done to one target. An entry of the file that does several things, or hits several targets, is
+/// several of these.
 #[derive(Clone, Debug)]
 pub struct Fault {
+    /// Which entry of the file's faults it comes from.
+    pub entry: u32,
     /// Its name, or one made from its target.
     pub name: String,
     /// When it begins.
