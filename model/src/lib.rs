@@ -3,5 +3,6 @@
 //! Knows no clock, no socket and no report: time and random seeds come in, observations go out.
 
 pub mod rng;
+pub mod spec;
 
 pub use squall_policies::{Random, SimTime, Span};
