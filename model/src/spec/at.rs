@@ -81,8 +81,8 @@ impl<T: fmt::Debug> fmt::Debug for Spanned<T> {
 /// Line and column of a byte, both from 1, the column in characters.
 pub fn line_and_column(text: &str, byte: usize) -> (usize, usize) {
     let before = &text.as_bytes()[..byte.min(text.len())];
-    let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
-    let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
-    let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
+    let last_line = before.rsplit(|&b| b == b'\n').next().unwrap_or_default();
+    let line = before.split(|&b| b == b'\n').count();
+    let column = String::from_utf8_lossy(last_line).chars().count() + 1;
     (line, column)
 }

@@ -226,7 +226,7 @@ impl<'a> Builder<'a> {
                 self.refuse_tag(tag.is_some(), at);
                 self.start(Node::empty(at), anchor)?;
             }
-            Event::SequenceEnd | Event::MappingEnd => self.end(at)?,
+            Event::SequenceEnd | Event::MappingEnd => self.end(at),
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), at);
                 let node = self.scalar(&text, style, at);
@@ -248,12 +248,11 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn end(&mut self, at: At) -> Result<(), Problem> {
-        let Some(mut open) = self.open.pop() else { return Ok(()) };
+    fn end(&mut self, at: At) {
+        let Some(mut open) = self.open.pop() else { return };
         open.node.at.end = at.end.max(open.node.at.start);
         self.mend_commas(&mut open.node);
         self.put(open.node, open.anchor);
-        Ok(())
     }
 
     fn alias(&mut self, anchor: usize, at: At) -> Result<(), Problem> {
@@ -292,7 +291,7 @@ impl<'a> Builder<'a> {
         match &mut parent.node.kind {
             Kind::List(items) => items.push(node),
             Kind::Map(entries) => match parent.key.take() {
-                None => parent.key = Some(as_key(node, &mut self.problems)),
+                None => parent.key = Some(as_key(&node, &mut self.problems)),
                 Some(key) => match entries.iter().find(|entry| entry.key.text == key.text) {
                     None => entries.push(Entry { key, value: node }),
                     Some(_) => self.problems.push(
@@ -384,7 +383,7 @@ fn is_cut(node: &Node) -> bool {
     text.matches('(').count() > text.matches(')').count()
 }
 
-fn as_key(node: Node, problems: &mut Vec<Problem>) -> Key {
+fn as_key(node: &Node, problems: &mut Vec<Problem>) -> Key {
     let text = if let Some(text) = node.text() {
         Cow::from(text)
     } else {

@@ -2,12 +2,14 @@
 //! decoder and its schema at once.
 
 /// A mapping with known keys. A field without `=` must be given; `["key"]` is its name in the file where Rust's differs;
-/// `short "key"` lets that key's value stand for the whole; `..name: Type` takes in another element's keys.
+/// `short "key"` lets that key's value stand for the whole; `none make` lets the word `none` stand for `Self::make(at)`;
+/// `..name: Type` takes in another element's keys.
 macro_rules! element {
     (
         $(#[doc = $about:literal])*
         $noun:literal
-        pub struct $name:ident $(short $short:literal)? {
+        $(#[derive($derive:ident)])?
+        pub struct $name:ident $(short $short:literal)? $(none $none:ident)? {
             $(
                 $(#[doc = $doc:literal])*
                 $field:ident $([$key:literal])? : $type:ty $(= $default:expr)?,
@@ -16,7 +18,7 @@ macro_rules! element {
         }
     ) => {
         $(#[doc = $about])*
-        #[derive(Clone, PartialEq, Debug)]
+        #[derive(Clone, PartialEq, Debug $(, $derive)?)]
         pub struct $name {
             $($(#[doc = $doc])* pub $field: $type,)*
             $(#[doc = concat!("The keys of [`", stringify!($flat_type), "`].")] pub $flat: $flat_type,)?
@@ -55,8 +57,12 @@ macro_rules! element {
 
         impl $crate::spec::decode::Decode for $name {
             const NOUN: &'static str = $noun;
+            $(const KNOWS_NONE: bool = element!(@yes $none);)?
 
             fn decode(node: &$crate::spec::tree::Node, cx: &mut $crate::spec::decode::Cx<'_>) -> Option<Self> {
+                $(if node.text() == Some("none") {
+                    return Some(Self::$none(node.at));
+                })?
                 let keys = <Self as $crate::spec::decode::Object>::keys();
                 let mut fields =
                     $crate::spec::decode::Fields::open(node, Self::NOUN, element!(@short $($short)?), cx, &keys)?;
@@ -67,13 +73,17 @@ macro_rules! element {
                 defs.part(stringify!($name), |defs| {
                     let mut properties = $crate::spec::decode::Properties::default();
                     <Self as $crate::spec::decode::Object>::properties(defs, &mut properties);
-                    properties.into_schema(element!(@short $($short)?))
+                    let whole = properties.into_schema(element!(@short $($short)?));
+                    $(let whole = element!(@or_none whole, $none);)?
+                    whole
                 })
             }
         }
     };
     (@key $field:ident) => { stringify!($field) };
     (@key $field:ident $key:literal) => { $key };
+    (@yes $word:ident) => { true };
+    (@or_none $whole:ident, $word:ident) => { $crate::spec::decode::or_none($whole) };
     (@short) => { None };
     (@short $short:literal) => { Some($short) };
     (@read $fields:ident, $key:expr, $cx:ident) => { $fields.required($key, $cx) };
@@ -131,7 +141,7 @@ macro_rules! kinds {
         #[derive(Clone, PartialEq, Debug)]
         pub enum $name {
             $(#[doc = "A plain value."] $plain($plain_type),)?
-            $($(#[doc = $doc])* $variant($type),)*
+            $($(#[doc = $doc])* $variant(Box<$type>),)*
         }
 
         impl $crate::spec::decode::Decode for $name {
@@ -153,7 +163,8 @@ macro_rules! kinds {
                         keys.insert(0, "kind");
                         let noun = concat!("a `", $kind, "`");
                         let mut fields = $crate::spec::decode::Fields::open(node, noun, None, cx, &keys)?;
-                        <$type as $crate::spec::decode::Object>::read(&mut fields, cx).map(Self::$variant)
+                        let element = <$type as $crate::spec::decode::Object>::read(&mut fields, cx)?;
+                        Some(Self::$variant(Box::new(element)))
                     })*
                     _ => {
                         if let $crate::spec::tree::Kind::Map(_) = node.kind {

@@ -19,7 +19,7 @@ pub(crate) use macros::{element, kinds, one_of, words};
 pub use scalar::{Scalar, Wrong, number, percent};
 pub(crate) use scalar::{decode_scalar, decode_word, scalars};
 pub use schema::Defs;
-pub(crate) use schema::any_of;
+pub(crate) use schema::{any_of, or_none};
 
 use super::tree::{Kind, Node};
 use super::{At, Problem, Spanned};
@@ -103,7 +103,7 @@ impl<T: Decode> Decode for Option<T> {
 
     fn schema(defs: &mut Defs) -> Json {
         let inner = T::schema(defs);
-        if T::KNOWS_NONE { inner } else { schema::any_of([inner, serde_json::json!({"const": "none"})]) }
+        if T::KNOWS_NONE { inner } else { or_none(inner) }
     }
 }
 

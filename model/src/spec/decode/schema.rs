@@ -30,6 +30,11 @@ pub(crate) fn any_of(options: impl IntoIterator<Item = Json>) -> Json {
     json!({ "anyOf": options.into_iter().collect::<Vec<_>>() })
 }
 
+/// `schema`, or the word `none`.
+pub(crate) fn or_none(schema: Json) -> Json {
+    any_of([json!({ "const": "none" }), schema])
+}
+
 /// Puts a description beside a schema, if there is one.
 pub(crate) fn described(mut schema: Json, about: &str) -> Json {
     let about = about.split_whitespace().collect::<Vec<_>>().join(" ");

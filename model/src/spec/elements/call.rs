@@ -2,10 +2,10 @@
 
 use super::{Balancer, Breaker, Retry};
 use crate::Span;
-use crate::spec::Spanned;
 use crate::spec::decode::{Cx, Decode, Defs, Named, element, words};
 use crate::spec::tree::{Entry, Kind, Node};
 use crate::spec::values::{Dist, Limit};
+use crate::spec::{At, Spanned};
 
 /// How a service calls others. `defaults.call` and its own `default` are already merged under each.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -52,6 +52,7 @@ impl Decode for Calls {
 element! {
     /// The policies of a call.
     "a call"
+    #[derive(Default)]
     pub struct CallPolicy {
         /// Of one attempt. Default: none.
         timeout: Option<Spanned<Span>> = None,
@@ -79,26 +80,6 @@ element! {
         scope: Option<Spanned<Scope>> = None,
         /// One-way latency of its hop. Default: the topology's `network`.
         network: Option<Spanned<Dist>> = None,
-    }
-}
-
-impl Default for CallPolicy {
-    fn default() -> Self {
-        Self {
-            timeout: None,
-            deadline: None,
-            retry: None,
-            breaker: None,
-            bulkhead: None,
-            pool: None,
-            hedge: None,
-            fallback: None,
-            propagate: None,
-            balancer: None,
-            order: None,
-            scope: None,
-            network: None,
-        }
     }
 }
 
@@ -151,52 +132,29 @@ element! {
 }
 
 element! {
-    /// Connections to a callee.
+    /// Connections to a callee; `none` opens one for every call.
     "a connection pool"
-    pub struct PoolSettings short "connections" {
+    pub struct Pool short "connections" none fresh {
         /// Connections at most. Default unlimited.
         connections: Spanned<Limit> = Spanned::unwritten(Limit::Unlimited),
         /// Calls that may wait for one. Default unlimited.
         pending: Spanned<Limit> = Spanned::unwritten(Limit::Unlimited),
-        /// What opening one costs. Default 0s.
+        /// What opening one costs. Default 0s; 5ms for `pool: none`.
         connect: Spanned<Dist> = Spanned::unwritten(Dist::Constant(Span::ZERO)),
-        /// Connections are kept for the next call. Default true.
+        /// Connections are kept for the next call. Default true; false for `pool: none`.
         reuse: Spanned<bool> = Spanned::unwritten(true),
     }
 }
 
-/// Connections to a callee; `none` opens one for every call.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Pool {
-    /// Connections at most.
-    pub connections: Spanned<Limit>,
-    /// Calls that may wait for one.
-    pub pending: Spanned<Limit>,
-    /// What opening one costs: 0s by default, 5ms for `pool: none`.
-    pub connect: Spanned<Dist>,
-    /// Connections are kept for the next call; not so for `pool: none`.
-    pub reuse: Spanned<bool>,
-}
-
-impl Decode for Pool {
-    const NOUN: &'static str = PoolSettings::NOUN;
-    const KNOWS_NONE: bool = true;
-
-    fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
-        if node.text() == Some("none") {
-            return Some(Self {
-                connections: Spanned::new(Limit::Unlimited, node.at),
-                pending: Spanned::new(Limit::Unlimited, node.at),
-                connect: Spanned::new(Dist::Constant(Span::from_millis(5)), node.at),
-                reuse: Spanned::new(false, node.at),
-            });
+impl Pool {
+    /// No pool: each call opens a connection, for 5 ms.
+    fn fresh(at: At) -> Self {
+        Self {
+            connections: Spanned::new(Limit::Unlimited, at),
+            pending: Spanned::new(Limit::Unlimited, at),
+            connect: Spanned::new(Dist::Constant(Span::from_millis(5)), at),
+            reuse: Spanned::new(false, at),
         }
-        let PoolSettings { connections, pending, connect, reuse } = PoolSettings::decode(node, cx)?;
-        Some(Self { connections, pending, connect, reuse })
-    }
-
-    fn schema(defs: &mut Defs) -> serde_json::Value {
-        crate::spec::decode::any_of([serde_json::json!({ "const": "none" }), PoolSettings::schema(defs)])
     }
 }
 

@@ -7,16 +7,11 @@ use crate::spec::decode::element;
 element! {
     /// What is merged under every service and every call.
     "the defaults"
+    #[derive(Default)]
     pub struct Defaults {
         /// Under every service: what it does not say itself.
         service: Option<Box<Service>> = None,
         /// Under every call: what neither it nor its service's `calls.default` says.
         call: Option<Box<CallPolicy>> = None,
-    }
-}
-
-impl Default for Defaults {
-    fn default() -> Self {
-        Self { service: None, call: None }
     }
 }

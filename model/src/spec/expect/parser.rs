@@ -44,10 +44,10 @@ impl<'a> Parser<'a> {
             let resource = self.named(&word, "something that can saturate", Resource::ALL)?;
             return Ok(Sentence::Saturate { subject, resource, within: self.within()? });
         }
-        self.compare(subject, word)
+        self.compare(subject, &word)
     }
 
-    fn compare(&mut self, subject: Spanned<Subject>, word: Token<'a>) -> Result<Sentence, Wrong> {
+    fn compare(&mut self, subject: Spanned<Subject>, word: &Token<'a>) -> Result<Sentence, Wrong> {
         let metric = self.metric(word)?;
         let op = self.op()?;
         let value = self.value(metric.value)?;
@@ -76,9 +76,9 @@ impl<'a> Parser<'a> {
         Ok(Spanned::new(subject, self.node.part(start..end)))
     }
 
-    fn metric(&mut self, word: Token<'a>) -> Result<Spanned<Metric>, Wrong> {
+    fn metric(&mut self, word: &Token<'a>) -> Result<Spanned<Metric>, Wrong> {
         if word.text != "attempts" {
-            return self.named(&word, "a metric", Metric::ALL);
+            return self.named(word, "a metric", Metric::ALL);
         }
         self.expect("per")?;
         let last = self.expect("call")?;

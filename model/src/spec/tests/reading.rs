@@ -74,8 +74,10 @@ services:
 fn an_expectation_knows_its_subject() {
     let topology = topology(EVERYTHING);
     let subject = |index: usize| match &topology.expect[index].sentence {
-        Sentence::Compare { subject, .. } | Sentence::Breaker { subject, .. } => subject.clone(),
-        Sentence::Saturate { subject, .. } | Sentence::Recover { subject, .. } => subject.clone(),
+        Sentence::Compare { subject, .. }
+        | Sentence::Breaker { subject, .. }
+        | Sentence::Saturate { subject, .. }
+        | Sentence::Recover { subject, .. } => subject.clone(),
     };
     assert!(matches!(&subject(0).value, Subject::Name(name) if name.value == "feed"));
     assert!(
