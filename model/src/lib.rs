@@ -7,6 +7,7 @@ pub mod machine;
 pub mod observation;
 pub mod plan;
 pub mod rng;
+pub mod spec;
 pub mod workload;
 
 pub use squall_policies::{Outcome, Random, SimTime, Span};

@@ -30,12 +30,12 @@ impl Compiler<'_> {
         if let Some(known) = self.edges.get(&(caller, callee)) {
             return *known;
         }
-        let names = [caller, callee].map(|id| self.plan.services[id.index()].name.as_str());
-        let name = names.join(" -> ");
         let network = match &policy.network {
             Some(network) => self.time(network),
             None => self.network,
         };
+        let names = [caller, callee].map(|id| self.plan.services[id.index()].name.as_str());
+        let name = names.join(" -> ");
         let of_callee = self.topology.services.find(names[1]).map(|service| *service.balancer);
         let chosen = policy.balancer.as_ref().map(|balancer| balancer.value).or(of_callee);
         let edge = Edge {
@@ -63,7 +63,8 @@ impl Compiler<'_> {
         let fallback = policy.fallback.as_ref().map(|fallback| self.constant(*fallback.after));
         let retry = policy.retry.as_ref().map_or_else(once, |written| retry(written));
         if let (Err(invalid), Some(written)) = (retry.check(), &policy.retry) {
-            self.problems.push(spec::Problem::error(written.at, format!("`{}` must be {}", invalid.field, invalid.needs)));
+            self.problems
+                .push(spec::Problem::error(written.at, format!("`{}` must be {}", invalid.field, invalid.must_be)));
         }
         let deadline = policy.deadline.as_ref().map_or(Span::MAX, |deadline| deadline.value);
         self.plan.sites.push(Site { edge, endpoint, timeout, timeout_lane, deadline, retry, fallback });
@@ -78,7 +79,8 @@ impl Compiler<'_> {
         let found = [(breaker, policy.breaker.as_ref().map(|breaker| breaker.at)), (budget, retry_at)];
         for (result, at) in found {
             if let (Err(invalid), Some(at)) = (result, at) {
-                self.problems.push(spec::Problem::error(at, format!("`{}` must be {}", invalid.field, invalid.needs)));
+                self.problems
+                    .push(spec::Problem::error(at, format!("`{}` must be {}", invalid.field, invalid.must_be)));
             }
         }
     }
@@ -111,12 +113,20 @@ fn retry(written: &spec::Retry) -> RetryConfig {
         spec::Jitter::Equal => Jitter::Equal,
         spec::Jitter::Decorrelated => Jitter::Decorrelated,
     };
-    RetryConfig { attempts: *written.attempts, backoff, jitter, when: outcomes(&written.when), ..RetryConfig::default() }
+    RetryConfig {
+        attempts: *written.attempts,
+        backoff,
+        jitter,
+        when: outcomes(&written.when),
+        ..RetryConfig::default()
+    }
 }
 
 fn budget(written: &spec::Budget) -> Option<BudgetConfig> {
     match written {
-        spec::Budget::Share(share) => Some(BudgetConfig::Share(ShareConfig { share: share.0, ..ShareConfig::default() })),
+        spec::Budget::Share(share) => {
+            Some(BudgetConfig::Share(ShareConfig { share: share.0, ..ShareConfig::default() }))
+        }
         _ => None,
     }
 }

@@ -3,9 +3,7 @@
 use squall_policies::{SimTime, Span};
 
 use super::Compiler;
-use crate::plan::{
-    Arrivals, Endpoint, EndpointId, Load, LoadId, Op, Pc, Role, Service, ServiceId, Source, Stage,
-};
+use crate::plan::{Arrivals, Endpoint, EndpointId, Load, LoadId, Op, Role, Service, ServiceId, Source, Stage};
 use crate::spec;
 use crate::spec::EndpointRef;
 

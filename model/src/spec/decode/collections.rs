@@ -1,0 +1,140 @@
+//! Lists, and mappings from names that the author chooses.
+
+use serde_json::{Value as Json, json};
+
+use super::super::problem::did_you_mean;
+use super::super::tree::{Kind, Node, shortened};
+use super::{Cx, Decode, Defs, Problem, Spanned};
+
+/// Things by name, in the order of the file.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Named<T>(Vec<(Spanned<String>, T)>);
+
+impl<T> Named<T> {
+    /// The thing called `name`.
+    pub fn find(&self, name: &str) -> Option<&T> {
+        self.0.iter().find(|(known, _)| known.value == name).map(|(_, thing)| thing)
+    }
+
+    /// Where in the order `name` comes.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|(known, _)| known.value == name)
+    }
+
+    /// Names and things, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Spanned<String>, &T)> {
+        self.0.iter().map(|(name, thing)| (name, thing))
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.value.as_str())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> FromIterator<(Spanned<String>, T)> for Named<T> {
+    fn from_iter<I: IntoIterator<Item = (Spanned<String>, T)>>(things: I) -> Self {
+        Self(things.into_iter().collect())
+    }
+}
+
+impl<T: Decode> Decode for Named<T> {
+    const NOUN: &'static str = "a mapping from names";
+
+    fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
+        if !node.is_null() && !matches!(node.kind, Kind::Map(_)) {
+            cx.expected(&format!("a mapping from names, each {}", T::NOUN), node);
+            return None;
+        }
+        let known: Vec<&str> =
+            node.entries().iter().filter(|entry| !entry.key.made_up).map(|entry| entry.key.text.as_str()).collect();
+        let mut things = Vec::with_capacity(node.entries().len());
+        for entry in node.entries() {
+            let key = &entry.key;
+            if key.made_up {
+                let what = format!("there is no `{}` here", shortened(&key.text));
+                cx.report(Problem::error(key.at, what).hint(did_you_mean(&key.text, &known)));
+                continue;
+            }
+            if let Err(problem) = check_name(&Spanned::new(key.text.clone(), key.at)) {
+                cx.report(problem);
+            }
+            if let Some(thing) = T::decode(&entry.value, cx) {
+                things.push((Spanned::new(key.text.clone(), key.at), thing));
+            }
+        }
+        Some(Self(things))
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        let thing = T::schema(defs);
+        json!({
+            "type": ["object", "null"], "propertyNames": { "pattern": NAME_PATTERN }, "additionalProperties": thing,
+        })
+    }
+}
+
+const NAME_PATTERN: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]*$";
+
+/// Names are letters, digits, `_` and `-`, so that `service.endpoint`, `a -> b` and `service[1]` can be told apart.
+pub(crate) fn check_name(name: &Spanned<String>) -> Result<(), Problem> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !name.is_empty() && name.chars().all(fine) && !name.starts_with('-') {
+        return Ok(());
+    }
+    let what = format!("`{}` cannot be a name", shortened(name));
+    Err(Problem::error(name.at, what).hint("names are letters, digits, `_` and `-`"))
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    const NOUN: &'static str = "a list";
+
+    fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
+        if !node.is_null() && !matches!(node.kind, Kind::List(_)) {
+            cx.expected(&format!("a list, each item {}", T::NOUN), node);
+            return None;
+        }
+        Some(node.items().iter().filter_map(|item| T::decode(item, cx)).collect())
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        let item = T::schema(defs);
+        json!({ "type": ["array", "null"], "items": item })
+    }
+}
+
+/// A list in which a single thing may stand without brackets.
+#[derive(Clone, PartialEq, Debug)]
+pub struct OneOrMany<T>(pub Vec<T>);
+
+impl<T: Decode> Decode for OneOrMany<T> {
+    const NOUN: &'static str = T::NOUN;
+
+    fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
+        match node.kind {
+            Kind::List(_) => Vec::decode(node, cx).map(Self),
+            _ => T::decode(node, cx).map(|one| Self(vec![one])),
+        }
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        let one = T::schema(defs);
+        super::schema::any_of([one.clone(), json!({ "type": "array", "items": one, "minItems": 1 })])
+    }
+}

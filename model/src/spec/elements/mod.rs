@@ -1,0 +1,43 @@
+//! The elements of a topology file, one a file: what is written, with its defaults, and where. Names are not looked up
+//! here.
+
+mod admission;
+mod autoscale;
+mod breaker;
+mod budget;
+mod cache;
+mod call;
+mod database;
+mod defaults;
+mod endpoint;
+mod fault;
+mod load;
+mod memory;
+mod queue;
+mod retry;
+mod service;
+mod step;
+mod topic;
+mod topology;
+
+pub use admission::{Admission, Aimd, Concurrency, Gradient2, Vegas};
+pub use autoscale::{Autoscale, ScaleOn};
+pub use breaker::{
+    Breaker, BreakerState, ConsecutiveBreaker, EnvoyOutlier, HystrixBreaker, LinkerdBreaker, LinkerdMode, PollyBreaker,
+    Resilience4jBreaker,
+};
+pub use budget::{AwsBudget, Budget, EnvoyBudget, FinagleBudget, GrpcBudget, TokenBucket, TowerBudget};
+pub use cache::Cache;
+pub use call::{Bulkhead, CallPolicy, Calls, Fallback, Hedge, Layer, Pool, Propagate, Scope};
+pub use database::{Contention, Database};
+pub use defaults::Defaults;
+pub use endpoint::Endpoint;
+pub use fault::Fault;
+pub use load::{Arrivals, Load, Stage, Task};
+pub use memory::Memory;
+pub use queue::{Codel, FullQueue, Queue, QueueOrder};
+pub use retry::{Jitter, Retry, Trouble};
+pub use service::{Balancer, Service};
+pub use step::{Branch, CallStep, Chance, Fail, Get, Parallel, Query, Race, Repeat, Step};
+pub use topic::Topic;
+pub use topology::Topology;

@@ -1,0 +1,54 @@
+//! A service: replicas with workers, a queue, CPU and memory, and what its endpoints do.
+
+use super::{Admission, Autoscale, Calls, Endpoint, Memory, Queue};
+use crate::Span;
+use crate::spec::Spanned;
+use crate::spec::decode::{Named, element, words};
+use crate::spec::values::Limit;
+
+element! {
+    /// A service.
+    "a service"
+    pub struct Service {
+        /// How many of it run. Default 1.
+        replicas: Spanned<u32> = Spanned::unwritten(1),
+        /// Threads per replica; a request holds one from start to reply, also while it waits for others. Default
+        /// unlimited.
+        workers: Spanned<Limit> = Spanned::unwritten(Limit::Unlimited),
+        /// Requests that wait for a worker, per replica. Default: any number, first come first served.
+        queue: Option<Spanned<Queue>> = None,
+        /// CPU cores per replica, shared by all `work`. Default: never short of CPU.
+        cores: Option<Spanned<f64>> = None,
+        /// Memory per replica. Default: not looked at.
+        memory: Option<Spanned<Memory>> = None,
+        /// From start to first request served. Default 0s.
+        cold_start: Spanned<Span> = Spanned::unwritten(Span::ZERO),
+        /// How callers choose a replica, unless they say otherwise. Default `round_robin`.
+        balancer: Spanned<Balancer> = Spanned::unwritten(Balancer::RoundRobin),
+        /// What is let in at all, per replica. Default: everything.
+        admission: Option<Spanned<Admission>> = None,
+        /// Starts and stops replicas. Default: never.
+        autoscale: Option<Spanned<Autoscale>> = None,
+        /// What it can be asked for, by name.
+        endpoints: Named<Endpoint> = Named::default(),
+        /// How it calls others.
+        calls: Calls = Calls::default(),
+    }
+}
+
+words! {
+    /// How a replica is chosen.
+    "a balancer"
+    pub enum Balancer {
+        /// One after another.
+        RoundRobin = "round_robin",
+        /// Any, with equal chance.
+        Random = "random",
+        /// The less busy of two.
+        LeastRequest = "least_request",
+        /// The cheaper of two by latency and requests in flight.
+        PeakEwma = "peak_ewma",
+        /// The same one for the same request.
+        RingHash = "ring_hash",
+    }
+}

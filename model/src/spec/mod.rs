@@ -1,0 +1,80 @@
+//! The topology file as written: from text to typed elements with positions, every mistake at once.
+//!
+//! Names are not looked up here; nothing is drawn, run or read from disk. The way is: [`tree`] reads YAML, [`set`]
+//! applies overrides, [`merge`] puts `defaults` under services and calls, and [`decode`] turns the tree into
+//! [`elements`], whose tables are the JSON Schema too.
+
+mod at;
+pub mod decode;
+mod elements;
+mod expect;
+mod merge;
+mod problem;
+mod schema;
+mod set;
+pub mod tree;
+mod values;
+
+pub use at::{At, Spanned, line_and_column};
+pub use decode::{Decode, Named, OneOrMany};
+pub use elements::*;
+pub use expect::{BreakerChange, Expectation, Metric, Op, PhaseRef, Resource, Sentence, Subject, Unit, Within};
+pub use problem::{Problem, Severity, did_you_mean};
+pub use schema::schema;
+pub use values::{Backoff, Dist, EndpointRef, Http, Limit, OpenFor, Phase, Rate, Samples, Share, Size, Target, Window};
+
+use decode::Cx;
+use tree::Node;
+
+/// Gives the text of a file that a topology names, or says why it cannot be read.
+pub type Files<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+
+/// What came out of reading a topology.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The topology, as far as it could be read; `None` if there is nothing to go on with.
+    pub topology: Option<Topology>,
+    /// What is wrong, in the order of the file.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads the topology `source` with the overrides `sets` (path and value). Source 0 of every position is `source`;
+/// source n is the text `path=value` of the n-th override, counted from 1.
+pub fn read(source: &str, sets: &[(String, String)], files: Files<'_>) -> Read {
+    let (root, mut problems) = tree::parse(source, 0, 0);
+    let Some(mut root) = root else {
+        if problems.is_empty() {
+            problems.push(empty());
+        }
+        return Read { topology: None, problems: problem::sorted(problems) };
+    };
+    if root.is_null() {
+        return Read { topology: None, problems: vec![empty()] };
+    }
+    set::apply(&mut root, sets, &mut problems);
+    merge::defaults(&mut root);
+    let mut cx = Cx::new(files);
+    let topology = Topology::decode(&root, &mut cx);
+    problems.append(&mut cx.problems);
+    Read { topology, problems: problem::sorted(problems) }
+}
+
+/// Reads one element on its own, such as a breaker.
+pub fn read_element<T: Decode>(source: &str) -> Result<T, Vec<Problem>> {
+    let (root, problems) = tree::parse(source, 0, 0);
+    let no_files = |_: &str| Err("files cannot be named here".to_owned());
+    let mut cx = Cx::new(&no_files);
+    cx.problems = problems;
+    let element = T::decode(&root.unwrap_or_else(|| Node::empty(At::default())), &mut cx);
+    match element {
+        Some(element) if cx.problems.is_empty() => Ok(element),
+        _ => Err(problem::sorted(cx.problems)),
+    }
+}
+
+fn empty() -> Problem {
+    Problem::error(At::default(), "the file is empty").hint("`squall new NAME` writes a file to start from")
+}
+
+#[cfg(test)]
+mod tests;

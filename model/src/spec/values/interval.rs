@@ -1,0 +1,194 @@
+//! Back-off, open time and windows: values of policies that are a duration, a count or a function of those.
+
+use serde_json::{Value as Json, json};
+
+use crate::Span;
+use crate::spec::decode::{Defs, Func, Scalar, Wrong, any_of, scalars};
+use crate::spec::problem::did_you_mean;
+use crate::spec::tree::shortened;
+
+/// How long to wait before the k-th retry; k counts from 0.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Backoff {
+    /// Not at all.
+    None,
+    /// Always the same.
+    Constant(Span),
+    /// `step` · (k + 1), at most `cap`.
+    Linear {
+        /// The first wait, and what each next one adds.
+        step: Span,
+        /// The longest wait before jitter.
+        cap: Span,
+    },
+    /// `base` · `factor`ᵏ, at most `cap`.
+    Exponential {
+        /// The first wait.
+        base: Span,
+        /// What each next one is multiplied by.
+        factor: f64,
+        /// The longest wait before jitter.
+        cap: Span,
+    },
+}
+
+/// How long a breaker stays open.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum OpenFor {
+    /// Always the same.
+    Constant(Span),
+    /// Longer each time it opens again without having closed.
+    Exponential {
+        /// The first time.
+        base: Span,
+        /// What each next one is multiplied by.
+        factor: f64,
+        /// The longest.
+        cap: Span,
+    },
+}
+
+/// What a breaker looks back on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Window {
+    /// The last so many calls.
+    Calls(u32),
+    /// The calls of the last so much time.
+    Time(Span),
+}
+
+scalars!(Backoff, OpenFor, Window);
+
+const USAGE: [(&str, &str); 4] = [
+    ("none", "none"),
+    ("constant", "constant(50ms)"),
+    ("linear", "linear(50ms 1s)"),
+    ("exponential", "exponential(50ms 2 1s)"),
+];
+
+impl Scalar for Backoff {
+    const NOUN: &'static str = "a back-off such as `exponential(50ms 2 1s)`";
+    const KNOWS_NONE: bool = true;
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        if text == "none" {
+            return Ok(Self::None);
+        }
+        let known = USAGE.map(|(_, usage)| usage).join(", ");
+        let Some(func) = Func::parse(text) else {
+            let what = format!("`{}` is not a back-off", shortened(text));
+            return Err(Wrong::new(what, format!("write one of {known}")));
+        };
+        let func = func?;
+        match func.name {
+            "constant" => {
+                func.arity(1..2, USAGE[1].1)?;
+                func.argument(0).map(Self::Constant)
+            }
+            "linear" => {
+                func.arity(1..3, USAGE[2].1)?;
+                Ok(Self::Linear { step: func.argument(0)?, cap: func.argument_or(1, Span::MAX)? })
+            }
+            "exponential" => {
+                let (base, factor, cap) = exponential(&func)?;
+                Ok(Self::Exponential { base, factor, cap })
+            }
+            name => {
+                let what = format!("`{}` is not a back-off", shortened(name));
+                Err(Wrong::new(what, did_you_mean(name, &USAGE.map(|(name, _)| name))))
+            }
+        }
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        defs.part("Backoff", |_| {
+            json!({
+                "type": "string",
+                "pattern": "^(none|(constant|linear|exponential) ?\\(.+\\))$",
+                "examples": USAGE.map(|(_, usage)| usage),
+            })
+        })
+    }
+}
+
+/// `exponential(base factor cap)`; the factor is 2 and the cap absent if they are not given.
+fn exponential(func: &Func<'_>) -> Result<(Span, f64, Span), Wrong> {
+    func.arity(1..4, USAGE[3].1)?;
+    let factor: f64 = func.argument_or(1, 2.0)?;
+    if !(1.0..=1000.0).contains(&factor) {
+        return Err(Wrong::new(format!("a factor of {factor} does not grow"), "the factor is from 1 to 1000"));
+    }
+    Ok((func.argument(0)?, factor, func.argument_or(2, Span::MAX)?))
+}
+
+impl Scalar for OpenFor {
+    const NOUN: &'static str = "a duration such as `5s`, or `exponential(1s 2 30s)`";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let Some(func) = Func::parse(text) else {
+            return Span::parse(text).map(Self::Constant);
+        };
+        let func = func?;
+        if func.name != "exponential" {
+            let what = format!("`{}` is not a way to stay open", shortened(func.name));
+            return Err(Wrong::new(what, "write a duration or `exponential(1s 2 30s)`"));
+        }
+        let (base, factor, cap) = exponential(&func)?;
+        Ok(Self::Exponential { base, factor, cap })
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        let constant = <Span as Scalar>::schema(defs);
+        any_of([constant, json!({ "type": "string", "pattern": "^exponential ?\\(.+\\)$" })])
+    }
+}
+
+impl Scalar for Window {
+    const NOUN: &'static str = "a number of calls such as `100`, or a duration such as `10s`";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        if text.bytes().all(|b| b.is_ascii_digit()) {
+            u32::parse(text).map(Self::Calls)
+        } else {
+            Span::parse(text).map(Self::Time)
+        }
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        let time = <Span as Scalar>::schema(defs);
+        any_of([json!({ "type": "integer", "minimum": 1 }), time])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_is_a_word_or_a_function() {
+        let (d50, s1) = (Span::from_millis(50), Span::from_secs(1));
+        let table = [
+            ("none", Ok(Backoff::None)),
+            ("constant(50ms)", Ok(Backoff::Constant(d50))),
+            ("linear(50ms 1s)", Ok(Backoff::Linear { step: d50, cap: s1 })),
+            ("linear(50ms)", Ok(Backoff::Linear { step: d50, cap: Span::MAX })),
+            ("exponential(50ms 2 1s)", Ok(Backoff::Exponential { base: d50, factor: 2.0, cap: s1 })),
+            ("exponential(50ms, 1.5, 1s)", Ok(Backoff::Exponential { base: d50, factor: 1.5, cap: s1 })),
+            ("exponential(50ms)", Ok(Backoff::Exponential { base: d50, factor: 2.0, cap: Span::MAX })),
+            ("50ms", Err("`50ms` is not a back-off")),
+            ("expo(50ms)", Err("`expo` is not a back-off")),
+            ("exponential(50ms 0.5)", Err("a factor of 0.5 does not grow")),
+            ("constant()", Err("`constant` with 0 arguments")),
+        ];
+        for (text, backoff) in table {
+            assert_eq!(Backoff::parse(text).map_err(|wrong| wrong.what), backoff.map_err(str::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_window_counts_calls_or_time() {
+        assert_eq!(Window::parse("100"), Ok(Window::Calls(100)));
+        assert_eq!(Window::parse("10s"), Ok(Window::Time(Span::from_secs(10))));
+        assert!(Window::parse("10x").is_err());
+    }
+}

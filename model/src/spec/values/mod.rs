@@ -1,0 +1,13 @@
+//! The format's plain values: a number with its unit, or a function of a few of those.
+
+mod dist;
+mod duration;
+mod interval;
+mod number;
+mod refs;
+
+pub(crate) use dist::read_samples;
+pub use dist::{Dist, Samples};
+pub use interval::{Backoff, OpenFor, Window};
+pub use number::{Limit, Rate, Share, Size};
+pub use refs::{EndpointRef, Http, Phase, Target};
