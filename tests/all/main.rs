@@ -1,0 +1,3 @@
+//! The tests of the whole program, one module a subject.
+
+mod theory;
