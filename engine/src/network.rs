@@ -16,6 +16,8 @@ pub(crate) enum Message {
 /// Messages on their way.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
+    /// The message that arrives next in this instant, before those in `at_once`: nearly always the only one.
+    next: Option<Message>,
     at_once: VecDeque<Message>,
     under_way: Vec<Message>,
     free: Vec<u32>,
@@ -25,13 +27,21 @@ impl Network {
     /// Sends a message that arrives now.
     #[inline]
     pub(crate) fn deliver(&mut self, message: Message) {
-        self.at_once.push_back(message);
+        if self.next.is_none() {
+            self.next = Some(message);
+        } else {
+            self.at_once.push_back(message);
+        }
     }
 
     /// The next message that arrives now.
     #[inline]
     pub(crate) fn arrived(&mut self) -> Option<Message> {
-        self.at_once.pop_front()
+        let next = self.next.take();
+        if !self.at_once.is_empty() {
+            self.next = self.at_once.pop_front();
+        }
+        next
     }
 
     /// Keeps a message until [`release`](Self::release); the answer is its place.

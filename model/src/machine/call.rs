@@ -12,9 +12,10 @@ use super::fault::EdgeFault;
 use super::fiber::State;
 use super::host::{Class, Delay, Host, Request, Timer};
 use super::key::{Key, Place};
+use super::route::Route;
 use super::system::{System, worse};
 use crate::observation::{Failure, Observation};
-use crate::plan::{EdgeId, Op, Site, SiteId};
+use crate::plan::{EdgeId, SiteId};
 
 /// Where a step has left its fiber.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,12 +62,14 @@ impl Failure {
 impl System<'_> {
     /// Begins a call.
     pub(super) fn call(&mut self, host: &mut impl Host, now: SimTime, index: u32, site: SiteId) -> Flow {
+        let route = &self.routes[site.index()];
         let fiber = &mut self.fibers[index];
+        fiber.site = site;
         fiber.step_began = now;
         fiber.attempts = 0;
         fiber.grant = Grant::FIRST;
-        fiber.backoff = BackoffState::default();
-        fiber.deadline = now + self.plan.sites[site.index()].deadline;
+        fiber.backoff = BackoffState::NEW;
+        fiber.deadline = if route.deadline == Span::MAX { SimTime::NEVER } else { now + route.deadline };
         self.attempts(host, now, index)
     }
 
@@ -106,12 +109,9 @@ impl System<'_> {
         self.call_over(host, now, index, Outcome::Degraded, failure)
     }
 
-    /// The call step that a fiber is at.
-    fn site(&self, index: u32) -> (SiteId, &Site) {
-        match self.plan.ops[self.fibers[index].pc.index() - 1] {
-            Op::Call(site) => (site, &self.plan.sites[site.index()]),
-            op => unreachable!("a call under way at {op:?}"),
-        }
+    /// The way of the call that a fiber is at.
+    fn route(&self, index: u32) -> &Route {
+        &self.routes[self.fibers[index].site.index()]
     }
 
     /// Makes attempts until one is out, or the call is over.
@@ -134,17 +134,41 @@ impl System<'_> {
 
     /// Makes one attempt; an error is one that was never sent.
     fn attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Result<(), Failure> {
-        let plan = self.plan;
-        let (id, site) = match plan.ops[self.fibers[index].pc.index() - 1] {
-            Op::Call(site) => (site, &plan.sites[site.index()]),
-            op => unreachable!("a call at {op:?}"),
-        };
         let fiber = &mut self.fibers[index];
+        let site = fiber.site;
+        let route = self.routes[site.index()];
         fiber.attempts += 1;
         fiber.mark = now;
-        let (caller, number, segment) = (fiber.replica, fiber.attempts, fiber.segment());
-        host.observe(now, Observation::Attempt { site: id, edge: site.edge, segment, number });
-        let link = self.links.index(plan, site.edge, caller);
+        let (edge, segment, number) = (route.edge, fiber.segment(), fiber.attempts);
+        host.observe(now, Observation::Attempt { site, edge, segment, number });
+        if route.managed || !route.clear {
+            return self.managed_attempt(host, now, index, route);
+        }
+        let network = self.network(edge);
+        self.send(host, now, index, route, network);
+        Ok(())
+    }
+
+    /// An attempt is out: it goes to the route's target, unless it is lost, and its caller waits.
+    fn send(&mut self, host: &mut impl Host, now: SimTime, index: u32, route: Route, network: Option<Delay>) {
+        let key = self.ticket(index);
+        let fiber = &mut self.fibers[index];
+        fiber.target = route.target;
+        fiber.state = State::Calling;
+        let patience = if fiber.deadline == SimTime::NEVER { route.timeout } else { patience(now, route, fiber.deadline) };
+        if let Some(delay) = patience {
+            fiber.timer = host.arm(now, delay, Class::Timeout, key);
+        }
+        if let Some(delay) = network {
+            let Route { edge, endpoint, target: to, .. } = route;
+            host.send(now, delay, Request { from: key, edge, to, endpoint, segment: fiber.segment() });
+        }
+    }
+
+    /// An attempt that has to pass its policies, or faults.
+    fn managed_attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32, route: Route) -> Result<(), Failure> {
+        let (plan, edge) = (self.plan, route.edge);
+        let link = self.links.index(plan, edge, self.fibers[index].replica);
         if let Some(budget) = &mut self.links[link].budget {
             budget.start(now, self.fibers[index].grant);
         }
@@ -152,35 +176,26 @@ impl System<'_> {
         if self.links[link].breaker.is_some() {
             self.pass_breaker(host, now, index, link)?;
         }
-        if self.links[link].in_use >= plan.edges[site.edge.index()].bulkhead {
+        if self.links[link].in_use >= plan.edges[edge.index()].bulkhead {
             return Err(self.refuse(host, now, index, link, Failure::BulkheadFull));
         }
         let Some(target) = self.links.pick(plan, now, link, &self.replicas) else {
             return Err(self.refuse(host, now, index, link, Failure::NoReplica));
         };
-        let mut network = self.network(site.edge);
-        let mut lost = false;
-        if self.links.disturbed[site.edge.index()] {
-            match self.disturb_edge(host, now, site.edge, network) {
-                EdgeFault::Passes(delay) => network = delay,
-                EdgeFault::Lost => lost = true,
+        let mut network = self.network(edge);
+        if self.links.disturbed[edge.index()] {
+            match self.disturb_edge(host, now, edge, network.unwrap_or(Delay::NONE)) {
+                EdgeFault::Passes(delay) => network = Some(delay),
+                EdgeFault::Lost => network = None,
                 EdgeFault::Fails(outcome) => {
                     return Err(self.refuse(host, now, index, link, Failure::Callee(outcome)));
                 }
             }
         }
-        self.links.count(plan, link, target, true);
-        let key = self.ticket(index);
-        let fiber = &mut self.fibers[index];
-        fiber.target = target;
-        fiber.state = State::Calling;
-        if let Some(delay) = patience(now, site, fiber.deadline) {
-            fiber.timer = host.arm(now, delay, Class::Timeout, key);
+        if route.managed {
+            self.links.count(plan, link, target, true);
         }
-        if !lost {
-            let request = Request { from: key, edge: site.edge, to: target, endpoint: site.endpoint, segment };
-            host.send(now, network, request);
-        }
+        self.send(host, now, index, Route { target, ..route }, network);
         Ok(())
     }
 
@@ -205,17 +220,18 @@ impl System<'_> {
         failure
     }
 
-    /// An attempt that was out is over: its place in the bulkhead is free, and the breaker learns how it ended.
+    /// An attempt that was out is over: its place in the bulkhead is free, and the policies learn how it ended.
     fn attempt_over(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
-        let (_, site) = self.site(index);
-        let edge = site.edge;
+        let route = self.routes[self.fibers[index].site.index()];
         let fiber = &mut self.fibers[index];
         fiber.key = Key::NONE;
         fiber.state = State::Running;
-        let (caller, target) = (fiber.replica, fiber.target);
-        let link = self.links.index(self.plan, edge, caller);
-        self.links.count(self.plan, link, target, false);
-        self.tell_policies(host, now, index, link, outcome);
+        if route.managed {
+            let (caller, target) = (fiber.replica, fiber.target);
+            let link = self.links.index(self.plan, route.edge, caller);
+            self.links.count(self.plan, link, target, false);
+            self.tell_policies(host, now, index, link, outcome);
+        }
     }
 
     fn tell_policies(&mut self, host: &mut impl Host, now: SimTime, index: u32, link: u32, outcome: Outcome) {
@@ -269,9 +285,8 @@ impl System<'_> {
     /// Decides what follows a failed attempt: another at once, another later, or the end of the call.
     fn after_attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Next {
         let plan = self.plan;
-        let (_, site) = self.site(index);
-        let (edge, retry) = (site.edge, &plan.sites[self.site(index).0.index()].retry);
         let fiber = &self.fibers[index];
+        let (edge, retry) = (self.route(index).edge, &plan.sites[fiber.site.index()].retry);
         if failure == Failure::Deadline || !retry.wants(u32::from(fiber.attempts), failure.seen()) {
             return Next::Flow(self.give_up(host, now, index, failure));
         }
@@ -299,8 +314,7 @@ impl System<'_> {
 
     /// No further attempt: fall back, or fail.
     fn give_up(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Flow {
-        let (_, site) = self.site(index);
-        let Some(time) = site.fallback else {
+        let Some(time) = self.plan.sites[self.fibers[index].site.index()].fallback else {
             return self.call_over(host, now, index, failure.passed_on(), Some(failure));
         };
         let service = self.plan.endpoints[self.fibers[index].endpoint.index()].service;
@@ -324,43 +338,49 @@ impl System<'_> {
         outcome: Outcome,
         failure: Option<Failure>,
     ) -> Flow {
-        let edge = self.site(index).1.edge;
+        let edge = self.route(index).edge;
         let fiber = &mut self.fibers[index];
         let (segment, attempts, took) = (fiber.segment(), fiber.attempts, now - fiber.step_began);
-        fiber.outcome = if outcome.is_success() { worse(fiber.outcome, outcome) } else { fiber.outcome };
+        if outcome == Outcome::Degraded {
+            fiber.outcome = worse(fiber.outcome, outcome);
+        }
         host.observe(now, Observation::CallEnded { edge, segment, outcome, failure, attempts, took });
         if outcome.is_success() { Flow::Done } else { Flow::Failed(outcome) }
     }
 
     /// What the death of a fiber means for the attempt it has under way: nobody will hear how it ended.
     pub(super) fn abandon_attempt(&mut self, host: &mut impl Host, index: u32) {
-        let edge = self.site(index).1.edge;
+        let route = *self.route(index);
         let fiber = &mut self.fibers[index];
         let timer = core::mem::replace(&mut fiber.timer, Timer::NONE);
         let (caller, target, token) = (fiber.replica, fiber.target, fiber.token.take());
         if timer != Timer::NONE {
             host.disarm(timer);
         }
-        let link = self.links.index(self.plan, edge, caller);
-        self.links.count(self.plan, link, target, false);
-        if let (Some(token), Some(breaker)) = (token, &mut self.links[link].breaker) {
-            breaker.release(token);
+        if route.managed {
+            let link = self.links.index(self.plan, route.edge, caller);
+            self.links.count(self.plan, link, target, false);
+            if let (Some(token), Some(breaker)) = (token, &mut self.links[link].breaker) {
+                breaker.release(token);
+            }
         }
     }
 
     /// One way over the network.
-    pub(super) fn network(&mut self, edge: EdgeId) -> Delay {
-        let time = self.plan.edges[edge.index()].network;
-        System::draw(self.plan, time, &mut self.links.streams[edge.index()].network)
+    pub(super) fn network(&mut self, edge: EdgeId) -> Option<Delay> {
+        Some(self.links.network(self.plan, edge))
+    }
+
+    /// After a fault or the death or birth of a replica: which ways are clear.
+    pub(super) fn clear_routes(&mut self) {
+        for route in &mut self.routes {
+            route.clear = !self.links.disturbed[route.edge.index()] && self.replicas[route.target.index()].ready;
+        }
     }
 }
 
 /// How long to wait for an attempt: its timeout, or what is left of the deadline if that is less.
-fn patience(now: SimTime, site: &Site, deadline: SimTime) -> Option<Delay> {
-    let left = if deadline == SimTime::NEVER { Span::MAX } else { deadline - now };
-    if site.timeout <= left {
-        (site.timeout != Span::MAX).then_some(Delay { span: site.timeout, lane: site.timeout_lane })
-    } else {
-        Some(Delay::of(left))
-    }
+fn patience(now: SimTime, route: Route, deadline: SimTime) -> Option<Delay> {
+    let left = deadline - now;
+    route.timeout.filter(|timeout| timeout.span <= left).or(Some(Delay::of(left)))
 }

@@ -123,6 +123,7 @@ impl<'p> System<'p> {
                 target => self.replicas_of(target).for_each(|r| self.replicas[r.index()].disturbed = true),
             }
         }
+        self.clear_routes();
     }
 
     /// The next fault at work in `scope`, from the `at`th on, which is moved behind it.

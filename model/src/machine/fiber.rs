@@ -9,7 +9,7 @@ use squall_policies::{Outcome, SimTime};
 use super::host::Timer;
 use super::key::{Key, PLACES};
 use crate::observation::Failure;
-use crate::plan::{EdgeId, EndpointId, Pc, ReplicaId, SegmentId};
+use crate::plan::{EdgeId, EndpointId, Pc, ReplicaId, SegmentId, SiteId};
 
 /// No fiber.
 pub(super) const NIL: u32 = u32::MAX;
@@ -72,6 +72,8 @@ pub(super) struct Fiber {
     /// The call it came along; unused for users and branches.
     pub edge: EdgeId,
     pub pc: Pc,
+    /// The call step under way.
+    pub site: SiteId,
     /// Next in whichever queue it stands in.
     pub next: u32,
     /// The replica that the attempt under way went to.
@@ -109,6 +111,7 @@ impl Fiber {
         endpoint: EndpointId(0),
         edge: EdgeId(0),
         pc: Pc(0),
+        site: SiteId(0),
         next: NIL,
         target: ReplicaId(0),
         pending: 0,

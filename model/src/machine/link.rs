@@ -6,6 +6,7 @@ use squall_policies::balancer::{Balancer, Replicas};
 use squall_policies::breaker::Breaker;
 use squall_policies::budget::Budget;
 
+use super::host::Delay;
 use super::key::Key;
 use super::service::Replica;
 use crate::plan::{Edge, EdgeId, Plan, ReplicaId};
@@ -45,6 +46,8 @@ pub(super) struct Links {
     first: Vec<u32>,
     pending: Vec<u32>,
     pub streams: Vec<EdgeStreams>,
+    /// The network's delay, where it is always the same.
+    networks: Vec<Option<Delay>>,
     /// Whether a fault is at work on an edge.
     pub disturbed: Vec<bool>,
 }
@@ -56,6 +59,7 @@ impl Links {
             first: Vec::new(),
             pending: Vec::new(),
             streams: plan.edges.iter().map(|edge| EdgeStreams::new(plan, edge)).collect(),
+            networks: plan.edges.iter().map(|edge| constant(plan, edge)).collect(),
             disturbed: vec![false; plan.edges.len()],
         };
         for (id, edge) in plan.edges.iter().enumerate() {
@@ -123,12 +127,25 @@ impl Links {
         }
     }
 
+    /// One way over the network of an edge.
+    pub(super) fn network(&mut self, plan: &Plan, edge: EdgeId) -> Delay {
+        match self.networks[edge.index()] {
+            Some(delay) => delay,
+            None => super::System::draw(plan, plan.edges[edge.index()].network, &mut self.streams[edge.index()].network),
+        }
+    }
+
     /// One link and the streams of its edge.
     pub(super) fn with_streams(&mut self, index: u32) -> (&mut Link, &mut EdgeStreams) {
         let link = &mut self.links[index as usize];
         let streams = &mut self.streams[link.edge.index()];
         (link, streams)
     }
+}
+
+fn constant(plan: &Plan, edge: &Edge) -> Option<Delay> {
+    let time = &plan.times[edge.network.index()];
+    time.dist.constant().map(|span| Delay { span, lane: time.lane })
 }
 
 impl core::ops::Index<u32> for Links {

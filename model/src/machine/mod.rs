@@ -11,6 +11,7 @@ mod fiber;
 mod host;
 mod key;
 mod link;
+mod route;
 mod service;
 mod system;
 

@@ -210,7 +210,7 @@ impl System<'_> {
 
     /// Sends an answer back the way its request came.
     pub(super) fn send_back(&mut self, host: &mut impl Host, now: SimTime, edge: EdgeId, to: Key, outcome: Outcome) {
-        let delay = self.network(edge);
+        let delay = self.links.network(self.plan, edge);
         host.reply(now, delay, to, outcome);
     }
 
@@ -317,6 +317,8 @@ impl System<'_> {
     pub(super) fn kill(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
         let replica = &mut self.replicas[id.index()];
         replica.ready = false;
+        self.clear_routes();
+        let replica = &mut self.replicas[id.index()];
         let stash = core::mem::take(&mut replica.stash);
         for request in stash.into_iter().filter_map(|s| if let Stashed::Request(r) = s { Some(r) } else { None }) {
             self.send_back(host, now, request.edge, request.from, Outcome::Refused);
@@ -367,6 +369,7 @@ impl System<'_> {
     pub(super) fn replica_ready(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, key: Key) {
         if self.replicas[id.index()].restart == key {
             self.replicas[id.index()].ready = true;
+            self.clear_routes();
             self.serve_waiting(host, now, id);
         }
     }

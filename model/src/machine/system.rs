@@ -12,7 +12,9 @@ use super::fiber::{Fiber, Fibers, State};
 use super::host::{Delay, Host, Request};
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
+use super::route::Route;
 use super::service::{Replica, ServiceState};
+use crate::dist::Dist;
 use crate::plan::{FaultId, Join, LoadId, Op, Pc, Plan, ReplicaId, TimeId};
 use crate::rng::{Random as _, Stream};
 
@@ -28,6 +30,8 @@ pub struct System<'p> {
     pub(super) replicas: Vec<Replica>,
     pub(super) databases: Vec<DatabaseState>,
     pub(super) links: Links,
+    /// By call step.
+    pub(super) routes: Vec<Route>,
     pub(super) clients: Vec<Client>,
     pub(super) faults: Faults,
     /// Requests that a hanging replica accepted and will never answer.
@@ -63,6 +67,7 @@ impl<'p> System<'p> {
             replicas: plan.services.iter().flat_map(Replica::of).collect(),
             databases: plan.databases.iter().map(|d| DatabaseState::new(plan, d)).collect(),
             links: Links::new(plan),
+            routes: plan.sites.iter().map(|site| Route::new(plan, site)).collect(),
             clients: plan.loads.iter().map(|load| Client::new(plan, load)).collect(),
             faults: Faults::new(plan),
             hung: 0,
@@ -279,7 +284,10 @@ impl<'p> System<'p> {
     /// Draws a time of the plan from `stream`.
     pub(super) fn draw(plan: &Plan, time: TimeId, stream: &mut Stream) -> Delay {
         let time = &plan.times[time.index()];
-        Delay { span: time.dist.sample(stream), lane: time.lane }
+        match time.dist {
+            Dist::Constant(span) => Delay { span, lane: time.lane },
+            _ => Delay::of(time.dist.sample(stream)),
+        }
     }
 
     /// Splits a fiber into branches; it waits for them.
