@@ -74,6 +74,7 @@ impl System<'_> {
     }
 
     /// The answer to the attempt under way has come.
+    #[inline(always)]
     pub(super) fn attempt_replied(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) -> Flow {
         let timer = core::mem::replace(&mut self.fibers[index].timer, Timer::NONE);
         if timer != Timer::NONE {
@@ -87,6 +88,8 @@ impl System<'_> {
     }
 
     /// The attempt under way has taken too long.
+    #[cold]
+    #[inline(never)]
     pub(super) fn attempt_timed_out(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
         self.fibers[index].timer = Timer::NONE;
         self.attempt_over(host, now, index, Outcome::Timeout);
@@ -96,6 +99,8 @@ impl System<'_> {
     }
 
     /// The back-off is over.
+    #[cold]
+    #[inline(never)]
     pub(super) fn backed_off(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
         if now >= self.fibers[index].deadline {
             return self.give_up(host, now, index, Failure::Deadline);
@@ -125,6 +130,8 @@ impl System<'_> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn after_failure(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Flow {
         match self.after_attempt(host, now, index, failure) {
             Next::Attempt => self.attempts(host, now, index),
@@ -133,6 +140,7 @@ impl System<'_> {
     }
 
     /// Makes one attempt; an error is one that was never sent.
+    #[inline(always)]
     fn attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Result<(), Failure> {
         let fiber = &mut self.fibers[index];
         let site = fiber.site;
@@ -150,12 +158,14 @@ impl System<'_> {
     }
 
     /// An attempt is out: it goes to the route's target, unless it is lost, and its caller waits.
+    #[inline(always)]
     fn send(&mut self, host: &mut impl Host, now: SimTime, index: u32, route: Route, network: Option<Delay>) {
         let key = self.ticket(index);
         let fiber = &mut self.fibers[index];
         fiber.target = route.target;
         fiber.state = State::Calling;
-        let patience = if fiber.deadline == SimTime::NEVER { route.timeout } else { patience(now, route, fiber.deadline) };
+        let patience =
+            if fiber.deadline == SimTime::NEVER { route.timeout } else { patience(now, route, fiber.deadline) };
         if let Some(delay) = patience {
             fiber.timer = host.arm(now, delay, Class::Timeout, key);
         }
@@ -166,6 +176,8 @@ impl System<'_> {
     }
 
     /// An attempt that has to pass its policies, or faults.
+    #[cold]
+    #[inline(never)]
     fn managed_attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32, route: Route) -> Result<(), Failure> {
         let (plan, edge) = (self.plan, route.edge);
         let link = self.links.index(plan, edge, self.fibers[index].replica);
@@ -221,6 +233,7 @@ impl System<'_> {
     }
 
     /// An attempt that was out is over: its place in the bulkhead is free, and the policies learn how it ended.
+    #[inline(always)]
     fn attempt_over(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
         let route = self.routes[self.fibers[index].site.index()];
         let fiber = &mut self.fibers[index];
@@ -234,6 +247,8 @@ impl System<'_> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn tell_policies(&mut self, host: &mut impl Host, now: SimTime, index: u32, link: u32, outcome: Outcome) {
         let fiber = &mut self.fibers[index];
         let (state, streams) = self.links.with_streams(link);
@@ -248,6 +263,8 @@ impl System<'_> {
     }
 
     /// Tells of a breaker's change, and sees to it that it is woken when it wants to be.
+    #[cold]
+    #[inline(never)]
     fn breaker_changed(&mut self, host: &mut impl Host, now: SimTime, index: u32, transition: Option<Transition>) {
         let link = &mut self.links[index];
         if let Some(transition) = transition {
@@ -313,6 +330,8 @@ impl System<'_> {
     }
 
     /// No further attempt: fall back, or fail.
+    #[cold]
+    #[inline(never)]
     fn give_up(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Flow {
         let Some(time) = self.plan.sites[self.fibers[index].site.index()].fallback else {
             return self.call_over(host, now, index, failure.passed_on(), Some(failure));
@@ -330,6 +349,7 @@ impl System<'_> {
         Flow::Waits
     }
 
+    #[inline(always)]
     fn call_over(
         &mut self,
         host: &mut impl Host,
@@ -349,6 +369,8 @@ impl System<'_> {
     }
 
     /// What the death of a fiber means for the attempt it has under way: nobody will hear how it ended.
+    #[cold]
+    #[inline(never)]
     pub(super) fn abandon_attempt(&mut self, host: &mut impl Host, index: u32) {
         let route = *self.route(index);
         let fiber = &mut self.fibers[index];

@@ -54,6 +54,7 @@ impl DatabaseState {
 
 impl System<'_> {
     /// Begins a query: with a connection of its own at once, or in the queue for one.
+    #[inline(always)]
     pub(super) fn query(
         &mut self,
         host: &mut impl Host,
@@ -92,6 +93,7 @@ impl System<'_> {
     }
 
     /// A query has its connection.
+    #[inline(always)]
     fn start_query(&mut self, host: &mut impl Host, now: SimTime, index: u32, id: DatabaseId, time: TimeId) {
         let fiber = &self.fibers[index];
         let (segment, waited) = (fiber.segment(), now - fiber.step_began);
@@ -128,6 +130,7 @@ impl System<'_> {
     }
 
     /// A query is over: its connection goes to the next.
+    #[inline(always)]
     pub(super) fn query_done(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
         let (id, _) = self.query_step(index);
         let fiber = &self.fibers[index];
@@ -138,6 +141,7 @@ impl System<'_> {
     }
 
     /// Connections may be free: those that wait take them.
+    #[inline(always)]
     pub(super) fn connect_waiting(&mut self, host: &mut impl Host, now: SimTime, id: DatabaseId) {
         let limit = self.connection_limit(now, id);
         loop {
@@ -158,6 +162,7 @@ impl System<'_> {
     }
 
     /// The query step that a fiber is at.
+    #[inline(always)]
     fn query_step(&self, index: u32) -> (DatabaseId, TimeId) {
         match self.plan.ops[self.fibers[index].pc.index() - 1] {
             Op::Query(database, time) => (database, time),

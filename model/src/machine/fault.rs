@@ -148,6 +148,8 @@ impl<'p> System<'p> {
     }
 
     /// How a replica that is not simply well meets a request.
+    #[cold]
+    #[inline(never)]
     pub(super) fn condition(
         &mut self,
         host: &mut impl Host,
@@ -177,6 +179,8 @@ impl<'p> System<'p> {
 
     /// What faults make of a request that has just got its worker; answers whether it goes on by itself later, or has
     /// failed.
+    #[cold]
+    #[inline(never)]
     pub(super) fn disturb_request(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> bool {
         let scope = self.scope(self.fibers[index].replica, self.fibers[index].endpoint);
         let (mut instead, mut more, mut own_share) = (Span::ZERO, Span::ZERO, 1.0);
@@ -206,6 +210,8 @@ impl<'p> System<'p> {
     }
 
     /// What faults make of a step's own time.
+    #[cold]
+    #[inline(never)]
     pub(super) fn disturb_own_time(&mut self, host: &mut impl Host, now: SimTime, index: u32, time: Span) -> Span {
         let scope = self.scope(self.fibers[index].replica, self.fibers[index].endpoint);
         let mut factor = f64::from(self.fibers[index].own_share);
@@ -220,12 +226,17 @@ impl<'p> System<'p> {
     }
 
     /// Workers of a replica that may be busy now.
+    #[inline(always)]
     pub(super) fn worker_limit(&self, now: SimTime, id: ReplicaId) -> u32 {
         let replica = &self.replicas[id.index()];
-        if !replica.disturbed {
-            return replica.workers;
-        }
-        self.limited(now, replica.workers, Scope::Service(ServiceId::from(self.service_of(id)), None, id))
+        if replica.disturbed { self.disturbed_worker_limit(now, id) } else { replica.workers }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn disturbed_worker_limit(&self, now: SimTime, id: ReplicaId) -> u32 {
+        let scope = Scope::Service(ServiceId::from(self.service_of(id)), None, id);
+        self.limited(now, self.replicas[id.index()].workers, scope)
     }
 
     /// Connections of a database that may be busy now.
@@ -237,6 +248,8 @@ impl<'p> System<'p> {
         self.limited(now, database.connections, Scope::Database(id))
     }
 
+    #[cold]
+    #[inline(never)]
     fn limited(&self, now: SimTime, limit: u32, scope: Scope) -> u32 {
         let (mut at, mut share) = (0, 1.0);
         while let Some((_, fault)) = self.next_at_work(&mut at, scope) {
@@ -248,6 +261,8 @@ impl<'p> System<'p> {
     }
 
     /// Whether a fault fails a query before it begins.
+    #[cold]
+    #[inline(never)]
     pub(super) fn database_fails(&mut self, host: &mut impl Host, now: SimTime, id: DatabaseId) -> Option<Outcome> {
         let mut at = 0;
         while let Some((id, fault)) = self.next_at_work(&mut at, Scope::Database(id)) {
@@ -265,11 +280,15 @@ impl<'p> System<'p> {
     }
 
     /// What faults make of a query's time; a query that hangs takes for ever.
+    #[cold]
+    #[inline(never)]
     pub(super) fn disturb_query(&mut self, host: &mut impl Host, now: SimTime, id: DatabaseId, time: Span) -> Span {
         self.disturbed_time(host, now, Scope::Database(id), time)
     }
 
     /// What faults make of an attempt on its way to the callee. The answer comes back undisturbed.
+    #[cold]
+    #[inline(never)]
     pub(super) fn disturb_edge(
         &mut self,
         host: &mut impl Host,
@@ -294,6 +313,8 @@ impl<'p> System<'p> {
     }
 
     /// The normal time of something, as faults change it.
+    #[cold]
+    #[inline(never)]
     fn disturbed_time(&mut self, host: &mut impl Host, now: SimTime, scope: Scope, normal: Span) -> Span {
         let (mut time, mut factor, mut more) = (normal, 1.0, Span::ZERO);
         let mut at = 0;

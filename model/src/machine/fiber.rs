@@ -144,6 +144,7 @@ impl Fibers {
     }
 
     /// A fresh fiber.
+    #[inline(always)]
     pub(super) fn alloc(&mut self) -> u32 {
         self.live += 1;
         self.peak = self.peak.max(self.live);
@@ -158,6 +159,7 @@ impl Fibers {
     }
 
     /// Forgets a fiber: every key to it is stale from here on.
+    #[inline(always)]
     pub(super) fn release(&mut self, index: u32) {
         let free = self.free;
         let fiber = &mut self[index];

@@ -131,7 +131,9 @@ impl Links {
     pub(super) fn network(&mut self, plan: &Plan, edge: EdgeId) -> Delay {
         match self.networks[edge.index()] {
             Some(delay) => delay,
-            None => super::System::draw(plan, plan.edges[edge.index()].network, &mut self.streams[edge.index()].network),
+            None => {
+                super::System::draw(plan, plan.edges[edge.index()].network, &mut self.streams[edge.index()].network)
+            }
         }
     }
 

@@ -139,6 +139,7 @@ impl System<'_> {
     }
 
     /// A request has its worker: its program begins.
+    #[inline(always)]
     pub(super) fn serve(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         self.fibers[index].started = now;
         let replica = self.fibers[index].replica;
@@ -149,6 +150,7 @@ impl System<'_> {
     }
 
     /// Spends a step's own time; answers whether the fiber has to wait for it.
+    #[inline(always)]
     pub(super) fn spend(&mut self, host: &mut impl Host, now: SimTime, index: u32, time: TimeId) -> bool {
         let fiber = &self.fibers[index];
         let (replica, own_share) = (fiber.replica, fiber.own_share);
@@ -161,6 +163,7 @@ impl System<'_> {
     }
 
     /// Holds a fiber for this long on its replica's own clock; answers whether it has to wait at all.
+    #[inline(always)]
     pub(super) fn hold(&mut self, host: &mut impl Host, now: SimTime, index: u32, delay: Delay) -> bool {
         if delay.span.is_zero() {
             return false;
@@ -189,6 +192,7 @@ impl System<'_> {
     }
 
     /// A request has ended: it answers, and its worker takes the next.
+    #[inline(always)]
     pub(super) fn answer(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
         let fiber = &self.fibers[index];
         let (edge, reply_to, replica, endpoint) = (fiber.edge, fiber.reply_to, fiber.replica, fiber.endpoint);
@@ -209,12 +213,14 @@ impl System<'_> {
     }
 
     /// Sends an answer back the way its request came.
+    #[inline(always)]
     pub(super) fn send_back(&mut self, host: &mut impl Host, now: SimTime, edge: EdgeId, to: Key, outcome: Outcome) {
         let delay = self.links.network(self.plan, edge);
         host.reply(now, delay, to, outcome);
     }
 
     /// A worker is free: it takes the next request, if there is one and it may.
+    #[inline(always)]
     fn free_worker(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
         let limit = self.worker_limit(now, id);
         let replica = &mut self.replicas[id.index()];
@@ -257,6 +263,7 @@ impl System<'_> {
         self.runnable.push_back(next);
     }
 
+    #[inline(always)]
     fn note_saturation(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, limit: u32) {
         let replica = &mut self.replicas[id.index()];
         if replica.busy >= limit && !replica.saturated {
@@ -272,15 +279,20 @@ impl System<'_> {
     }
 
     /// Whether a fiber's replica is frozen.
+    #[inline(always)]
     pub(super) fn frozen(&self, index: u32) -> bool {
         self.replicas[self.fibers[index].replica.index()].pauses > 0
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn stash_reply(&mut self, index: u32, key: Key, outcome: Outcome) {
         let replica = self.fibers[index].replica;
         self.replicas[replica.index()].stash.push(Stashed::Reply(key, outcome));
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn stash_wake(&mut self, index: u32, key: Key) {
         let replica = self.fibers[index].replica;
         self.replicas[replica.index()].stash.push(Stashed::Wake(key));
@@ -338,6 +350,8 @@ impl System<'_> {
     }
 
     /// One fiber dies with its replica.
+    #[cold]
+    #[inline(never)]
     fn die(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         match self.fibers[index].state {
             State::Calling => self.abandon_attempt(host, index),

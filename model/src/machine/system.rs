@@ -144,12 +144,14 @@ impl<'p> System<'p> {
     }
 
     /// The fiber that waits for exactly this key.
+    #[inline(always)]
     fn waiting(&self, key: Key) -> Option<u32> {
         let Place::Fiber(index) = key.place() else { return None };
         (key != Key::NONE && self.fibers[index].key == key).then_some(index)
     }
 
     /// From here on the fiber waits for a new key, and every earlier one is stale.
+    #[inline(always)]
     pub(super) fn ticket(&mut self, index: u32) -> Key {
         let key = self.tickets.next(Place::Fiber(index));
         self.fibers[index].key = key;
@@ -157,6 +159,7 @@ impl<'p> System<'p> {
     }
 
     /// Lets everything run that may run now.
+    #[inline(always)]
     fn drain(&mut self, host: &mut impl Host, now: SimTime) {
         while let Some(index) = self.runnable.pop_front() {
             match self.fibers[index].state {
@@ -166,6 +169,7 @@ impl<'p> System<'p> {
         }
     }
 
+    #[inline(always)]
     fn wake_fiber(&mut self, host: &mut impl Host, now: SimTime, key: Key) {
         let Some(index) = self.waiting(key) else { return };
         if self.frozen(index) {
@@ -204,6 +208,7 @@ impl<'p> System<'p> {
     }
 
     /// Goes on after a call, if it is over.
+    #[inline(always)]
     fn resume(&mut self, host: &mut impl Host, now: SimTime, index: u32, flow: Flow) {
         match flow {
             Flow::Waits => {}
@@ -282,6 +287,7 @@ impl<'p> System<'p> {
     }
 
     /// Draws a time of the plan from `stream`.
+    #[inline(always)]
     pub(super) fn draw(plan: &Plan, time: TimeId, stream: &mut Stream) -> Delay {
         let time = &plan.times[time.index()];
         match time.dist {
@@ -291,6 +297,8 @@ impl<'p> System<'p> {
     }
 
     /// Splits a fiber into branches; it waits for them.
+    #[cold]
+    #[inline(never)]
     fn fork(&mut self, index: u32, branches: &[Pc], rounds: u32) {
         let key = self.ticket(index);
         let parent = &mut self.fibers[index];
@@ -319,6 +327,7 @@ impl<'p> System<'p> {
     }
 
     /// A fiber has come to its end, well or not.
+    #[inline(always)]
     pub(super) fn finish(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
         if self.fibers[index].branch {
             self.join(index, outcome);
@@ -328,6 +337,8 @@ impl<'p> System<'p> {
     }
 
     /// A branch has ended: its parent may go on.
+    #[cold]
+    #[inline(never)]
     fn join(&mut self, index: u32, outcome: Outcome) {
         let parent_key = self.fibers[index].reply_to;
         self.fibers.release(index);
