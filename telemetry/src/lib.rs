@@ -1,1 +1,8 @@
-//! Placeholder of the skeleton.
+//! What happened in a run, in either world: a recorder that takes the machines' observations, and everything that is
+//! read from it afterwards.
+//!
+//! Pure: knows no clock, no file and no terminal, and not which world the observations come from.
+
+mod histogram;
+
+pub use histogram::Histogram;
