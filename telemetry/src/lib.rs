@@ -3,6 +3,8 @@
 //!
 //! Pure: knows no clock, no file and no terminal, and not which world the observations come from.
 
+mod digest;
 mod histogram;
 
+pub use digest::{Digest, FORMAT, Fingerprint};
 pub use histogram::Histogram;
