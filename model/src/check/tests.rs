@@ -136,7 +136,7 @@ fn impossible_numbers_are_errors() {
         ("http: GET /count", "http: GET /list", "‹GET /list› `list` answers to `GET /list` already"),
         ("databases: {posts-db", "databases: {posts: {}, posts-db", "‹posts› `posts` is already the name of a service"),
         ("{name: people", "{name: feed", "‹feed› `feed` is already the name of a load"),
-        ("‹name: slow", "{name: calm", "{calm› `calm` is already the name of a phase"),
+        ("{name: slow", "{name: calm", "‹calm› `calm` is already the name of a phase"),
         ("{name: people", "{name: system", "‹system› `system` cannot be the name of a load"),
     ];
     for (from, to, what) in table {
