@@ -2,6 +2,7 @@
 //!
 //! Knows no clock, no socket and no report: time and random seeds come in, observations go out.
 
+pub mod check;
 pub mod dist;
 pub mod machine;
 pub mod observation;

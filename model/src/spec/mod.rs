@@ -29,6 +29,26 @@ use tree::Node;
 /// Gives the text of a file that a topology names, or says why it cannot be read.
 pub type Files<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
+/// A topology that can be used.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What was written, whole and without errors.
+    pub topology: Topology,
+    /// What is allowed but rarely wise, in the order of the file.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads and checks the topology `source` with the overrides `sets` (path and value). Source 0 of every position is
+/// `source`; source n is the text `path=value` of the n-th override, counted from 1. The errors are all there are.
+pub fn load(source: &str, sets: &[(String, String)], files: Files<'_>) -> Result<Loaded, Vec<Problem>> {
+    let Read { topology, mut problems } = read(source, sets, files);
+    let Some(topology) = topology else { return Err(problems) };
+    problems.extend(crate::check::check(&topology, problems.is_empty()));
+    let problems = problem::sorted(problems);
+    let fatal = problems.iter().any(|problem| problem.severity == Severity::Error);
+    if fatal { Err(problems) } else { Ok(Loaded { topology, warnings: problems }) }
+}
+
 /// What came out of reading a topology.
 #[derive(Clone, Debug)]
 pub struct Read {
@@ -38,8 +58,7 @@ pub struct Read {
     pub problems: Vec<Problem>,
 }
 
-/// Reads the topology `source` with the overrides `sets` (path and value). Source 0 of every position is `source`;
-/// source n is the text `path=value` of the n-th override, counted from 1.
+/// Reads a topology without checking it; see [`load`].
 pub fn read(source: &str, sets: &[(String, String)], files: Files<'_>) -> Read {
     let (root, mut problems) = tree::parse(source, 0, 0);
     let Some(mut root) = root else {

@@ -175,3 +175,30 @@ element! {
         status: Spanned<u16> = Spanned::unwritten(500),
     }
 }
+
+impl Step {
+    /// The lists of steps inside this one.
+    pub fn bodies(&self) -> Vec<&[Spanned<Self>]> {
+        match self {
+            Self::Get(get) => vec![&get.miss],
+            Self::Parallel(Parallel { branches, .. }) | Self::Race(Race { branches }) => {
+                branches.iter().map(|branch| branch.0.as_slice()).collect()
+            }
+            Self::Repeat(repeat) => vec![&repeat.steps],
+            Self::Chance(chance) => vec![&chance.steps, &chance.otherwise],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Every step among `steps` and inside them, in the order of the file.
+    pub fn all(steps: &[Spanned<Self>]) -> Vec<&Spanned<Self>> {
+        let mut found = Vec::new();
+        for step in steps {
+            found.push(step);
+            for body in step.bodies() {
+                found.extend(Self::all(body));
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,140 @@
+//! The command line as typed. Looks nothing up.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Storms a graph of fake services and shows what breaks, deterministically.
+#[derive(Parser, Debug)]
+#[command(name = "squall", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// When to use colour; `NO_COLOR` is honoured
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+
+    /// Say only what went wrong
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// When to use colour.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Read topology files and say everything that is wrong with them
+    Check(Check),
+    /// List the built-in topologies
+    List,
+    /// Write a commented topology file to start from
+    New(New),
+    /// Print the JSON Schema of topology files, for editors
+    Schema,
+    /// Print shell completions
+    Completions(Completions),
+}
+
+/// `squall check`
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// Paths, or names of built-in topologies
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+}
+
+/// `squall new`
+#[derive(Args, Debug)]
+pub(crate) struct New {
+    /// The topology's name; the file is NAME.yaml
+    pub(crate) name: String,
+}
+
+/// `squall completions`
+#[derive(Args, Debug)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// What overrides the file, for every command that takes one.
+#[derive(Args, Clone, Default, Debug)]
+pub(crate) struct Overrides {
+    /// Root of all randomness
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// How long load is offered, such as 60s
+    #[arg(long, value_name = "TIME")]
+    pub(crate) duration: Option<String>,
+
+    /// Any value of the file: services.order.workers=20, load.feed.rate=200/s, faults.0.for=5s
+    #[arg(long, value_name = "PATH=VALUE", value_parser = path_and_value)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+impl Overrides {
+    /// All of them as paths and values, the named ones last: they win.
+    pub(crate) fn sets(&self) -> Vec<(String, String)> {
+        let seed = self.seed.map(|seed| ("seed".to_owned(), seed.to_string()));
+        let duration = self.duration.as_ref().map(|duration| ("duration".to_owned(), duration.clone()));
+        self.set.iter().cloned().chain(seed).chain(duration).collect()
+    }
+}
+
+/// Where reports go, for every command that makes one.
+#[derive(Args, Clone, Default, Debug)]
+pub(crate) struct Reports {
+    /// Write the report as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write the report as one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Write the expectations as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+}
+
+fn path_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((path, value)) if !path.is_empty() => Ok((path.to_owned(), value.to_owned())),
+        _ => Err("write PATH=VALUE, such as services.order.workers=20".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn named_overrides_win_over_set() {
+        let cli = Cli::try_parse_from(["squall", "check", "a", "--set", "seed=3", "--seed", "4", "--duration", "5s"]);
+        let Command::Check(check) = cli.unwrap().command else { panic!("check was typed") };
+        let sets = check.overrides.sets();
+        let sets: Vec<_> = sets.iter().map(|(path, value)| (path.as_str(), value.as_str())).collect();
+        assert_eq!(sets, [("seed", "3"), ("seed", "4"), ("duration", "5s")]);
+    }
+}

@@ -1,0 +1,23 @@
+//! One file a command: from what was typed to an exit code.
+
+mod check;
+mod completions;
+mod list;
+mod new;
+mod schema;
+
+use std::io;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+
+/// Does what was typed. An error is one of writing.
+pub(crate) fn run(cli: &Cli) -> io::Result<Exit> {
+    match &cli.command {
+        Command::Check(check) => check::run(check, cli.quiet),
+        Command::List => list::run(),
+        Command::New(new) => new::run(new, cli.quiet),
+        Command::Schema => schema::run(),
+        Command::Completions(completions) => completions::run(completions),
+    }
+}

@@ -1,0 +1,80 @@
+//! Shows what is wrong with a topology: file, line and column, the offending text underlined, and how to mend it.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use squall_model::spec::{Problem, Severity, line_and_column};
+
+/// More problems than this are counted, not shown.
+const SHOWN: usize = 200;
+/// Longest line shown whole; of a longer one only the part around the problem.
+const LINE: usize = 160;
+
+/// The texts that positions point into.
+pub(crate) struct Sources<'a> {
+    /// The name of the file, as typed.
+    pub(crate) name: &'a str,
+    /// Its text.
+    pub(crate) text: &'a str,
+    /// The overrides from the command line, `path=value`.
+    pub(crate) sets: Vec<String>,
+}
+
+impl<'a> Sources<'a> {
+    /// The file `text`, called `name`, and the overrides.
+    pub(crate) fn new(name: &'a str, text: &'a str, sets: &[(String, String)]) -> Self {
+        Self { name, text, sets: sets.iter().map(|(path, value)| format!("{path}={value}")).collect() }
+    }
+
+    /// All `problems`, with colour codes.
+    pub(crate) fn render(&self, problems: &[Problem]) -> String {
+        let more = problems.len().saturating_sub(SHOWN);
+        let more = (more > 0).then(|| format!("and {more} more\n"));
+        problems.iter().take(SHOWN).map(|problem| self.render_one(problem)).chain(more).collect()
+    }
+
+    fn render_one(&self, problem: &Problem) -> String {
+        let (name, text) = match usize::from(problem.at.source).checked_sub(1) {
+            None => (self.name, self.text),
+            Some(set) => ("--set", self.sets.get(set).map_or("", String::as_str)),
+        };
+        let (line, column) = line_and_column(text, problem.at.start);
+        let part = Part::of(text, problem.at.start, problem.at.end);
+        let level = match problem.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut title = level.primary_title(problem.what.as_str());
+        if let Some(lint) = problem.lint {
+            title = title.id(lint);
+        }
+        let snippet = Snippet::source(part.text).line_start(line);
+        let mut group = Group::with_title(title)
+            .element(Origin::path(name).line(line).char_column(column))
+            .element(snippet.annotation(AnnotationKind::Primary.span(part.start..part.end)));
+        if let Some(hint) = &problem.hint {
+            group = group.element(Level::HELP.message(hint.as_str()));
+        }
+        format!("{}\n\n", Renderer::styled().render(&[group]))
+    }
+}
+
+/// The one line that is shown, and the place in it.
+struct Part<'a> {
+    text: &'a str,
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Part<'a> {
+    fn of(text: &'a str, start: usize, end: usize) -> Self {
+        let start = start.min(text.len());
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = text[start..].find(['\n', '\r']).map_or(text.len(), |newline| start + newline);
+        let end = end.clamp(start, line_end);
+        let whole = line_end - line_start <= LINE;
+        let from = if whole { line_start } else { start.saturating_sub(LINE / 2).max(line_start) };
+        let to = if whole { line_end } else { (start + LINE / 2).min(line_end) };
+        let from = (0..=from).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let to = (to..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
+        Self { text: &text[from..to], start: start - from, end: end.min(to) - from }
+    }
+}

@@ -1,0 +1,37 @@
+//! Standard output and standard error: results to the one, problems to the other, colour only where it is wanted.
+
+use std::io::{self, Write as _};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::cli::Color;
+
+/// Decides about colour once, for both streams. `auto` means a terminal and no `NO_COLOR`.
+pub(crate) fn choose_color(color: Color) {
+    let choice = match color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
+}
+
+/// Writes a result to standard output.
+pub(crate) fn result(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Writes what went wrong, or progress, to standard error.
+pub(crate) fn problem(text: &str) -> io::Result<()> {
+    anstream::stderr().lock().write_all(text.as_bytes())
+}
+
+/// Writes an error that has no place in a file.
+pub(crate) fn error(what: &str, hint: Option<&str>) -> io::Result<()> {
+    let red = AnsiColor::BrightRed.on_default().bold();
+    let bold = Style::new().bold();
+    let hint = hint.map(|hint| format!("  {bold}hint{bold:#}: {hint}\n")).unwrap_or_default();
+    problem(&format!("{red}error{red:#}: {what}\n{hint}"))
+}

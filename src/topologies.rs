@@ -1,0 +1,138 @@
+//! Where topologies come from: a path, or a name of those that are built in.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use squall_model::spec::{self, Loaded, did_you_mean};
+
+use crate::cli::Overrides;
+use crate::diagnostics::Sources;
+use crate::output;
+
+/// The built-in ones, by name.
+const BUILT_IN: &[(&str, &str)] = &[("chain", include_str!("../topologies/chain.yaml"))];
+
+/// Longest topology file that is read; a longer one is refused when its text is looked at.
+const LONGEST: u64 = 5 << 20;
+/// Longest file of samples or arrivals.
+const LONGEST_SAMPLES: u64 = 64 << 20;
+
+/// The text of a topology.
+pub(crate) struct Topology {
+    /// As typed.
+    pub(crate) name: String,
+    text: String,
+    /// Where files that it names are; `None` for a built-in one.
+    folder: Option<PathBuf>,
+}
+
+/// The built-in topologies.
+pub(crate) fn built_in() -> impl Iterator<Item = Topology> {
+    BUILT_IN.iter().map(|(name, text)| Topology { name: (*name).to_owned(), text: (*text).to_owned(), folder: None })
+}
+
+impl Topology {
+    /// The file `name` if there is one, else the built-in topology of that name. Complains and gives `None` if there is
+    /// neither.
+    pub(crate) fn find(name: &str) -> io::Result<Option<Self>> {
+        let path = Path::new(name);
+        if path.is_dir() {
+            output::error(&format!("`{name}` is a folder"), Some("name a topology file"))?;
+            return Ok(None);
+        }
+        match read(path, LONGEST) {
+            Ok(bytes) => Self::from_file(name, bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::from_name(name),
+            Err(error) => {
+                output::error(&format!("cannot read `{name}`: {error}"), None)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn from_file(name: &str, bytes: Vec<u8>) -> io::Result<Option<Self>> {
+        let folder = Path::new(name).parent().map(Path::to_owned);
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Some(Self { name: name.to_owned(), text, folder })),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
+                let (line, column) = spec::line_and_column(&text, valid);
+                let what = format!("{name}:{line}:{column}: not UTF-8");
+                output::error(&what, Some("save the file as UTF-8"))?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn from_name(name: &str) -> io::Result<Option<Self>> {
+        let found = built_in().find(|topology| topology.name == name);
+        if found.is_none() {
+            let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+            let what = format!("there is no file and no built-in topology `{name}`");
+            output::error(&what, Some(&did_you_mean(name, &names)))?;
+        }
+        Ok(found)
+    }
+
+    /// Reads and checks it. Complains about everything that is wrong and gives `None` if it cannot be used; warnings are
+    /// shown by whoever wants them.
+    pub(crate) fn load(&self, overrides: &Overrides) -> io::Result<Option<Loaded>> {
+        let sets = overrides.sets();
+        match spec::load(&self.text, &sets, &|path| self.file(path)) {
+            Ok(loaded) => Ok(Some(loaded)),
+            Err(problems) => {
+                output::problem(&self.sources(&sets).render(&problems))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Shows the warnings of `loaded`.
+    pub(crate) fn warn(&self, loaded: &Loaded, overrides: &Overrides) -> io::Result<()> {
+        output::problem(&self.sources(&overrides.sets()).render(&loaded.warnings))
+    }
+
+    fn sources(&self, sets: &[(String, String)]) -> Sources<'_> {
+        Sources::new(&self.name, &self.text, sets)
+    }
+
+    /// The text of a file that the topology names.
+    fn file(&self, path: &str) -> Result<String, String> {
+        let folder = self.folder.as_ref().ok_or("a built-in topology has no files")?;
+        let bytes = read(&folder.join(path), LONGEST_SAMPLES).map_err(|error| error.to_string())?;
+        if bytes.len() as u64 > LONGEST_SAMPLES {
+            return Err("more than 64 MiB".into());
+        }
+        String::from_utf8(bytes).map_err(|_| "not UTF-8".into())
+    }
+}
+
+/// At most one byte more than `longest`: enough to see that it is too long.
+fn read(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(longest + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_topology_of_the_folder_is_built_in_under_its_own_name() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let yaml = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+        let mut names: Vec<String> =
+            yaml.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+        names.sort();
+        assert_eq!(names, BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+        for topology in built_in() {
+            let loaded = topology.load(&Overrides::default()).unwrap().unwrap();
+            assert_eq!(loaded.topology.name.value, topology.name);
+            assert!(loaded.topology.about.is_some(), "{} says nothing about itself", topology.name);
+        }
+    }
+}
