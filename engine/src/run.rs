@@ -192,7 +192,7 @@ impl Open {
 }
 
 impl<S: Sink> Sink for World<'_, S> {
-    #[inline]
+    #[inline(always)]
     fn observe(&mut self, at: SimTime, what: Observation) {
         self.sink.observe(at, what);
     }

@@ -1,8 +1,8 @@
 //! A fingerprint of a run: 128 bits over every observation in order. Two runs with the same digest made the same
 //! observations at the same times. Knows nothing of what observations mean.
 //!
-//! Every observation is written as words of 64 bits, of which the second says what kind it is and so how many follow:
-//! different observations are different words. A word `w` turns the state `(a, b)` into `(b ^ high(p), low(p))` where
+//! Every observation is written as words of 64 bits, of which the first says what kind it is and so how many follow:
+//! different observations are different words. The time is a word of its own, written when it has changed. A word `w` turns the state `(a, b)` into `(b ^ high(p), low(p))` where
 //! `p = (a ^ w) · K` has 128 bits and K is odd. Each step can be undone, so no two states ever run into one another, and
 //! two runs that differ in one word have different digests for certain. This is no defence against someone who makes
 //! up collisions.
@@ -27,6 +27,8 @@ const FINAL_ROUNDS: u32 = 8;
 pub struct Digest {
     a: u64,
     b: u64,
+    /// When the last observation was made.
+    at: u64,
 }
 
 /// A finished digest; shown as 32 hexadecimal digits.
@@ -48,15 +50,18 @@ impl Default for Digest {
 impl Digest {
     /// Of no observation.
     pub fn new() -> Self {
-        let mut digest = Self { a: PI[1], b: PI[2] };
+        let mut digest = Self { a: PI[1], b: PI[2], at: 0 };
         digest.word(FORMAT);
         digest
     }
 
     /// Takes in one observation.
-    #[inline]
+    #[inline(always)]
     pub fn observe(&mut self, at: SimTime, what: &Observation) {
-        self.word(at.as_nanos());
+        if at.as_nanos() != self.at {
+            self.at = at.as_nanos();
+            self.word(self.at << 8);
+        }
         match *what {
             Observation::Admitted { endpoint, replica, segment } => {
                 self.word(head(1, segment.0, endpoint.0));
@@ -133,7 +138,7 @@ impl Digest {
         Fingerprint(u128::from(last.a) << 64 | u128::from(last.b))
     }
 
-    #[inline]
+    #[inline(always)]
     fn word(&mut self, word: u64) {
         let product = u128::from(self.a ^ word) * u128::from(PI[0]);
         (self.a, self.b) = (self.b ^ (product >> 64) as u64, product as u64);
@@ -151,17 +156,17 @@ impl Digest {
 }
 
 /// Kind, segment (or a flag) and id. A plan has fewer than 2²⁴ segments.
-#[inline]
+#[inline(always)]
 const fn head(kind: u8, segment: u32, id: u32) -> u64 {
     kind as u64 | (segment as u64) << 8 | (id as u64) << 32
 }
 
-#[inline]
+#[inline(always)]
 const fn pair(low: u32, high: u32) -> u64 {
     low as u64 | (high as u64) << 32
 }
 
-#[inline]
+#[inline(always)]
 const fn outcome_code(outcome: Outcome) -> u32 {
     match outcome {
         Outcome::Ok => 1,
@@ -175,7 +180,7 @@ const fn outcome_code(outcome: Outcome) -> u32 {
     }
 }
 
-#[inline]
+#[inline(always)]
 const fn failure_code(failure: Failure) -> u64 {
     match failure {
         Failure::Callee(outcome) => pair(1, outcome_code(outcome)),

@@ -37,7 +37,7 @@ impl Histogram {
     }
 
     /// One more value.
-    #[inline]
+    #[inline(always)]
     pub fn record(&mut self, value: u64) {
         self.sum += u128::from(value);
         self.least = self.least.min(value);

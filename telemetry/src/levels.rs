@@ -69,7 +69,7 @@ impl Levels {
     }
 
     /// One more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn rise(&mut self, row: usize, now: u64) {
         let gauge = &mut self.gauges[row];
         gauge.balance = gauge.balance.wrapping_sub(now);
@@ -78,7 +78,7 @@ impl Levels {
     }
 
     /// One more that may be gone in the same instant, and counts as a peak only if it is not.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pass(&mut self, row: usize, now: u64) {
         let gauge = &mut self.gauges[row];
         gauge.balance = gauge.balance.wrapping_sub(now);
@@ -86,7 +86,7 @@ impl Levels {
     }
 
     /// One less.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fall(&mut self, row: usize, now: u64) {
         let gauge = &mut self.gauges[row];
         gauge.balance = gauge.balance.wrapping_add(now);

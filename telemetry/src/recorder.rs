@@ -186,7 +186,7 @@ impl Recorder {
         self.service_of_endpoint[endpoint.index()] as usize
     }
 
-    #[inline]
+    #[inline(always)]
     fn ended(&mut self, now: u64, endpoint: EndpointId, segment: SegmentId, end: End) {
         let service = self.service(endpoint);
         let (row, segment) = (endpoint.index(), segment.index());
@@ -209,7 +209,8 @@ impl Recorder {
         }
     }
 
-    #[inline]
+    #[cold]
+    #[inline(never)]
     fn attempt_failed(&mut self, now: u64, edge: EdgeId, segment: SegmentId, failure: Failure) {
         self.calls.at(edge.index(), segment.index()).fail(failure);
         let timed_out = matches!(
@@ -240,7 +241,8 @@ struct End {
 }
 
 impl Sink for Recorder {
-    #[inline]
+    // The kind of observation is known at every place that makes one: inlined, the `match` is gone.
+    #[inline(always)]
     fn observe(&mut self, at: SimTime, what: Observation) {
         let now = at.as_nanos();
         if now >= self.clock.next() {

@@ -45,7 +45,7 @@ impl Shelf {
     }
 
     /// One more value.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&mut self, row: usize, segment: usize, value: u64) {
         let slot = self.slots[row * self.segments + segment];
         self.histograms[slot as usize].record(value);

@@ -19,7 +19,7 @@ impl<T: Copy + Default + AddAssign> Tallies<T> {
     }
 
     /// The counts of a row in one segment.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at(&mut self, row: usize, segment: usize) -> &mut T {
         &mut self.counts[row * self.segments + segment]
     }
@@ -99,7 +99,7 @@ impl Requests {
         self.succeeded() + self.failures.total()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn end(&mut self, outcome: Outcome) {
         let count = match outcome {
             Outcome::Ok => &mut self.ok,
@@ -142,7 +142,7 @@ impl Calls {
         self.ok + self.degraded + self.failed
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn end(&mut self, outcome: Outcome, took: u64) {
         match outcome {
             Outcome::Ok => self.ok += 1,
@@ -155,7 +155,7 @@ impl Calls {
     }
 
     /// An attempt failed.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn fail(&mut self, failure: Failure) {
         let outcome = match failure {
             Failure::Callee(outcome) => outcome,
