@@ -4,10 +4,18 @@ use squall_model::{plan, spec};
 use squall_telemetry::Recorder;
 fn main() {
     let file = std::env::args().nth(1).unwrap();
-    let sets: Vec<(String,String)> = std::env::args().skip(2).map(|s| { let (a,b) = s.split_once('=').unwrap(); (a.into(), b.into()) }).collect();
+    let sets: Vec<(String, String)> = std::env::args()
+        .skip(2)
+        .map(|s| {
+            let (a, b) = s.split_once('=').unwrap();
+            (a.into(), b.into())
+        })
+        .collect();
     let text = std::fs::read_to_string(file).unwrap();
     let read = spec::read(&text, &sets, &|p| Err(p.to_string()));
-    for p in &read.problems { println!("{p:?}"); }
+    for p in &read.problems {
+        println!("{p:?}");
+    }
     let plan = plan::compile(&read.topology.unwrap()).unwrap();
     let t = std::time::Instant::now();
     if std::env::var("NOREC").is_ok() {

@@ -106,36 +106,20 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
         } else {
             self.begin_request();
         }
-        self.deliver();
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn happen(&mut self, event: Event) {
         if event.rank == Rank::Delivery
             && let Place::Fiber(place) = event.key.place()
         {
-            let message = self.world.network.release(place);
-            self.receive(message);
+            match self.world.network.release(place) {
+                Message::Request(request) => self.system.arrive(&mut self.world, event.at, request),
+                Message::Reply(to, outcome) => self.system.replied(&mut self.world, event.at, to, outcome),
+            }
         } else {
             self.system.wake(&mut self.world, event.at, event.key);
-        }
-    }
-
-    /// Delivers what arrives in this instant.
-    #[inline]
-    fn deliver(&mut self) {
-        while let Some(message) = self.world.network.arrived() {
-            self.events += 1;
-            self.receive(message);
-        }
-    }
-
-    #[inline]
-    fn receive(&mut self, message: Message) {
-        match message {
-            Message::Request(request) => self.system.arrive(&mut self.world, self.now, request),
-            Message::Reply(to, outcome) => self.system.replied(&mut self.world, self.now, to, outcome),
         }
     }
 
@@ -163,7 +147,6 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
         } else {
             self.system.end_fault(&mut self.world, at, fault);
         }
-        self.deliver();
         true
     }
 
@@ -201,17 +184,15 @@ impl<S: Sink> Sink for World<'_, S> {
 impl<S: Sink> World<'_, S> {
     #[inline]
     fn carry(&mut self, now: SimTime, delay: Delay, message: Message) {
-        if delay.span.is_zero() {
-            self.network.deliver(message);
-        } else {
-            let place = self.network.hold(message);
-            let key = self.tickets.next(Place::Fiber(place));
-            self.queue.push(now, delay.span, Rank::Delivery, delay.lane.map(|lane| lane.0), key);
-        }
+        let place = self.network.hold(message);
+        let key = self.tickets.next(Place::Fiber(place));
+        self.queue.push(now, delay.span, Rank::Delivery, delay.lane.map(|lane| lane.0), key);
     }
 }
 
 impl<S: Sink> Host for World<'_, S> {
+    const INSTANT: bool = true;
+
     #[inline]
     fn send(&mut self, now: SimTime, delay: Delay, request: Request) {
         self.carry(now, delay, Message::Request(request));
