@@ -3,7 +3,7 @@
 //! as a probe's, and the transition's reason says so. Knows no queue and no clock.
 
 use super::report::{Metrics, Reason, State, Transition, Why};
-use super::window::{Class, Counts, LastCalls, LastSeconds, classify};
+use super::window::{Class, Counts, LastCalls, Slices, classify};
 use super::{Admission, Token};
 use crate::check::{Invalid, require};
 use crate::{Interval, Outcome, Outcomes, Random, SimTime, Span};
@@ -103,7 +103,7 @@ pub struct Resilience4j {
 #[derive(Clone, Debug)]
 enum ClosedWindow {
     Calls(LastCalls),
-    Seconds(LastSeconds),
+    Seconds(Slices),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl Resilience4j {
     pub fn new(config: Resilience4jConfig) -> Self {
         let closed = match config.window {
             Window::Calls(size) => ClosedWindow::Calls(LastCalls::new(size)),
-            Window::Seconds(size) => ClosedWindow::Seconds(LastSeconds::new(size)),
+            Window::Seconds(size) => ClosedWindow::Seconds(Slices::new(size, Span::from_secs(1), SimTime::ZERO)),
         };
         let probes = LastCalls::new(config.half_open_calls);
         Self { config, phase: Phase::Closed, era: 0, openings: 0, closed, probes, probing: false, not_permitted: 0 }
