@@ -5,6 +5,7 @@ mod backoff;
 mod condition;
 
 pub use backoff::{Backoff, BackoffState, Jitter, PollyShape};
+pub(crate) use backoff::{additive, exponential};
 pub use condition::{Statuses, envoy_retry_on};
 
 use crate::check::{Invalid, require};
