@@ -23,6 +23,13 @@ pub trait Replicas {
     }
 }
 
+/// Whether so few replicas are usable that all are to be used: their share in per cent is below (`<`) `threshold` (Envoy's
+/// panic threshold, 50 by default; 0 for never).
+pub fn panics(usable: usize, replicas: usize, threshold: f64) -> bool {
+    let share = if replicas == 0 { 0.0 } else { 100.0 * usable as f64 / replicas as f64 };
+    share < threshold.min(100.0)
+}
+
 /// Which balancer, with its settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum BalancerConfig {
@@ -179,6 +186,15 @@ pub(crate) mod tests {
         let mut rng = SplitMix64::new(1);
         let mut pick = |replicas| balancer.pick(SimTime::ZERO, 0, &Fleet(vec![Some(0); replicas]), &mut rng).unwrap();
         assert_eq!([pick(3), pick(3), pick(2), pick(4), pick(1)], [0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn panic_begins_below_its_threshold() {
+        let table =
+            [(2, 4, 50.0, false), (1, 4, 50.0, true), (0, 4, 0.0, false), (4, 4, 200.0, false), (0, 0, 50.0, true)];
+        for (usable, replicas, threshold, panic) in table {
+            assert_eq!(panics(usable, replicas, threshold), panic, "{usable} of {replicas}, {threshold}");
+        }
     }
 
     #[test]
