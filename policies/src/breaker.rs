@@ -14,7 +14,6 @@ mod report;
 mod resilience4j;
 #[cfg(test)]
 mod stepper;
-mod window;
 
 pub use consecutive::{Consecutive, ConsecutiveConfig};
 pub use envoy_outlier::{EnvoyOutlier, EnvoyOutlierConfig, OutlierStats};

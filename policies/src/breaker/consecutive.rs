@@ -2,9 +2,9 @@
 //! are not looked at, so that no late result decides anything. Knows no window and no clock.
 
 use super::report::{Metrics, Reason, State, Transition};
-use super::window::{Class, classify};
 use super::{Admission, Token};
 use crate::check::{Invalid, require};
+use crate::window::{Class, classify};
 use crate::{Interval, Outcome, Outcomes, Random, SimTime, Span};
 
 /// Configuration of [`Consecutive`].

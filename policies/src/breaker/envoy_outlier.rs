@@ -5,9 +5,9 @@
 use std::collections::VecDeque;
 
 use super::report::{Metrics, Reason, State, Transition};
-use super::window::Counts;
 use super::{Admission, Token};
 use crate::check::{Invalid, require};
+use crate::window::Counts;
 use crate::{Outcome, Random, SimTime, Span};
 
 /// Configuration of [`EnvoyOutlier`]; the defaults are the original's. Shares are per cent.

@@ -3,9 +3,9 @@
 //! semaphores.
 
 use super::report::{Metrics, Reason, State, Transition, Why};
-use super::window::{Counts, Slices};
 use super::{Admission, Token};
 use crate::check::{Invalid, require};
+use crate::window::{Counts, Slices};
 use crate::{Outcome, Outcomes, SimTime, Span};
 
 /// Configuration of [`Hystrix`]; the defaults are the original's.

@@ -4,10 +4,10 @@
 //! "closed" here.)
 
 use super::report::{Metrics, Reason, State, Transition, Why};
-use super::window::{Counts, Slices};
 use super::{Admission, Token};
 use crate::check::{Invalid, require};
 use crate::retry::{additive, exponential};
+use crate::window::{Counts, Slices};
 use crate::{Outcome, Outcomes, Random, SimTime, Span};
 
 /// Configuration of [`Linkerd`]; the defaults are the original's.

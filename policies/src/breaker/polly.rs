@@ -2,9 +2,9 @@
 //! failures; one probe; any result that arrives while half-open decides, also a late one. Knows no queue and no clock.
 
 use super::report::{Metrics, Reason, State, Transition, Why};
-use super::window::Counts;
 use super::{Admission, Token};
 use crate::check::{Invalid, require};
+use crate::window::Counts;
 use crate::{Interval, Outcome, Outcomes, Random, SimTime, Span};
 
 /// Configuration of [`Polly`]; the defaults are the original's.

@@ -3,9 +3,9 @@
 //! as a probe's, and the transition's reason says so. Knows no queue and no clock.
 
 use super::report::{Metrics, Reason, State, Transition, Why};
-use super::window::{Class, Counts, LastCalls, Slices, classify};
 use super::{Admission, Token};
 use crate::check::{Invalid, require};
+use crate::window::{Class, Counts, LastCalls, Slices, classify};
 use crate::{Interval, Outcome, Outcomes, Random, SimTime, Span};
 
 /// What the breaker looks back upon.
