@@ -7,12 +7,16 @@ pub mod budget;
 pub mod bulkhead;
 mod check;
 mod interval;
+pub mod limiter;
 mod outcome;
 mod random;
 pub mod retry;
 #[cfg(test)]
 mod testing;
+pub mod thread_pool;
 mod time;
+mod tokens;
+mod window;
 
 pub use check::Invalid;
 pub use interval::Interval;
