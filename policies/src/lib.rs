@@ -1,6 +1,7 @@
 //! Resilience policies as pure state machines. They are told the time and given random bits; they own no clock, no
 //! queue and no thread, and know nothing of topologies or HTTP.
 
+pub mod adaptive;
 pub mod balancer;
 pub mod breaker;
 pub mod budget;
