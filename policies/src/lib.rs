@@ -7,9 +7,11 @@ pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
 mod check;
+pub mod hedge;
 mod interval;
 pub mod limiter;
 mod outcome;
+pub mod queue;
 mod random;
 pub mod retry;
 #[cfg(test)]
