@@ -32,8 +32,8 @@ pub trait Replicas {
     }
 }
 
-/// Whether so few replicas are usable that all are to be used: their share in per cent is below (`<`) `threshold` (Envoy's
-/// panic threshold, 50 by default; 0 for never).
+/// Whether so few replicas are usable that all are to be used: their share in per cent is below (`<`) `threshold`
+/// (Envoy's panic threshold, 50 by default; 0 for never).
 pub fn panics(usable: usize, replicas: usize, threshold: f64) -> bool {
     let share = if replicas == 0 { 0.0 } else { 100.0 * usable as f64 / replicas as f64 };
     share < threshold.min(100.0)
@@ -99,8 +99,8 @@ impl Balancer {
         }
     }
 
-    /// The names of the replicas, by which rings and tables place them. Without them, or when their number turns out to be
-    /// another, numbers serve as names.
+    /// The names of the replicas, by which rings and tables place them. Without them, or when their number turns out to
+    /// be another, numbers serve as names.
     pub fn set_replicas<S: AsRef<str>>(&mut self, now: SimTime, names: &[S]) {
         match self {
             Self::PeakEwma(balancer) => balancer.set_replicas(now, names.len()),
@@ -136,8 +136,8 @@ fn numbered(replicas: usize) -> Vec<String> {
     (0..replicas).map(|replica| replica.to_string()).collect()
 }
 
-/// The usable replica at or after the next one's number. The first start is random, as in Envoy, so that many callers do
-/// not all begin at replica 0.
+/// The usable replica at or after the next one's number. The first start is random, as in Envoy, so that many callers
+/// do not all begin at replica 0.
 fn round_robin(next: &mut Option<usize>, replicas: &impl Replicas, rng: &mut impl Random) -> Option<usize> {
     let len = replicas.len();
     let start = next.unwrap_or_else(|| rng.below(len as u64) as usize);

@@ -1,9 +1,9 @@
 //! Circuit breakers: one face for every kind, told the time, the results and nothing else. One kind a file; this one
 //! only hands on.
 //!
-//! A call is admitted, runs, and is recorded with the token it was admitted with. Each of these may change the state and
-//! then says so. Between them the breaker may want to be woken: ask [`Breaker::next_wake`] after every call, and at that
-//! time call [`Breaker::on_wake`] until it has nothing more to tell. Waking it early, or twice, is harmless.
+//! A call is admitted, runs, and is recorded with the token it was admitted with. Each of these may change the state
+//! and then says so. Between them the breaker may want to be woken: ask [`Breaker::next_wake`] after every call, and at
+//! that time call [`Breaker::on_wake`] until it has nothing more to tell. Waking it early, or twice, is harmless.
 
 mod consecutive;
 mod envoy_outlier;
@@ -182,8 +182,8 @@ impl Breaker {
         }
     }
 
-    /// Takes back the token of a call that never ran, for another policy turned it away. (Where the original counts such a
-    /// refusal as a result, record it instead.)
+    /// Takes back the token of a call that never ran, for another policy turned it away. (Where the original counts
+    /// such a refusal as a result, record it instead.)
     pub fn release(&mut self, token: Token) {
         match self {
             Self::Resilience4j(breaker) => breaker.release(token),

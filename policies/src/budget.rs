@@ -1,8 +1,8 @@
 //! Retry budgets: whether a retry that a call wants may be made. One face for every kind; one kind a file.
 //!
-//! The order around an attempt: [`Budget::start`] when it is sent, [`Budget::record`] when it ended, and then, if its call
-//! wants another, [`Budget::retry`], whose grant goes with the next attempt. A grant whose attempt is never sent is
-//! released.
+//! The order around an attempt: [`Budget::start`] when it is sent, [`Budget::record`] when it ended, and then, if its
+//! call wants another, [`Budget::retry`], whose grant goes with the next attempt. A grant whose attempt is never sent
+//! is released.
 
 mod aws;
 mod envoy;

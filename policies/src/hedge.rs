@@ -1,10 +1,11 @@
-//! Hedging: sending an attempt again while the first is still out, and taking the answer that comes first. The caller keeps
-//! the timers and cancels what lost.
+//! Hedging: sending an attempt again while the first is still out, and taking the answer that comes first. The caller
+//! keeps the timers and cancels what lost.
 
 use crate::check::{Invalid, require};
 use crate::{Outcome, Outcomes, SimTime, Span};
 
-/// Configuration of hedging; the default is Polly's (v8, 173d6d1): one more attempt after 2 s, or at once after a failure.
+/// Configuration of hedging; the default is Polly's (v8, 173d6d1): one more attempt after 2 s, or at once after a
+/// failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HedgeConfig {
     /// When the next attempt is sent while none has answered. Default: after 2 s.
@@ -42,13 +43,14 @@ impl Default for HedgeConfig {
 }
 
 impl HedgeConfig {
-    /// A gRPC hedging policy (A6): at most 5 attempts in all, whatever is asked for; of the failures only `non_fatal` ones
-    /// make the next go.
+    /// A gRPC hedging policy (A6): at most 5 attempts in all, whatever is asked for; of the failures only `non_fatal`
+    /// ones make the next go.
     pub fn grpc(max_attempts: u32, delay: Span, non_fatal: Outcomes) -> Self {
         Self { after: HedgeAfter::Span(delay), attempts: max_attempts.clamp(1, 5) - 1, non_fatal }
     }
 
-    /// Envoy's `hedge_on_per_try_timeout`: a try that takes longer than its time-out is kept, and one of the retries is sent.
+    /// Envoy's `hedge_on_per_try_timeout`: a try that takes longer than its time-out is kept, and one of the retries is
+    /// sent.
     pub fn envoy(per_try_timeout: Span, num_retries: u32) -> Self {
         Self { after: HedgeAfter::Span(per_try_timeout), attempts: num_retries, non_fatal: Outcomes::FAILURE }
     }

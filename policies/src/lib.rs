@@ -1,11 +1,11 @@
-//! Resilience policies as pure state machines: breakers, retries and their budgets, bulkheads, rate and concurrency limits,
-//! queue disciplines, hedging, balancers. Each does what its original does, comparison by comparison, and says which
-//! version of the original that was.
+//! Resilience policies as pure state machines: breakers, retries and their budgets, bulkheads, rate and concurrency
+//! limits, queue disciplines, hedging, balancers. Each does what its original does, comparison by comparison, and says
+//! which version of the original that was.
 //!
 //! A policy is told what time it is and given random bits where it draws. It owns no clock, no queue, no thread and no
-//! waiting: who may wait is told until when, and who must be woken says so. It knows nothing of topologies or HTTP. On the
-//! way of a request nothing is allocated and nothing dispatched dynamically, so the same machine serves a simulation in
-//! virtual time and a real client.
+//! waiting: who may wait is told until when, and who must be woken says so. It knows nothing of topologies or HTTP. On
+//! the way of a request nothing is allocated and nothing dispatched dynamically, so the same machine serves a
+//! simulation in virtual time and a real client.
 //!
 //! ```
 //! use squall_policies::breaker::{Admission, Breaker, BreakerConfig, Resilience4jConfig, State, Window};
@@ -39,7 +39,8 @@
 //! | [`hedge`] | when to send an attempt twice | Polly, gRPC, Envoy |
 //! | [`balancer`] | which replica | Envoy, Finagle, tower, Linkerd |
 //!
-//! Every configuration has public fields, the original's defaults, and a `check` that names the first field out of range.
+//! Every configuration has public fields, the original's defaults, and a `check` that names the first field out of
+//! range.
 
 pub mod adaptive;
 pub mod balancer;

@@ -1,5 +1,5 @@
-//! Rate limits: how many calls a span of time may see. One kind a file. Who may wait is told until when; the waiting is the
-//! caller's.
+//! Rate limits: how many calls a span of time may see. One kind a file. Who may wait is told until when; the waiting is
+//! the caller's.
 
 mod aws_adaptive;
 mod resilience4j;

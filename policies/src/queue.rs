@@ -1,5 +1,5 @@
-//! Queue disciplines as pure decisions: whether a request may join, which end is served next, how long one may wait, and
-//! whether the one just taken is still worth serving. The queue itself is the caller's.
+//! Queue disciplines as pure decisions: whether a request may join, which end is served next, how long one may wait,
+//! and whether the one just taken is still worth serving. The queue itself is the caller's.
 
 mod codel;
 
@@ -29,8 +29,8 @@ pub enum Order {
     Fifo,
     /// Who came last.
     Lifo,
-    /// Who came first, but who came last while a queue is standing: not empty for so long (Facebook, "Fail at Scale"; there
-    /// 100 ms).
+    /// Who came first, but who came last while a queue is standing: not empty for so long (Facebook, "Fail at Scale";
+    /// there 100 ms).
     AdaptiveLifo(Span),
 }
 
@@ -42,8 +42,8 @@ pub enum Patience {
     Unlimited,
     /// So long.
     Fixed(Span),
-    /// `short` if the queue has not been empty for `long` when the request joins, else `long` (Facebook, "Fail at Scale";
-    /// there 5 ms and 100 ms).
+    /// `short` if the queue has not been empty for `long` when the request joins, else `long` (Facebook, "Fail at
+    /// Scale"; there 5 ms and 100 ms).
     Controlled {
         /// M.
         short: Span,
@@ -123,7 +123,8 @@ impl Queue {
         }
     }
 
-    /// Whether to drop the request that was taken after it `waited`, leaving `left` behind. To be asked for each one taken.
+    /// Whether to drop the request that was taken after it `waited`, leaving `left` behind. To be asked for each one
+    /// taken.
     pub fn drops(&mut self, now: SimTime, waited: Span, left: usize) -> bool {
         self.note(now, left);
         self.codel.as_mut().is_some_and(|codel| codel.drops(now, waited, left))

@@ -1,6 +1,6 @@
-//! A pool of threads with a bounded queue, as Java's executor fills it: core threads first, then the queue, and threads up
-//! to the maximum only when the queue is full. resilience4j's thread-pool bulkhead (master af9e7c9) and Hystrix's pools
-//! (7c03baf) are such. The caller keeps the tasks; this only counts.
+//! A pool of threads with a bounded queue, as Java's executor fills it: core threads first, then the queue, and threads
+//! up to the maximum only when the queue is full. resilience4j's thread-pool bulkhead (master af9e7c9) and Hystrix's
+//! pools (7c03baf) are such. The caller keeps the tasks; this only counts.
 
 use std::collections::VecDeque;
 

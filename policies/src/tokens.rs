@@ -1,5 +1,5 @@
-//! A bucket of tokens in whole billionths, refilled by time without rounding away the rest. What the tokens are for is its
-//! user's business.
+//! A bucket of tokens in whole billionths, refilled by time without rounding away the rest. What the tokens are for is
+//! its user's business.
 
 use crate::{SimTime, Span};
 

@@ -65,8 +65,8 @@ impl LastCalls {
     }
 }
 
-/// Equal slices of time on a grid: the current one and the N − 1 before it. The real span is thus more than N − 1 and at
-/// most N slices, and hangs on where the grid begins.
+/// Equal slices of time on a grid: the current one and the N − 1 before it. The real span is thus more than N − 1 and
+/// at most N slices, and hangs on where the grid begins.
 #[derive(Clone, Debug)]
 pub(crate) struct Slices {
     buckets: Box<[Counts]>,

@@ -1,5 +1,5 @@
-//! Vegas: how many calls must be queueing at the callee follows from the present latency and the least one ever seen; that
-//! least is forgotten now and then.
+//! Vegas: how many calls must be queueing at the callee follows from the present latency and the least one ever seen;
+//! that least is forgotten now and then.
 
 use super::Sample;
 use crate::check::{Invalid, require};

@@ -1,5 +1,6 @@
-//! Bounded loads for balancers that hash (Envoy 1.40's `hash_balance_factor`, after Mirrokni and others, 2016): a replica
-//! with too many of all attempts under way is passed over, for others in an order that hangs on the request alone.
+//! Bounded loads for balancers that hash (Envoy 1.40's `hash_balance_factor`, after Mirrokni and others, 2016): a
+//! replica with too many of all attempts under way is passed over, for others in an order that hangs on the request
+//! alone.
 
 use super::Replicas;
 use crate::{Random, SplitMix64};
@@ -17,8 +18,8 @@ impl Bounded {
         Self { factor, order: vec![] }
     }
 
-    /// `first`, or, if that has too much to do, the first usable one of a shuffle seeded by `key` that has not, or the least
-    /// loaded.
+    /// `first`, or, if that has too much to do, the first usable one of a shuffle seeded by `key` that has not, or the
+    /// least loaded.
     pub(super) fn relieve(&mut self, first: usize, key: u64, replicas: &impl Replicas) -> usize {
         if self.factor == 0 {
             return first;

@@ -1,5 +1,5 @@
-//! Fewest attempts under way: of a few replicas drawn at random (Envoy 1.40, with replacement; tower and Linkerd, distinct
-//! ones), or of all (Envoy's full scan). Knows nothing of latency.
+//! Fewest attempts under way: of a few replicas drawn at random (Envoy 1.40, with replacement; tower and Linkerd,
+//! distinct ones), or of all (Envoy's full scan). Knows nothing of latency.
 
 use super::{Replicas, nth_usable, random};
 use crate::Random;

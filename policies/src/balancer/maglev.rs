@@ -1,6 +1,6 @@
-//! Maglev as in Envoy 1.40 (after Eisenbud and others, 2016): a table whose every place belongs to a replica, filled by the
-//! replicas in turn, each along its own permutation. A replica that is not usable is passed over to the next place; Envoy
-//! would build the table anew.
+//! Maglev as in Envoy 1.40 (after Eisenbud and others, 2016): a table whose every place belongs to a replica, filled by
+//! the replicas in turn, each along its own permutation. A replica that is not usable is passed over to the next place;
+//! Envoy would build the table anew.
 
 use super::Replicas;
 use super::bounded::Bounded;

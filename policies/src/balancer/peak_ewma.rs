@@ -1,5 +1,6 @@
-//! Peak-EWMA (Finagle 4feb34c, tower 0.5.3, linkerd2-proxy 29637b6): of two replicas the one whose latency, times what it has
-//! to do, is less. The latency rises with a peak at once and comes down by exponential decay, also while nothing is heard.
+//! Peak-EWMA (Finagle 4feb34c, tower 0.5.3, linkerd2-proxy 29637b6): of two replicas the one whose latency, times what
+//! it has to do, is less. The latency rises with a peak at once and comes down by exponential decay, also while nothing
+//! is heard.
 
 use super::Replicas;
 use super::least_request::distinct;

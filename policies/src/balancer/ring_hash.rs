@@ -1,5 +1,5 @@
-//! Ring hash as in Envoy 1.40: every replica at many places of a ring, by the hash of its name and a number; a request goes
-//! to the first place clockwise from its own hash. A replica that is not usable is passed over on the way.
+//! Ring hash as in Envoy 1.40: every replica at many places of a ring, by the hash of its name and a number; a request
+//! goes to the first place clockwise from its own hash. A replica that is not usable is passed over on the way.
 
 use super::Replicas;
 use super::bounded::Bounded;

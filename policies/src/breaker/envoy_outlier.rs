@@ -1,6 +1,6 @@
-//! Envoy's outlier detection (1.40.0), over all replicas of a callee: runs of errors eject a replica at once, success rates
-//! and failure percentages at the interval's tick; a replica returns at a tick. What balancers see of it lags behind by
-//! the merge window. Active health checks, the local-origin success rate and priorities are not modelled.
+//! Envoy's outlier detection (1.40.0), over all replicas of a callee: runs of errors eject a replica at once, success
+//! rates and failure percentages at the interval's tick; a replica returns at a tick. What balancers see of it lags
+//! behind by the merge window. Active health checks, the local-origin success rate and priorities are not modelled.
 
 use std::collections::VecDeque;
 
@@ -21,7 +21,8 @@ pub struct EnvoyOutlierConfig {
     pub consecutive_gateway_failure: u32,
     /// Chance that such a detection ejects. Default 0.
     pub enforcing_consecutive_gateway_failure: u32,
-    /// Whether no connection and no answer are counted apart from the callee's own errors. Default: no, they are 503 and 504.
+    /// Whether no connection and no answer are counted apart from the callee's own errors. Default: no, they are 503
+    /// and 504.
     pub split_external_local_origin_errors: bool,
     /// Local failures in a row that are a detection, where they are counted apart. Default 5.
     pub consecutive_local_origin_failure: u32,

@@ -1,5 +1,5 @@
-//! The breaker of Hystrix (7c03baf, its last): health counts in slices, judged only where a slice ends, in whole per cent;
-//! one probe. Any result that arrives while half-open decides, also a late one. Knows neither thread pools nor
+//! The breaker of Hystrix (7c03baf, its last): health counts in slices, judged only where a slice ends, in whole per
+//! cent; one probe. Any result that arrives while half-open decides, also a late one. Knows neither thread pools nor
 //! semaphores.
 
 use super::report::{Metrics, Reason, State, Transition, Why};
@@ -21,7 +21,8 @@ pub struct HystrixConfig {
     pub rolling_window: Span,
     /// Width of a slice: how often the breaker judges, hence how late it may trip. Default 500 ms.
     pub health_snapshot: Span,
-    /// Outcomes that are the caller's own fault: not counted, yet a probe that ends so re-opens. Default: client errors.
+    /// Outcomes that are the caller's own fault: not counted, yet a probe that ends so re-opens. Default: client
+    /// errors.
     pub bad_requests: Outcomes,
 }
 
@@ -109,8 +110,8 @@ impl Hystrix {
         transition
     }
 
-    /// A probe that is given up re-opens; a probe that is merely released (turned away by a semaphore) marks nothing, and
-    /// the breaker then stays half-open until some other result arrives.
+    /// A probe that is given up re-opens; a probe that is merely released (turned away by a semaphore) marks nothing,
+    /// and the breaker then stays half-open until some other result arrives.
     pub fn cancel(&mut self, now: SimTime, token: Token) -> Option<Transition> {
         let transition = self.on_wake(now);
         match self.phase {

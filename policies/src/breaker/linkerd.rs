@@ -1,7 +1,7 @@
-//! Linkerd's failure accrual (linkerd2-proxy 29637b6, August 2026), one state for each replica: a run of failures, or a low
-//! success ratio, shuts a replica out; after a growing penalty one request is let through, and the first response that
-//! arrives then decides, whoever asked for it. Says which replicas are usable; picks none. (Linkerd calls "open" what is
-//! "closed" here.)
+//! Linkerd's failure accrual (linkerd2-proxy 29637b6, August 2026), one state for each replica: a run of failures, or a
+//! low success ratio, shuts a replica out; after a growing penalty one request is let through, and the first response
+//! that arrives then decides, whoever asked for it. Says which replicas are usable; picks none. (Linkerd calls "open"
+//! what is "closed" here.)
 
 use super::report::{Metrics, Reason, State, Transition, Why};
 use super::{Admission, Token};
@@ -137,8 +137,8 @@ impl Linkerd {
         }
     }
 
-    /// Takes in the response of the replica the call was assigned to. While the replica is shut out it is not looked at;
-    /// on probation the first response decides.
+    /// Takes in the response of the replica the call was assigned to. While the replica is shut out it is not looked
+    /// at; on probation the first response decides.
     pub fn record(
         &mut self,
         now: SimTime,

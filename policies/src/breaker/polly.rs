@@ -1,5 +1,6 @@
-//! The breaker of Polly v8 (173d6d1, August 2026): a failure ratio over a sampling time in up to ten slices, judged only on
-//! failures; one probe; any result that arrives while half-open decides, also a late one. Knows no queue and no clock.
+//! The breaker of Polly v8 (173d6d1, August 2026): a failure ratio over a sampling time in up to ten slices, judged
+//! only on failures; one probe; any result that arrives while half-open decides, also a late one. Knows no queue and no
+//! clock.
 
 use super::report::{Metrics, Reason, State, Transition, Why};
 use super::{Admission, Token};
@@ -325,7 +326,8 @@ mod tests {
     fn a_slice_begins_with_a_call_and_drops_out_at_the_age_of_the_sampling_time() {
         let mut window = Window::new(MS(1_000));
         let at = |ms| SimTime::ZERO + MS(ms);
-        // The slices begin at 50 and 150 ms; 149 is still in the first, though it is past the first 100 ms of the clock.
+        // The slices begin at 50 and 150 ms; 149 is still in the first, though it is past the first 100 ms of the
+        // clock.
         for ms in [50, 149, 150] {
             window.push(at(ms), true);
         }

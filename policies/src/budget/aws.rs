@@ -1,5 +1,5 @@
-//! The retry quota of the AWS SDKs' standard mode (smithy-rs 56ee88c; botocore 1.44.5): a retry takes tokens according to
-//! what failed, and its success gives them back.
+//! The retry quota of the AWS SDKs' standard mode (smithy-rs 56ee88c; botocore 1.44.5): a retry takes tokens according
+//! to what failed, and its success gives them back.
 
 use crate::check::{Invalid, require};
 use crate::{Outcome, Outcomes};

@@ -1,5 +1,5 @@
-//! Envoy's limits on retries under way (1.40.0): `max_retries`, or `retry_budget`, a share of what is under way. A retry
-//! occupies its slot from the decision, through the back-off, until its attempt ends.
+//! Envoy's limits on retries under way (1.40.0): `max_retries`, or `retry_budget`, a share of what is under way. A
+//! retry occupies its slot from the decision, through the back-off, until its attempt ends.
 
 use std::collections::VecDeque;
 
@@ -17,8 +17,8 @@ pub enum EnvoyBudgetConfig {
         budget_percent: f64,
         /// Retries at once that are always allowed. Default 3.
         min_retry_concurrency: u32,
-        /// The attempts begun within this time count instead of those under way, where they are more. Default 0: they never
-        /// do.
+        /// The attempts begun within this time count instead of those under way, where they are more. Default 0: they
+        /// never do.
         budget_interval: Span,
     },
 }

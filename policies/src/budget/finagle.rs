@@ -90,8 +90,8 @@ impl Finagle {
         self.closed.iter().sum::<i64>() + self.current + self.reserve
     }
 
-    /// Closes the current slice once it is as old as its width, and with it those that passed unseen. The next one begins at
-    /// this very event, on no grid.
+    /// Closes the current slice once it is as old as its width, and with it those that passed unseen. The next one
+    /// begins at this very event, on no grid.
     fn expire(&mut self, now: SimTime) {
         let age = now - self.since;
         if age < self.width {

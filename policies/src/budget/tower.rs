@@ -1,5 +1,5 @@
-//! tower's `TpsBudget` (0.5.3), which Linkerd's service profiles use: Finagle's idea with coarser figures and a window of
-//! ten closed slots and a current one. What deposits is an attempt whose answer is final.
+//! tower's `TpsBudget` (0.5.3), which Linkerd's service profiles use: Finagle's idea with coarser figures and a window
+//! of ten closed slots and a current one. What deposits is an attempt whose answer is final.
 
 use super::finagle::RatioConfig;
 use crate::{SimTime, Span};
@@ -51,8 +51,8 @@ impl Tower {
         enough
     }
 
-    /// Commits the current slot once it is as old as its width, and empties those that passed unseen. The slots' clock starts
-    /// again at this very event.
+    /// Commits the current slot once it is as old as its width, and empties those that passed unseen. The slots' clock
+    /// starts again at this very event.
     fn expire(&mut self, now: SimTime) {
         let age = now - self.since;
         if age < self.width {
@@ -116,7 +116,8 @@ mod tests {
         budget.deposit(at(0));
         budget.deposit(at(301));
         budget.deposit(at(1_102));
-        // The first is gone: its slot was committed at 301 ms, and ten more have passed since; the other two pay for one.
+        // The first is gone: its slot was committed at 301 ms, and ten more have passed since; the other two pay for
+        // one.
         assert_eq!(retries(&mut budget, at(1_102)), 1);
     }
 

@@ -1,5 +1,5 @@
-//! The send-rate bucket of the AWS SDKs' adaptive mode (botocore 1.44.5, smithy-rs 56ee88c): off until the first rate limit,
-//! then a rate that falls by three tenths with each of them and comes back along a cubic.
+//! The send-rate bucket of the AWS SDKs' adaptive mode (botocore 1.44.5, smithy-rs 56ee88c): off until the first rate
+//! limit, then a rate that falls by three tenths with each of them and comes back along a cubic.
 
 use super::Permission;
 use crate::{Outcome, Outcomes, SimTime, Span};

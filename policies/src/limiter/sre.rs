@@ -1,5 +1,5 @@
-//! Client-side throttling after Google's SRE book ("Handling Overload"): a client whose calls are turned away turns more
-//! and more of them away itself, with probability max(0, (requests − K · accepts) / (requests + 1)).
+//! Client-side throttling after Google's SRE book ("Handling Overload"): a client whose calls are turned away turns
+//! more and more of them away itself, with probability max(0, (requests − K · accepts) / (requests + 1)).
 
 use crate::check::{Invalid, require};
 use crate::window::{Counts, Slices};

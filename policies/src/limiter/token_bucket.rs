@@ -1,5 +1,5 @@
-//! A token bucket in exact integers: full at the start, so many permits a span, so many saved up. Kept as the time at which
-//! it will be full again (the generic cell rate algorithm, which answers as a bucket does).
+//! A token bucket in exact integers: full at the start, so many permits a span, so many saved up. Kept as the time at
+//! which it will be full again (the generic cell rate algorithm, which answers as a bucket does).
 
 use super::Permission;
 use crate::check::{Invalid, require};

@@ -67,7 +67,8 @@ impl CoDel {
     }
 }
 
-/// folly's controlled delay. Overloaded is an interval in whose predecessor even the least wait was longer than the target.
+/// folly's controlled delay. Overloaded is an interval in whose predecessor even the least wait was longer than the
+/// target.
 #[derive(Clone, Debug)]
 pub struct Folly {
     config: CoDelConfig,
@@ -98,8 +99,8 @@ impl Folly {
     }
 }
 
-/// RFC 8289's controlled delay: once requests have waited for the target or longer during a whole interval, drops one, and
-/// the next after interval/√n.
+/// RFC 8289's controlled delay: once requests have waited for the target or longer during a whole interval, drops one,
+/// and the next after interval/√n.
 #[derive(Clone, Debug)]
 pub struct Rfc8289 {
     config: CoDelConfig,
