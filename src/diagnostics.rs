@@ -47,9 +47,13 @@ impl<'a> Sources<'a> {
             title = title.id(lint);
         }
         let snippet = Snippet::source(part.text).line_start(line);
-        let mut group = Group::with_title(title)
-            .element(Origin::path(name).line(line).char_column(column))
-            .element(snippet.annotation(AnnotationKind::Primary.span(part.start..part.end)));
+        let snippet = snippet.annotation(AnnotationKind::Primary.span(part.start..part.end));
+        let group = Group::with_title(title);
+        let mut group = if part.whole {
+            group.element(snippet.path(name))
+        } else {
+            group.element(Origin::path(name).line(line).char_column(column)).element(snippet)
+        };
         if let Some(hint) = &problem.hint {
             group = group.element(Level::HELP.message(hint.as_str()));
         }
@@ -62,6 +66,8 @@ struct Part<'a> {
     text: &'a str,
     start: usize,
     end: usize,
+    /// The whole line is shown: its columns are those of the file.
+    whole: bool,
 }
 
 impl<'a> Part<'a> {
@@ -75,6 +81,6 @@ impl<'a> Part<'a> {
         let to = if whole { line_end } else { (start + LINE / 2).min(line_end) };
         let from = (0..=from).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
         let to = (to..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
-        Self { text: &text[from..to], start: start - from, end: end.min(to) - from }
+        Self { text: &text[from..to], start: start - from, end: end.min(to) - from, whole }
     }
 }

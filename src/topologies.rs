@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use squall_model::plan::{self, Plan};
 use squall_model::spec::{self, Loaded, did_you_mean};
 
 use crate::cli::Overrides;
@@ -11,7 +12,18 @@ use crate::diagnostics::Sources;
 use crate::output;
 
 /// The built-in ones, by name.
-const BUILT_IN: &[(&str, &str)] = &[("chain", include_str!("../topologies/chain.yaml"))];
+const BUILT_IN: &[(&str, &str)] = &[
+    ("cascade", include_str!("../topologies/cascade.yaml")),
+    ("cascade-breaker", include_str!("../topologies/cascade-breaker.yaml")),
+    ("cascade-timeout", include_str!("../topologies/cascade-timeout.yaml")),
+    ("chain", include_str!("../topologies/chain.yaml")),
+    ("graceful-degradation", include_str!("../topologies/graceful-degradation.yaml")),
+    ("metastable", include_str!("../topologies/metastable.yaml")),
+    ("metastable-recovers", include_str!("../topologies/metastable-recovers.yaml")),
+    ("retry-storm", include_str!("../topologies/retry-storm.yaml")),
+    ("retry-storm-backoff", include_str!("../topologies/retry-storm-backoff.yaml")),
+    ("social", include_str!("../topologies/social.yaml")),
+];
 
 /// Longest topology file that is read; a longer one is refused when its text is looked at.
 const LONGEST: u64 = 5 << 20;
@@ -82,6 +94,20 @@ impl Topology {
         let sets = overrides.sets();
         match spec::load(&self.text, &sets, &|path| self.file(path)) {
             Ok(loaded) => Ok(Some(loaded)),
+            Err(problems) => {
+                output::problem(&self.sources(&sets).render(&problems))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Reads, checks and compiles it: the plan, and its warnings as text. Complains and gives `None` as
+    /// [`load`](Self::load) does, also about what cannot be run yet.
+    pub(crate) fn plan(&self, overrides: &Overrides) -> io::Result<Option<(Plan, String)>> {
+        let Some(loaded) = self.load(overrides)? else { return Ok(None) };
+        let sets = overrides.sets();
+        match plan::compile(&loaded.topology) {
+            Ok(plan) => Ok(Some((plan, self.sources(&sets).render(&loaded.warnings)))),
             Err(problems) => {
                 output::problem(&self.sources(&sets).render(&problems))?;
                 Ok(None)

@@ -19,15 +19,32 @@ pub struct Ended {
     pub events: u64,
     /// What was left in the machines.
     pub census: Census,
+    /// Whether it was told to stop before that.
+    pub cut_short: bool,
 }
 
 /// Runs a plan in virtual time to its end and tells `sink` all that happens.
 pub fn run(plan: &Plan, sink: &mut impl Sink) -> Ended {
+    run_while(plan, sink, |_| true)
+}
+
+/// As [`run`], as long as `go_on` says so. It is asked now and then, and told how far the run is.
+pub fn run_while(plan: &Plan, sink: &mut impl Sink, mut go_on: impl FnMut(SimTime) -> bool) -> Ended {
     let mut run = Run::new(plan, sink);
     run.system.begin(&mut run.world, SimTime::ZERO);
-    while run.step() {}
-    run.ended()
+    loop {
+        for _ in 0..STEPS_BETWEEN_LOOKS {
+            if !run.step() {
+                return run.ended();
+            }
+        }
+        if !go_on(run.now) {
+            return run.cut_short();
+        }
+    }
 }
+
+const STEPS_BETWEEN_LOOKS: u32 = 1 << 16;
 
 /// A run under way.
 struct Run<'p, 's, S> {
@@ -154,7 +171,11 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
         let end_of_load = SimTime::ZERO + self.plan.duration;
         let census = self.system.census();
         let at = if census.fibers == 0 { self.now.max(end_of_load) } else { self.limit };
-        Ended { at, events: self.events, census }
+        Ended { at, events: self.events, census, cut_short: false }
+    }
+
+    fn cut_short(self) -> Ended {
+        Ended { at: self.now, events: self.events, census: self.system.census(), cut_short: true }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Calls that never end: endpoints that, whatever chance decides, call themselves again, directly or through others or
 //! through a topic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
 use crate::spec::{At, EndpointRef, Spanned, Step, Topology};
@@ -72,6 +72,7 @@ fn report(call: Certain<'_>, path: &[(Key<'_>, usize)], found: &mut Findings) {
 /// The calls that `steps` are certain to make, each endpoint once.
 fn certain<'a>(steps: &'a [Spanned<Step>], topology: &'a Topology) -> Vec<Certain<'a>> {
     let mut calls: Vec<Certain<'a>> = Vec::new();
+    let mut seen = BTreeSet::new();
     for step in steps {
         let more = match &step.value {
             Step::Call(call) => vec![call_to(&call.to, step.at)],
@@ -86,11 +87,7 @@ fn certain<'a>(steps: &'a [Spanned<Step>], topology: &'a Topology) -> Vec<Certai
             Step::Fail(fail) if fail.share.value.0 > 0.0 => return calls,
             step => step.bodies().into_iter().flat_map(|body| certain(body, topology)).collect(),
         };
-        for call in more {
-            if !calls.iter().any(|known| known.to == call.to) {
-                calls.push(call);
-            }
-        }
+        calls.extend(more.into_iter().filter(|call| seen.insert(call.to)));
     }
     calls
 }
@@ -106,5 +103,6 @@ fn subscribers<'a>(topic: &str, at: At, topology: &'a Topology) -> Vec<Certain<'
 
 /// The calls that are made either way.
 fn both<'a>(one: Vec<Certain<'a>>, other: &[Certain<'a>]) -> Vec<Certain<'a>> {
-    one.into_iter().filter(|call| other.iter().any(|known| known.to == call.to)).collect()
+    let other: BTreeSet<Key<'_>> = other.iter().map(|call| call.to).collect();
+    one.into_iter().filter(|call| other.contains(&call.to)).collect()
 }

@@ -1,9 +1,8 @@
 //! Whether expectations are about something that exists and has such a figure.
 
-use super::names::among;
 use super::{Findings, Names, Thing};
 use crate::spec::{
-    Expectation, Limit, Metric, PhaseRef, Problem, Resource, Sentence, Spanned, Subject, Topology, Within, did_you_mean,
+    Expectation, Limit, Metric, PhaseRef, Problem, Resource, Sentence, Spanned, Subject, Topology, Within,
 };
 
 const LATENCY: [Metric; 7] =
@@ -75,7 +74,7 @@ impl Check<'_> {
         match &expectation.sentence {
             Sentence::Compare { subject, metric, phase, .. } => {
                 keep(self.things(subject).and_then(|things| has_metric(&things, subject, metric)));
-                keep(phase.as_ref().map_or(Ok(()), |phase| self.phase(phase.name())));
+                keep(phase.as_ref().map_or(Ok(()), |phase| self.names.phase(phase.name())));
                 keep(phase.as_ref().map_or(Ok(()), |phase| self.is_not_empty(phase)));
             }
             Sentence::Breaker { subject, within, .. } => {
@@ -98,41 +97,30 @@ impl Check<'_> {
         match &subject.value {
             Subject::System => Ok(vec![Thing::System]),
             Subject::Call { from, to } => self.names.call(from, to).map(|()| vec![Thing::Call]),
-            Subject::Name(name) => match self.names.things(name) {
-                things if things.is_empty() => {
-                    let mut known = self.names.everything();
-                    known.push("system");
-                    let problem = Problem::error(name.at, format!("there is nothing called `{}`", name.value));
-                    Err(problem.hint(did_you_mean(name, &known)))
-                }
-                things => Ok(things),
-            },
+            Subject::Name(name) => {
+                let things = self.names.things(name);
+                let all = self.names.everything().chain(["system"]);
+                self.names.known(!things.is_empty(), name, "there is nothing called", all)?;
+                Ok(things)
+            }
             Subject::Member { of, member } => self.member(of, member),
         }
     }
 
     /// What `of.member` can be: a task, an endpoint, or both.
     fn member(&self, of: &Spanned<String>, member: &Spanned<String>) -> Result<Vec<Thing>, Problem> {
-        let load = self.topology.load.iter().find(|load| load.name == *of);
+        self.names.caller(of)?;
+        let tasks =
+            || self.names.load(of).into_iter().flat_map(|load| load.tasks.iter().map(|task| task.name.as_str()));
         let service = self.topology.services.find(of);
-        if load.is_none() && service.is_none() {
-            let loads = self.topology.load.iter().map(|load| load.name.as_str());
-            among(of, "service or load", self.topology.services.names().chain(loads))?;
-        }
-        let tasks: Vec<&str> = load.iter().flat_map(|load| &load.tasks).map(|task| task.name.as_str()).collect();
-        let endpoints: Vec<&str> = service.iter().flat_map(|service| service.endpoints.names()).collect();
-        let is = |thing: Thing, known: &[&str]| known.contains(&member.as_str()).then_some(thing);
-        let things: Vec<Thing> =
-            [is(Thing::Task, &tasks), is(Thing::Endpoint, &endpoints)].into_iter().flatten().collect();
-        if things.is_empty() {
-            let noun = format!("task or endpoint of `{}`", of.value);
-            among(member, &noun, tasks.into_iter().chain(endpoints))?;
-        }
+        let endpoint = service.is_some_and(|service| service.endpoints.find(member).is_some());
+        let task = tasks().any(|task| task == member.value);
+        let known = [(Thing::Task, task), (Thing::Endpoint, endpoint)];
+        let things: Vec<Thing> = known.iter().filter(|(_, found)| *found).map(|(thing, _)| *thing).collect();
+        let missing = format!("`{}` has no task or endpoint", of.value);
+        let endpoints = service.into_iter().flat_map(|service| service.endpoints.names());
+        self.names.known(!things.is_empty(), member, &missing, tasks().chain(endpoints))?;
         Ok(things)
-    }
-
-    fn phase(&self, name: &Spanned<String>) -> Result<(), Problem> {
-        among(name, "phase or fault", self.names.phases().into_iter())
     }
 
     /// Nothing starts before the beginning or, as a rule, after the end of the load.
@@ -156,8 +144,7 @@ impl Check<'_> {
         if let Some(phase) = self.topology.phases.find(name) {
             return Some((phase.from, phase.to));
         }
-        let called = |fault: &&crate::spec::Fault| fault.name.as_ref().is_some_and(|known| known.value == name);
-        let fault = self.topology.faults.iter().find(called)?;
+        let fault = self.names.fault(name)?;
         let lasts = fault.lasts.as_ref().map(|lasts| lasts.value);
         let once = fault.kill.is_some() || fault.flush.is_some();
         let end = match lasts {
@@ -169,7 +156,7 @@ impl Check<'_> {
     }
 
     fn within(&self, within: &Within) -> Result<(), Problem> {
-        self.phase(&within.of)
+        self.names.phase(&within.of)
     }
 
     fn breaker(&self, subject: &Spanned<Subject>) -> Result<(), Problem> {
@@ -178,10 +165,7 @@ impl Check<'_> {
             return Err(problem.hint("write `caller -> callee breaker opens within …`"));
         };
         self.names.call(from, to)?;
-        let service = self.topology.services.find(from);
-        let of_calls = service.is_some_and(|service| has_breaker(service, to));
-        let loads = self.topology.load.iter().filter(|load| load.name == *from);
-        if of_calls || loads.into_iter().any(|load| load.policy.breaker.is_some()) {
+        if self.names.has_breaker(from, to) {
             return Ok(());
         }
         let problem = Problem::error(subject.at, format!("`{} -> {}` has no breaker", from.value, to.value));
@@ -219,19 +203,6 @@ impl Check<'_> {
                 .hint("services have workers, queue, cpu and memory, databases have connections")),
         }
     }
-}
-
-/// Whether any call of `service` to `callee` has a breaker, be it one of a single step.
-fn has_breaker(service: &crate::spec::Service, callee: &str) -> bool {
-    let own = |step: &&Spanned<crate::spec::Step>| match &step.value {
-        crate::spec::Step::Call(call) => {
-            call.to.service.value == callee && call.policy.as_ref().is_some_and(|policy| policy.breaker.is_some())
-        }
-        _ => false,
-    };
-    let endpoints = || service.endpoints.iter().map(|(_, endpoint)| endpoint);
-    service.calls.policy(callee).breaker.is_some()
-        || endpoints().any(|endpoint| crate::spec::Step::all(&endpoint.steps).iter().any(own))
 }
 
 fn has_metric(things: &[Thing], subject: &Spanned<Subject>, metric: &Spanned<Metric>) -> Result<(), Problem> {

@@ -1,9 +1,8 @@
 //! Whether faults hit something that exists, in a way it can be hit, while the run lasts.
 
-use super::names::among;
 use super::{Findings, Names, Thing};
 use crate::Span;
-use crate::spec::{At, Fault, Problem, Spanned, Target, Topology, did_you_mean};
+use crate::spec::{At, Fault, Problem, Spanned, Target, Topology};
 
 pub(super) fn check(topology: &Topology, names: &Names<'_>, whole: bool, found: &mut Findings) {
     for fault in &topology.faults {
@@ -68,15 +67,13 @@ fn thing(
             let things = names.things(name);
             let fits = |thing: &&Thing| effects.iter().any(|effect| effect.to.contains(thing));
             let thing = things.iter().find(fits).or(things.last()).copied();
-            thing.ok_or_else(|| {
-                let problem = Problem::error(name.at, format!("there is nothing called `{}`", name.value));
-                problem.hint(did_you_mean(name, &names.everything()))
-            })
+            names.known(thing.is_some(), name, "there is nothing called", names.everything())?;
+            Ok(thing.unwrap_or(Thing::Service))
         }
         Target::Endpoint(endpoint) => names.endpoint(endpoint).map(|()| Thing::Endpoint),
         Target::Call { from, to } => names.call(from, to).map(|()| Thing::Call),
         Target::Replica { service, index } => {
-            among(service, "service", topology.services.names())?;
+            names.service(service)?;
             let most = topology.services.find(service).map_or(0, |service| match &service.autoscale {
                 Some(autoscale) => service.replicas.value.max(autoscale.max.value),
                 None => service.replicas.value,

@@ -1,10 +1,10 @@
 //! What is allowed but rarely wise. Each lint has a name, a reason, a figure, and a way to mend it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
 use crate::Span;
-use crate::spec::{At, Backoff, CallPolicy, CallStep, Limit, Service, Spanned, Step, Topology};
+use crate::spec::{At, Backoff, Breaker, CallPolicy, CallStep, Limit, Step, Topology};
 
 pub(super) fn check(topology: &Topology, found: &mut Findings) {
     let calls = calls(topology);
@@ -12,6 +12,7 @@ pub(super) fn check(topology: &Topology, found: &mut Findings) {
     no_backoff(&calls, found);
     timeout_inversion(&calls, found);
     chatty_call(&calls, found);
+    breaker_never_opens(topology, &calls, found);
     pool_above_database(topology, found);
     retry_amplification(topology, found);
 }
@@ -38,7 +39,7 @@ fn calls(topology: &Topology) -> Vec<Call<'_>> {
         for (endpoint, body) in one.endpoints.iter() {
             for step in Step::all(&body.steps) {
                 if let Step::Call(call) = &step.value {
-                    let policy = policy(one, call);
+                    let policy = one.policy_of(call);
                     calls.push(Call { service, endpoint, step: call, at: step.at, policy });
                 }
             }
@@ -47,20 +48,12 @@ fn calls(topology: &Topology) -> Vec<Call<'_>> {
     calls
 }
 
-fn policy<'a>(service: &'a Service, call: &'a CallStep) -> &'a CallPolicy {
-    match &call.policy {
-        Some(policy) => &policy.value,
-        None => service.calls.policy(&call.to.service),
-    }
-}
-
 /// A call without a timeout holds its worker for as long as the callee likes.
 fn no_timeout(calls: &[Call<'_>], found: &mut Findings) {
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     for call in calls {
         let pair = (call.service, call.step.to.service.as_str());
-        if call.policy.timeout.is_none() && call.policy.deadline.is_none() && !seen.contains(&pair) {
-            seen.push(pair);
+        if call.policy.timeout.is_none() && call.policy.deadline.is_none() && seen.insert(pair) {
             let what = format!("{} has no timeout: it waits for as long as the callee takes", call.shown());
             let hint = format!("services.{}.calls.{}: {{timeout: 1s}}, or defaults.call", pair.0, pair.1);
             found.warn("no-timeout", call.at, what, hint);
@@ -122,29 +115,55 @@ fn chatty_call(calls: &[Call<'_>], found: &mut Findings) {
     }
 }
 
+/// An outlier detection that may not eject even one replica never does.
+fn breaker_never_opens(topology: &Topology, calls: &[Call<'_>], found: &mut Findings) {
+    for call in calls {
+        let callee = topology.services.find(&call.step.to.service);
+        let (Some(breaker), Some(callee)) = (&call.policy.breaker, callee) else { continue };
+        let Breaker::EnvoyOutlier(outlier) = &breaker.value else { continue };
+        let (replicas, most) = (callee.replicas.value, outlier.max_ejection_percent.value.0);
+        let none = (f64::from(replicas) * most) < 1.0 && !outlier.always_eject_one_host.value;
+        if none && callee.autoscale.is_none() {
+            let share = format!("{}% of {replicas} replicas is less than one", most * 100.0);
+            let what = format!("{} never ejects a replica: {share}", call.shown());
+            let hint = "raise `max_ejection_percent`, or say `always_eject_one_host: true`";
+            found.warn("breaker-never-opens", breaker.at, what, hint);
+        }
+    }
+}
+
 /// Pools that together are larger than the database's limit only move the queue.
 fn pool_above_database(topology: &Topology, found: &mut Findings) {
+    let replicas = replicas_that_ask(topology);
     for (name, database) in topology.databases.iter() {
         let (Limit::Count(pool), Limit::Count(limit)) = (database.pool.value, database.connections.value) else {
             continue;
         };
-        let queries = |service: &Service| service.endpoints.iter().any(|(_, one)| asks(&one.steps, name));
-        let services = topology.services.iter().filter(|(_, service)| queries(service));
-        let replicas: u64 = services.map(|(_, service)| u64::from(service.replicas.value)).sum();
-        let all = replicas * u64::from(pool);
+        let replicas = replicas.get(name.as_str()).copied().unwrap_or(0);
+        let all = replicas.saturating_mul(u64::from(pool));
         if all > u64::from(limit) {
-            let what = format!(
-                "{replicas} replicas with pools of {pool} want {all} connections, `{}` has {limit}",
-                name.value
-            );
+            let pools = format!("{replicas} replicas with pools of {pool} want {all} connections");
+            let what = format!("{pools}, `{}` has {limit}", name.value);
             found.warn("pool-above-database", database.pool.at, what, "smaller pools, or more connections");
         }
     }
 }
 
-fn asks(steps: &[Spanned<Step>], database: &str) -> bool {
-    let asks = |step: &&Spanned<Step>| matches!(&step.value, Step::Query(query) if query.from.value == database);
-    Step::all(steps).iter().any(asks)
+/// By database, the replicas of all services that ask it.
+fn replicas_that_ask(topology: &Topology) -> BTreeMap<&str, u64> {
+    let mut replicas = BTreeMap::new();
+    for (_, service) in topology.services.iter() {
+        let steps = service.endpoints.iter().flat_map(|(_, endpoint)| Step::all(&endpoint.steps));
+        let asked: BTreeSet<&str> = steps.filter_map(|step| asked(step)).collect();
+        for database in asked {
+            *replicas.entry(database).or_insert(0) += u64::from(service.replicas.value);
+        }
+    }
+    replicas
+}
+
+fn asked(step: &Step) -> Option<&str> {
+    if let Step::Query(query) = step { Some(&query.from) } else { None }
 }
 
 /// Retries of retries multiply.
@@ -204,7 +223,7 @@ impl Deepest<'_> {
         let mut worst = this.clone();
         for step in Step::all(&body.steps) {
             let Step::Call(call) = &step.value else { continue };
-            let retry = policy(one, call).retry.as_ref().filter(|retry| retry.budget.is_none());
+            let retry = one.policy_of(call).retry.as_ref().filter(|retry| retry.budget.is_none());
             let attempts = retry.map_or(1, |retry| u64::from(retry.attempts.value.max(1)));
             let below = self.at_depth(&call.to.service, &call.to.endpoint, depth + 1);
             let all = attempts.saturating_mul(below.attempts);

@@ -1,7 +1,10 @@
 //! Who is called what. A load may share its name with a service; nothing else may share one.
 
+use core::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Findings;
-use crate::spec::{EndpointRef, Problem, Spanned, Step, Topology, did_you_mean};
+use crate::spec::{CallPolicy, EndpointRef, Fault, Load, Problem, Service, Spanned, Step, Topology, did_you_mean};
 
 /// What a name can stand for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -43,23 +46,65 @@ impl Thing {
     }
 }
 
-/// The names of a topology.
-#[derive(Clone, Debug)]
+/// The names of a topology, indexed.
+#[derive(Debug)]
 pub struct Names<'a> {
     topology: &'a Topology,
+    loads: BTreeMap<&'a str, &'a Load>,
+    faults: BTreeMap<&'a str, &'a Fault>,
+    /// Who calls whom.
+    calls: BTreeSet<(&'a str, &'a str)>,
+    /// Those calls that have a breaker.
+    breakers: BTreeSet<(&'a str, &'a str)>,
+    /// How many more missing names get a hint: looking for the nearest one takes time.
+    hints: Cell<u32>,
 }
 
 impl<'a> Names<'a> {
     /// Those of `topology`.
-    pub const fn of(topology: &'a Topology) -> Self {
-        Self { topology }
+    pub fn of(topology: &'a Topology) -> Self {
+        let faults = topology.faults.iter().filter_map(|fault| Some((fault.name.as_ref()?.as_str(), fault)));
+        let mut names = Self {
+            topology,
+            loads: topology.load.iter().map(|load| (load.name.as_str(), load)).collect(),
+            faults: faults.collect(),
+            calls: BTreeSet::new(),
+            breakers: BTreeSet::new(),
+            hints: Cell::new(100),
+        };
+        for (name, service) in topology.services.iter() {
+            names.index_service(name, service);
+        }
+        for load in &topology.load {
+            for to in load.to.iter().chain(load.tasks.iter().map(|task| &task.to)) {
+                names.index_call(&load.name, &to.service, &load.policy);
+            }
+        }
+        names
+    }
+
+    fn index_service(&mut self, name: &'a str, service: &'a Service) {
+        for (_, endpoint) in service.endpoints.iter() {
+            for step in Step::all(&endpoint.steps) {
+                if let Step::Call(call) = &step.value {
+                    self.index_call(name, &call.to.service, service.policy_of(call));
+                }
+            }
+        }
+    }
+
+    fn index_call(&mut self, from: &'a str, to: &'a str, policy: &CallPolicy) {
+        self.calls.insert((from, to));
+        if policy.breaker.is_some() {
+            self.breakers.insert((from, to));
+        }
     }
 
     /// What `name` stands for: at most a load and one other thing, the load first.
     pub fn things(&self, name: &str) -> Vec<Thing> {
-        let Topology { services, databases, caches, topics, load, .. } = self.topology;
+        let Topology { services, databases, caches, topics, .. } = self.topology;
         let known = [
-            (Thing::Load, load.iter().any(|load| load.name.value == name)),
+            (Thing::Load, self.loads.contains_key(name)),
             (Thing::Service, services.find(name).is_some()),
             (Thing::Database, databases.find(name).is_some()),
             (Thing::Cache, caches.find(name).is_some()),
@@ -69,60 +114,81 @@ impl<'a> Names<'a> {
     }
 
     /// Every name that something may be called by.
-    pub fn everything(&self) -> Vec<&'a str> {
+    pub fn everything(&self) -> impl Iterator<Item = &'a str> {
         let Topology { services, databases, caches, topics, load, .. } = self.topology;
         let loads = load.iter().map(|load| load.name.as_str());
-        loads.chain(services.names()).chain(databases.names()).chain(caches.names()).chain(topics.names()).collect()
+        loads.chain(services.names()).chain(databases.names()).chain(caches.names()).chain(topics.names())
     }
 
-    /// Every phase: the named ones and the faults.
-    pub fn phases(&self) -> Vec<&'a str> {
-        let faults = self.topology.faults.iter().filter_map(|fault| fault.name.as_ref());
-        self.topology.phases.names().chain(faults.map(|name| name.as_str())).collect()
+    /// The load `name`.
+    pub fn load(&self, name: &str) -> Option<&'a Load> {
+        self.loads.get(name).copied()
+    }
+
+    /// The fault `name`.
+    pub fn fault(&self, name: &str) -> Option<&'a Fault> {
+        self.faults.get(name).copied()
+    }
+
+    /// Whether `from` has a breaker on its calls to `to`.
+    pub fn has_breaker(&self, from: &str, to: &str) -> bool {
+        self.breakers.contains(&(from, to))
+    }
+
+    /// Whether the service exists; says what is wrong if not.
+    pub fn service(&self, name: &Spanned<String>) -> Result<(), Problem> {
+        let services = &self.topology.services;
+        self.known(services.find(name).is_some(), name, "there is no service", services.names())
+    }
+
+    /// Whether the phase or fault exists; says what is wrong if not.
+    pub fn phase(&self, name: &Spanned<String>) -> Result<(), Problem> {
+        let phases = &self.topology.phases;
+        let known = phases.find(name).is_some() || self.fault(name).is_some();
+        self.known(known, name, "there is no phase or fault", phases.names().chain(self.faults.keys().copied()))
     }
 
     /// Whether the endpoint exists; says what is wrong if not.
     pub fn endpoint(&self, reference: &EndpointRef) -> Result<(), Problem> {
-        among(&reference.service, "service", self.topology.services.names())?;
-        let service = self.topology.services.find(&reference.service);
-        let known = service.into_iter().flat_map(|service| service.endpoints.names());
-        among(&reference.endpoint, &format!("endpoint of `{}`", reference.service.value), known)
+        self.service(&reference.service)?;
+        let Some(service) = self.topology.services.find(&reference.service) else { return Ok(()) };
+        let known = service.endpoints.find(&reference.endpoint).is_some();
+        let missing = format!("`{}` has no endpoint", reference.service.value);
+        self.known(known, &reference.endpoint, &missing, service.endpoints.names())
     }
 
     /// Whether `from`, a service or a load, calls the service `to`; says what is wrong if not.
     pub fn call(&self, from: &Spanned<String>, to: &Spanned<String>) -> Result<(), Problem> {
-        let loads = self.topology.load.iter().map(|load| load.name.as_str());
-        among(from, "service or load", self.topology.services.names().chain(loads))?;
-        among(to, "service", self.topology.services.names())?;
-        let callees = self.callees(from);
-        if callees.contains(&to.as_str()) {
-            return Ok(());
-        }
-        let hint = if callees.is_empty() { "it calls nothing".into() } else { did_you_mean(to, &callees) };
-        Err(Problem::error(to.at, format!("`{}` never calls `{}`", from.value, to.value)).hint(hint))
+        self.caller(from)?;
+        self.service(to)?;
+        let known = self.calls.contains(&(from.as_str(), to.as_str()));
+        let callees = self.calls.range((from.as_str(), "")..).take_while(|(caller, _)| *caller == from.value);
+        let missing = format!("`{}` never calls", from.value);
+        self.known(known, to, &missing, callees.map(|(_, callee)| *callee))
     }
 
-    /// The services that the service or load `name` calls.
-    fn callees(&self, name: &str) -> Vec<&'a str> {
-        let mut callees: Vec<&str> = Vec::new();
-        let mut add = |to: &'a EndpointRef| {
-            if !callees.contains(&to.service.as_str()) {
-                callees.push(&to.service);
-            }
-        };
-        let service = self.topology.services.find(name);
-        for (_, endpoint) in service.iter().flat_map(|service| service.endpoints.iter()) {
-            for step in Step::all(&endpoint.steps) {
-                if let Step::Call(call) = &step.value {
-                    add(&call.to);
-                }
-            }
+    /// Whether there is a service or load `name`; says what is wrong if not.
+    pub fn caller(&self, name: &Spanned<String>) -> Result<(), Problem> {
+        let services = &self.topology.services;
+        let known = services.find(name).is_some() || self.load(name).is_some();
+        self.known(known, name, "there is no service or load", services.names().chain(self.loads.keys().copied()))
+    }
+
+    /// Unless the name is `known`: what is wrong, `missing` and the name, with what was probably meant among `all`.
+    pub(super) fn known<'b>(
+        &self,
+        known: bool,
+        name: &Spanned<String>,
+        missing: &str,
+        all: impl Iterator<Item = &'b str>,
+    ) -> Result<(), Problem> {
+        if known {
+            return Ok(());
         }
-        for load in self.topology.load.iter().filter(|load| load.name.value == name) {
-            load.to.iter().for_each(|to| add(&to.value));
-            load.tasks.iter().for_each(|task| add(&task.to.value));
-        }
-        callees
+        let problem = Problem::error(name.at, format!("{missing} `{}`", name.value));
+        let hints = self.hints.get();
+        self.hints.set(hints.saturating_sub(1));
+        Err(if hints > 0 { problem.hint(did_you_mean(name, &all.collect::<Vec<_>>())) } else { problem })
     }
 
     /// Complains about names that are taken or mean something else already.
@@ -142,22 +208,9 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Whether `name` is among `known`; says what is wrong if not.
-pub(super) fn among<'a>(
-    name: &Spanned<String>,
-    noun: &str,
-    known: impl Iterator<Item = &'a str>,
-) -> Result<(), Problem> {
-    let known: Vec<&str> = known.collect();
-    if known.contains(&name.as_str()) {
-        return Ok(());
-    }
-    Err(Problem::error(name.at, format!("there is no {noun} `{}`", name.value)).hint(did_you_mean(name, &known)))
-}
-
 fn unique<'a>(names: impl Iterator<Item = (&'a Spanned<String>, &'a str)>, found: &mut Findings) {
     const TAKEN: [&str; 2] = ["system", "default"];
-    let mut seen = std::collections::BTreeMap::new();
+    let mut seen = BTreeMap::new();
     for (name, noun) in names {
         if TAKEN.contains(&name.as_str()) {
             let what = format!("`{}` cannot be the name of {noun}", name.value);

@@ -1,14 +1,13 @@
 //! Whether what services, topics and loads name exists.
 
-use super::names::among;
 use super::{Findings, Names};
-use crate::spec::{EndpointRef, Problem, Spanned, Step, Topology};
+use crate::spec::{EndpointRef, Named, Problem, Spanned, Step, Topology};
 
 pub(super) fn check(topology: &Topology, names: &Names<'_>, found: &mut Findings) {
     let mut keep = |result: Result<(), Problem>| found.problems.extend(result.err());
     for (_, service) in topology.services.iter() {
         for (callee, _) in service.calls.to.iter() {
-            keep(among(callee, "service", topology.services.names()));
+            keep(names.service(callee));
         }
         for (_, endpoint) in service.endpoints.iter() {
             for step in Step::all(&endpoint.steps) {
@@ -25,11 +24,15 @@ pub(super) fn check(topology: &Topology, names: &Names<'_>, found: &mut Findings
 fn check_step(step: &Spanned<Step>, topology: &Topology, names: &Names<'_>) -> Result<(), Problem> {
     match &step.value {
         Step::Call(call) => names.endpoint(&call.to),
-        Step::Query(query) => among(&query.from, "database", topology.databases.names()),
-        Step::Get(get) => among(&get.from, "cache", topology.caches.names()),
-        Step::Publish(topic) => among(topic, "topic", topology.topics.names()),
+        Step::Query(query) => among(&query.from, "there is no database", &topology.databases, names),
+        Step::Get(get) => among(&get.from, "there is no cache", &topology.caches, names),
+        Step::Publish(topic) => among(topic, "there is no topic", &topology.topics, names),
         _ => Ok(()),
     }
+}
+
+fn among<T>(name: &Spanned<String>, missing: &str, all: &Named<T>, names: &Names<'_>) -> Result<(), Problem> {
+    names.known(all.find(name).is_some(), name, missing, all.names())
 }
 
 /// The endpoints that topics and loads name.

@@ -59,19 +59,19 @@ fn a_sound_system_has_nothing_to_complain_about() {
 fn names_that_do_not_exist_are_found_wherever_they_stand() {
     let table = [
         ("call: posts.list", "call: post.list", "‹post› there is no service `post`"),
-        ("call: posts.list", "call: posts.lst", "‹lst› there is no endpoint of `posts` `lst`"),
+        ("call: posts.list", "call: posts.lst", "‹lst› `posts` has no endpoint `lst`"),
         ("      posts: {breaker", "      potsts: {breaker", "‹potsts› there is no service `potsts`"),
         ("query: posts-db}", "query: post-db}", "‹post-db› there is no database `post-db`"),
         ("get: hot", "get: cold", "‹cold› there is no cache `cold`"),
         ("publish: seen", "publish: sen", "‹sen› there is no topic `sen`"),
-        ("to: posts.count", "to: posts.cont", "‹cont› there is no endpoint of `posts` `cont`"),
+        ("to: posts.count", "to: posts.cont", "‹cont› `posts` has no endpoint `cont`"),
         ("to: gateway.feed, rate", "to: gatway.feed, rate", "‹gatway› there is no service `gatway`"),
         ("target: posts-db", "target: posts_db", "‹posts_db› there is nothing called `posts_db`"),
-        ("target: posts-db", "target: posts.listt", "‹listt› there is no endpoint of `posts` `listt`"),
+        ("target: posts-db", "target: posts.listt", "‹listt› `posts` has no endpoint `listt`"),
         ("target: posts-db", "target: \"posts[2]\"", "‹2› `posts` has no replica 2"),
         ("target: posts-db", "target: posts -> gateway", "‹gateway› `posts` never calls `gateway`"),
         ("- feed p99", "- fed p99", "‹fed› there is nothing called `fed`"),
-        ("- feed p99", "- people.lok p99", "‹lok› there is no task or endpoint of `people` `lok`"),
+        ("- feed p99", "- people.lok p99", "‹lok› `people` has no task or endpoint `lok`"),
         ("p99 < 1s", "p99 < 1s in clam", "‹clam› there is no phase or fault `clam`"),
         ("p99 < 1s", "p99 < 1s after slo", "‹slo› there is no phase or fault `slo`"),
     ];
@@ -186,6 +186,11 @@ fn what_is_rarely_wise_is_a_warning_with_a_figure() {
             "breaker: {}",
             "retry: {attempts: 4, budget: 10%}",
             "no-backoff: ‹{attempts: 4, budget: 10%}› `gateway -> posts` makes 4 attempts without a wait in between",
+        ),
+        (
+            "breaker: {}",
+            "breaker: {kind: envoy_outlier}",
+            "breaker-never-opens: ‹{kind: envoy_outlier}› `gateway -> posts` never ejects a replica: 10% of 2 replicas is less than one",
         ),
         (
             "query: 1ms, connections: 5",

@@ -45,8 +45,9 @@ pub fn load(source: &str, sets: &[(String, String)], files: Files<'_>) -> Result
     let Some(topology) = topology else { return Err(problems) };
     problems.extend(crate::check::check(&topology, problems.is_empty()));
     let problems = problem::sorted(problems);
-    let fatal = problems.iter().any(|problem| problem.severity == Severity::Error);
-    if fatal { Err(problems) } else { Ok(Loaded { topology, warnings: problems }) }
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        problems.into_iter().partition(|problem| problem.severity == Severity::Error);
+    if errors.is_empty() { Ok(Loaded { topology, warnings }) } else { Err(errors) }
 }
 
 /// What came out of reading a topology.

@@ -3,12 +3,12 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks, StrInput};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{At, Problem};
 
 /// Longest text, in bytes.
-pub const MAX_BYTES: usize = 4 << 20;
+pub const MAX_BYTES: usize = 2 << 20;
 /// Deepest nesting.
 pub const MAX_DEPTH: usize = 64;
 /// Most nodes, those that aliases repeat included.
@@ -175,6 +175,8 @@ struct Open {
     node: Node,
     anchor: usize,
     key: Option<Key>,
+    /// The keys so far.
+    seen: BTreeSet<String>,
 }
 
 /// Builds the tree from the parser's events, with an explicit stack: depth is a limit, not a crash.
@@ -244,7 +246,7 @@ impl<'a> Builder<'a> {
         if self.open.len() == MAX_DEPTH {
             return Err(too_deep(node.at));
         }
-        self.open.push(Open { node, anchor, key: None });
+        self.open.push(Open { node, anchor, key: None, seen: BTreeSet::new() });
         Ok(())
     }
 
@@ -292,13 +294,11 @@ impl<'a> Builder<'a> {
             Kind::List(items) => items.push(node),
             Kind::Map(entries) => match parent.key.take() {
                 None => parent.key = Some(as_key(&node, &mut self.problems)),
-                Some(key) => match entries.iter().find(|entry| entry.key.text == key.text) {
-                    None => entries.push(Entry { key, value: node }),
-                    Some(_) => self.problems.push(
-                        Problem::error(key.at, format!("`{}` is given twice", shortened(&key.text)))
-                            .hint("keep one of the two"),
-                    ),
-                },
+                Some(key) if parent.seen.insert(key.text.clone()) => entries.push(Entry { key, value: node }),
+                Some(key) => {
+                    let what = format!("`{}` is given twice", shortened(&key.text));
+                    self.problems.push(Problem::error(key.at, what).hint("keep one of the two"));
+                }
             },
             _ => {}
         }
@@ -369,11 +369,13 @@ impl<'a> Builder<'a> {
         let start = self.place.byte(error.marker().index());
         let end = (start + 1..=self.text.len()).find(|&end| self.text.is_char_boundary(end)).unwrap_or(start);
         let at = self.place.at(start, end);
-        match self.text.get(start..end) {
-            Some("\t") => Problem::error(at, "not YAML: a tab").hint("indent with spaces"),
-            _ if error.info().contains("recursion limit") => too_deep(at),
-            _ => Problem::error(at, format!("not YAML: {}", error.info())),
+        if error.info().contains("tab") {
+            return Problem::error(at, "not YAML: a tab").hint("indent with spaces");
         }
+        if error.info().contains("recursion limit") {
+            return too_deep(at);
+        }
+        Problem::error(at, format!("not YAML: {}", error.info()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Lists, and mappings from names that the author chooses.
 
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 
 use super::super::problem::did_you_mean;
 use super::super::tree::{Kind, Node, shortened};
@@ -8,49 +9,55 @@ use super::{Cx, Decode, Defs, Problem, Spanned};
 
 /// Things by name, in the order of the file.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Named<T>(Vec<(Spanned<String>, T)>);
+pub struct Named<T> {
+    things: Vec<(Spanned<String>, T)>,
+    index: BTreeMap<String, usize>,
+}
 
 impl<T> Named<T> {
     /// The thing called `name`.
     pub fn find(&self, name: &str) -> Option<&T> {
-        self.0.iter().find(|(known, _)| known.value == name).map(|(_, thing)| thing)
+        self.position(name).map(|at| &self.things[at].1)
     }
 
     /// Where in the order `name` comes.
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|(known, _)| known.value == name)
+        self.index.get(name).copied()
     }
 
     /// Names and things, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Spanned<String>, &T)> {
-        self.0.iter().map(|(name, thing)| (name, thing))
+        self.things.iter().map(|(name, thing)| (name, thing))
     }
 
     /// The names, in order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.value.as_str())
+        self.things.iter().map(|(name, _)| name.value.as_str())
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.things.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.things.is_empty()
     }
 }
 
 impl<T> Default for Named<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { things: Vec::new(), index: BTreeMap::new() }
     }
 }
 
 impl<T> FromIterator<(Spanned<String>, T)> for Named<T> {
     fn from_iter<I: IntoIterator<Item = (Spanned<String>, T)>>(things: I) -> Self {
-        Self(things.into_iter().collect())
+        let things: Vec<_> = things.into_iter().collect();
+        let index =
+            things.iter().enumerate().map(|(at, (name, _)): (_, &(Spanned<String>, T))| (name.value.clone(), at));
+        Self { index: index.collect(), things }
     }
 }
 
@@ -68,7 +75,8 @@ impl<T: Decode> Decode for Named<T> {
         for entry in node.entries() {
             let key = &entry.key;
             if key.made_up {
-                let what = format!("there is no `{}` here", shortened(&key.text));
+                let noun = T::NOUN.trim_start_matches("an ").trim_start_matches("a ");
+                let what = format!("there is no {noun} `{}`", shortened(&key.text));
                 cx.report(Problem::error(key.at, what).hint(did_you_mean(&key.text, &known)));
                 continue;
             }
@@ -79,7 +87,7 @@ impl<T: Decode> Decode for Named<T> {
                 things.push((Spanned::new(key.text.clone(), key.at), thing));
             }
         }
-        Some(Self(things))
+        Some(things.into_iter().collect())
     }
 
     fn schema(defs: &mut Defs) -> Json {

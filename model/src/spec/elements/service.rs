@@ -1,6 +1,6 @@
 //! A service: replicas with workers, a queue, CPU and memory, and what its endpoints do.
 
-use super::{Admission, Autoscale, Calls, Endpoint, Memory, Queue};
+use super::{Admission, Autoscale, CallPolicy, CallStep, Calls, Endpoint, Memory, Queue};
 use crate::Span;
 use crate::spec::Spanned;
 use crate::spec::decode::{Named, element, words};
@@ -33,6 +33,16 @@ element! {
         endpoints: Named<Endpoint> = Named::default(),
         /// How it calls others.
         calls: Calls = Calls::default(),
+    }
+}
+
+impl Service {
+    /// The policies of one of its call steps: the step's own, or those for the callee.
+    pub fn policy_of<'a>(&'a self, step: &'a CallStep) -> &'a CallPolicy {
+        match &step.policy {
+            Some(policy) => &policy.value,
+            None => self.calls.policy(&step.to.service),
+        }
     }
 }
 

@@ -68,6 +68,19 @@ pub enum Unit {
     Size,
 }
 
+impl Unit {
+    /// For messages.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Time => "a duration",
+            Self::Share => "a share",
+            Self::Rate => "a rate",
+            Self::Number => "a plain number",
+            Self::Size => "a size",
+        }
+    }
+}
+
 impl Metric {
     /// Every metric by its name.
     pub const ALL: &[(&str, Self)] = &[

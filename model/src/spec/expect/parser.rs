@@ -111,7 +111,7 @@ impl<'a> Parser<'a> {
             Unit::Number => f64::parse(text),
         };
         let value = value.map_err(|mut wrong| {
-            wrong.hint = format!("{}: `{}` is measured so", wrong.hint, metric.name());
+            wrong.hint = format!("`{}` is {}: {}", metric.name(), metric.unit().noun(), wrong.hint);
             wrong.within(token.place.clone())
         })?;
         Ok(Spanned::new(value, self.node.part(token.place)))

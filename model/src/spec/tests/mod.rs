@@ -1,5 +1,6 @@
 //! What the whole way from text to topology promises.
 
+mod mutations;
 mod reading;
 
 use super::{Read, Topology, line_and_column, read};

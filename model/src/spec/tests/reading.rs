@@ -2,7 +2,7 @@
 
 use super::{EVERYTHING, topology, topology_with};
 use crate::Span;
-use crate::spec::{Budget, Limit, Sentence, Step, Subject};
+use crate::spec::{Breaker, Budget, Limit, Sentence, Step, Subject, Window, read_element};
 
 #[test]
 fn every_key_of_the_format_is_read() {
@@ -63,7 +63,7 @@ services:
     let calls = &topology.services.find("a").unwrap().calls;
     let retry = calls.policy("b").retry.as_ref().unwrap();
     assert_eq!(format!("{} {:?}", retry.attempts.value, retry.backoff), "2 Constant(10ms)");
-    assert!(matches!(calls.policy("b").breaker.as_ref().unwrap().value, crate::spec::Breaker::Consecutive(_)));
+    assert!(matches!(calls.policy("b").breaker.as_ref().unwrap().value, Breaker::Consecutive(_)));
     assert_eq!(calls.policy("c").breaker, None);
     let retry = calls.policy("c").retry.as_ref().unwrap();
     assert_eq!(retry.attempts.value, 5);
@@ -112,4 +112,15 @@ fn an_override_wins_wherever_it_points() {
     assert_eq!(service("posts").calls.policy("users").retry.as_ref().unwrap().attempts.value, 9);
     assert_eq!(topology.load[3].tasks[0].weight.value, 2.0);
     assert_eq!(service("posts").workers.value, Limit::Unlimited);
+}
+
+#[test]
+fn an_element_is_read_on_its_own() {
+    let breaker = read_element::<Breaker>("{window: 10s, failure_rate: 30%, open_for: exponential(1s 2 30s)}").unwrap();
+    let Breaker::Resilience4j(breaker) = breaker else { panic!("the usual kind") };
+    assert_eq!(breaker.window.value, Window::Time(Span::from_secs(10)));
+    assert_eq!(breaker.minimum_calls.value, 100);
+
+    let problems = read_element::<Breaker>("{kind: polly, window: 10}").unwrap_err();
+    assert_eq!(problems[0].what, "unknown key `window` in a `polly`");
 }

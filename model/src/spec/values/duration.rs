@@ -19,6 +19,8 @@ const UNITS: [(&str, u64); 6] = [
 /// Longest duration: a year. Sums of a few of these still fit in the clock.
 const LONGEST: u64 = 8_760 * 3_600_000_000_000;
 
+const UNITS_HINT: &str = "the units are ns, us, ms, s, m, h, right after the number";
+
 const HINT: &str = "a duration is a number and a unit: 100ns, 250us, 10ms, 5s, 2m, 1h";
 
 scalars!(Span);
@@ -37,9 +39,7 @@ impl Scalar for Span {
         }
         let Some((_, nanos)) = UNITS.iter().find(|(name, _)| *name == unit) else {
             let what = format!("`{}` is not a unit of time", shortened(unit));
-            return Err(
-                Wrong::new(what, "the units are ns, us, ms, s, m, h").within(text.len() - unit.len()..text.len())
-            );
+            return Err(Wrong::new(what, UNITS_HINT).within(text.len() - unit.len()..text.len()));
         };
         match digits.times(*nanos) {
             None => Err(Wrong::new(format!("`{text}` is finer than a nanosecond"), "time is counted in nanoseconds")),

@@ -155,7 +155,7 @@ impl Scalar for Share {
     fn schema(defs: &mut Defs) -> Json {
         defs.part("Share", |_| {
             any_of([
-                json!({ "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?%$" }),
+                json!({ "type": "string", "pattern": "^(100(\\.0+)?|[0-9]{1,2}(\\.[0-9]+)?)%$" }),
                 json!({ "type": "number", "minimum": 0, "maximum": 1 }),
             ])
         })

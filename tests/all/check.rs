@@ -1,0 +1,88 @@
+//! `squall check`: every mistake at once, each with its place and a way to mend it.
+
+use crate::{file, squall, written};
+
+#[test]
+fn five_mistakes_in_one_file_are_five_errors() {
+    let (out, errors) = written(&squall(&["check", "mistakes.yaml"]).code(2));
+    assert_eq!(out, "");
+    insta::assert_snapshot!(errors);
+}
+
+#[test]
+fn mistakes_between_parts_of_a_file_are_found_together_with_those_in_one() {
+    let (_, errors) = written(&squall(&["check", "dangling.yaml"]).code(2));
+    insta::assert_snapshot!(errors);
+}
+
+#[test]
+fn what_is_rarely_wise_is_a_warning_and_no_mistake() {
+    let (out, errors) = written(&squall(&["check", "everything.yaml"]).code(0));
+    assert_eq!(out, "everything.yaml: ok, 5 services, 4 loads, 3 warnings\n");
+    insta::assert_snapshot!(errors);
+}
+
+#[test]
+fn a_built_in_topology_is_checked_by_its_name() {
+    squall(&["check", "chain"]).code(0).stdout_eq("chain: ok, 3 services, 1 load\n").stderr_eq("");
+}
+
+#[test]
+fn several_files_are_all_checked_and_the_worst_decides() {
+    let (out, errors) = written(&squall(&["check", "mistakes.yaml", "chain"]).code(2));
+    assert_eq!(out, "chain: ok, 3 services, 1 load\n");
+    assert!(errors.contains("mistakes.yaml:"));
+}
+
+#[test]
+fn a_mistake_in_an_override_points_at_the_override() {
+    let arguments = [
+        "check",
+        "chain",
+        "--set",
+        "services.ordr.workers=5",
+        "--set",
+        "services.order.workrs=5",
+        "--set",
+        "load.fed.rate=3/s",
+        "--set",
+        "services.order.workers.limit=3",
+        "--set",
+        "services.order.calls.inventori.timeout=1s",
+        "--duration",
+        "5",
+    ];
+    let (_, errors) = written(&squall(&arguments).code(2));
+    insta::assert_snapshot!(errors);
+}
+
+#[test]
+fn an_override_can_set_what_the_file_does_not_say() {
+    let arguments = ["check", "chain", "--set", "services.order.calls.inventory.retry.attempts=9", "--seed", "7"];
+    let (out, errors) = written(&squall(&arguments).code(0));
+    assert_eq!(out, "chain: ok, 3 services, 1 load, 2 warnings\n");
+    assert!(errors.contains("makes 9 attempts without a wait in between"), "{errors}");
+    assert!(errors.contains("gives up after 1s, while `order -> inventory` goes on for up to 9s"), "{errors}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error_with_the_nearest_name() {
+    squall(&["check", "chian"]).code(2).stderr_eq(
+        "error: there is no file and no built-in topology `chian`\n  hint: did you mean `chain`? known: chain\n",
+    );
+}
+
+#[test]
+fn colour_is_for_terminals_or_for_those_who_ask() {
+    let plain = written(&squall(&["check", "mistakes.yaml"])).1;
+    let asked = written(&squall(&["--color", "always", "check", "mistakes.yaml"])).1;
+    let never = written(&squall(&["--color", "never", "check", "mistakes.yaml"])).1;
+    assert!(!plain.contains('\u{1b}'));
+    assert!(asked.contains('\u{1b}'));
+    assert_eq!(plain, never);
+}
+
+#[test]
+fn quiet_says_nothing_of_what_is_fine() {
+    squall(&["check", "--quiet", &file("everything.yaml")]).code(0).stdout_eq("").stderr_eq("");
+}
