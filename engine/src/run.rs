@@ -57,6 +57,8 @@ struct Run<'p, 's, S> {
     /// Beginnings and ends of faults, in order; `true` is a beginning.
     faults: Vec<(SimTime, bool, FaultId)>,
     next_fault: usize,
+    /// Nothing in the queue happens from here on, before the next fault has begun or ended; as [`order`].
+    next_break: u128,
     /// Nothing happens after this.
     limit: SimTime,
     now: SimTime,
@@ -94,11 +96,13 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
             next_open: u128::MAX,
             faults: fault_times(plan),
             next_fault: 0,
+            next_break: 0,
             limit: SimTime::ZERO + plan.duration + plan.drain,
             now: SimTime::ZERO,
             events: 0,
         };
         run.find_next_open();
+        run.find_next_break();
         run
     }
 
@@ -107,13 +111,8 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
     fn step(&mut self) -> bool {
         let top = self.world.queue.peek();
         let next = top.min(self.next_open);
-        if let Some(&(at, begins, fault)) = self.faults.get(self.next_fault)
-            && at <= time_of(next)
-        {
-            return self.step_fault(at, begins, fault);
-        }
-        if next == u128::MAX || time_of(next) > self.limit {
-            return false;
+        if next >= self.next_break {
+            return self.step_fault();
         }
         self.events += 1;
         self.now = time_of(next);
@@ -152,11 +151,14 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
         self.next_open = self.open.iter().map(|open| open.next).min().unwrap_or(u128::MAX);
     }
 
-    fn step_fault(&mut self, at: SimTime, begins: bool, fault: FaultId) -> bool {
-        if at > self.limit {
+    /// The next fault begins or ends; or the run does.
+    #[cold]
+    fn step_fault(&mut self) -> bool {
+        let Some(&(at, begins, fault)) = self.faults.get(self.next_fault).filter(|(at, ..)| *at <= self.limit) else {
             return false;
-        }
+        };
         self.next_fault += 1;
+        self.find_next_break();
         self.events += 1;
         self.now = at;
         if begins {
@@ -165,6 +167,13 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
             self.system.end_fault(&mut self.world, at, fault);
         }
         true
+    }
+
+    /// The next fault, or the end of the run.
+    fn find_next_break(&mut self) {
+        let end = order(SimTime::from_nanos(self.limit.as_nanos() + 1), Rank::Delivery, Key::NONE);
+        let fault = self.faults.get(self.next_fault);
+        self.next_break = fault.map_or(end, |(at, ..)| order(*at, Rank::Delivery, Key::NONE).min(end));
     }
 
     fn ended(self) -> Ended {

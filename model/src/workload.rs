@@ -70,7 +70,12 @@ impl Stage {
     }
 
     /// Seconds into the stage at which the integral of the rate reaches `count`, if it does before the stage ends.
+    #[inline]
     fn until(&self, count: f64) -> Option<f64> {
+        if self.rate_from == self.rate_to {
+            let at = count / self.rate_from;
+            return (at < self.seconds()).then_some(at);
+        }
         if count >= self.requests() {
             return None;
         }

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::format_push_string, reason = "tests may stop, and need not be fast")]
 
 mod check;
-mod golden;
 mod hostile;
 mod program;
 mod run;

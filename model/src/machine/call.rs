@@ -15,7 +15,7 @@ use super::key::{Key, Place};
 use super::route::Route;
 use super::system::{Step, System, worse};
 use crate::observation::{Failure, Observation};
-use crate::plan::{EdgeId, ReplicaId, SiteId};
+use crate::plan::{ReplicaId, SiteId};
 
 impl Failure {
     /// What the retry's conditions and the breaker see.
@@ -106,24 +106,26 @@ impl System<'_> {
     fn attempt<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
         let fiber = &mut self.fibers[index];
         let site = fiber.site;
-        let route = self.routes[site.index()];
+        let route = &self.routes[site.index()];
         fiber.attempts += 1;
         fiber.mark = now;
         let (edge, segment, number) = (route.edge, fiber.segment(), fiber.attempts);
         host.observe(now, Observation::Attempt { site, edge, segment, number });
         if route.managed || !route.clear {
-            return self.managed_attempt(host, now, index, route);
+            return self.managed_attempt(host, now, index);
         }
-        let network = self.network(edge);
-        self.send(host, now, index, route, network)
+        let network = self.links.network(self.plan, edge);
+        self.send(host, now, index, route.target, Some(network))
     }
 
     /// An attempt is out: it goes to the route's target, unless it is lost, and its caller waits.
     #[inline(always)]
-    fn send<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, route: Route, network: Option<Delay>) -> Step {
-        let key = self.ticket(index);
+    fn send<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, to: ReplicaId, network: Option<Delay>) -> Step {
+        let key = self.tickets.next(Place::Fiber(index));
         let fiber = &mut self.fibers[index];
-        fiber.target = route.target;
+        let route = &self.routes[fiber.site.index()];
+        fiber.key = key;
+        fiber.target = to;
         fiber.state = State::Calling;
         let patience =
             if fiber.deadline == SimTime::NEVER { route.timeout } else { patience(now, route, fiber.deadline) };
@@ -131,7 +133,7 @@ impl System<'_> {
             fiber.timer = host.arm(now, delay, Class::Timeout, key);
         }
         let Some(delay) = network else { return Step::Rest };
-        let Route { edge, endpoint, target: to, .. } = route;
+        let Route { edge, endpoint, .. } = *route;
         let request = Request { from: key, edge, to, endpoint, segment: fiber.segment() };
         if H::INSTANT && delay.span.is_zero() {
             return Step::Arrive(request);
@@ -143,9 +145,9 @@ impl System<'_> {
     /// An attempt that has to pass its policies, or faults.
     #[cold]
     #[inline(never)]
-    fn managed_attempt<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, route: Route) -> Step {
-        match self.clear(host, now, index, route) {
-            Ok((target, network)) => self.send(host, now, index, Route { target, ..route }, network),
+    fn managed_attempt<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
+        match self.clear(host, now, index, *self.route(index)) {
+            Ok((target, network)) => self.send(host, now, index, target, network),
             Err(failure) => self.after_failure(host, now, index, failure),
         }
     }
@@ -174,7 +176,7 @@ impl System<'_> {
         let Some(target) = self.links.pick(plan, now, link, &self.replicas) else {
             return Err(self.refuse(host, now, index, link, Failure::NoReplica));
         };
-        let mut network = self.network(edge);
+        let mut network = Some(self.links.network(plan, edge));
         if self.links.disturbed[edge.index()] {
             match self.disturb_edge(host, now, edge, network.unwrap_or(Delay::NONE)) {
                 EdgeFault::Passes(delay) => network = Some(delay),
@@ -214,16 +216,21 @@ impl System<'_> {
     /// An attempt that was out is over: its place in the bulkhead is free, and the policies learn how it ended.
     #[inline(always)]
     fn attempt_over(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
-        let route = self.routes[self.fibers[index].site.index()];
         let fiber = &mut self.fibers[index];
         fiber.key = Key::NONE;
         fiber.state = State::Running;
-        if route.managed {
-            let (caller, target) = (fiber.replica, fiber.target);
-            let link = self.links.index(self.plan, route.edge, caller);
-            self.links.count(self.plan, link, target, false);
-            self.tell_policies(host, now, index, link, outcome);
+        if self.routes[fiber.site.index()].managed {
+            self.managed_attempt_over(host, now, index, outcome);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn managed_attempt_over(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
+        let (caller, target) = (self.fibers[index].replica, self.fibers[index].target);
+        let link = self.links.index(self.plan, self.route(index).edge, caller);
+        self.links.count(self.plan, link, target, false);
+        self.tell_policies(host, now, index, link, outcome);
     }
 
     #[cold]
@@ -370,11 +377,6 @@ impl System<'_> {
         }
     }
 
-    /// One way over the network.
-    pub(super) fn network(&mut self, edge: EdgeId) -> Option<Delay> {
-        Some(self.links.network(self.plan, edge))
-    }
-
     /// After a fault or the death or birth of a replica: which ways are clear.
     pub(super) fn clear_routes(&mut self) {
         for route in &mut self.routes {
@@ -384,7 +386,7 @@ impl System<'_> {
 }
 
 /// How long to wait for an attempt: its timeout, or what is left of the deadline if that is less.
-fn patience(now: SimTime, route: Route, deadline: SimTime) -> Option<Delay> {
+fn patience(now: SimTime, route: &Route, deadline: SimTime) -> Option<Delay> {
     let left = deadline - now;
     route.timeout.filter(|timeout| timeout.span <= left).or(Some(Delay::of(left)))
 }

@@ -1,12 +1,13 @@
 //! Clients: the users behind a load. A user's request is a fiber like any other, on a replica of the load's clients.
 
-use squall_policies::SimTime;
+use squall_policies::{Outcome, SimTime};
 
-use super::fiber::{Fiber, State};
-use super::host::{Class, Host};
+use super::fiber::{Kind, State};
+use super::host::{Class, Host, Request};
+use super::key::Key;
 use super::system::{Step, System};
 use crate::observation::Observation;
-use crate::plan::{EndpointId, Load, LoadId, Plan, ReplicaId, SegmentId, Source};
+use crate::plan::{EdgeId, EndpointId, Load, LoadId, Plan, ReplicaId, SegmentId, Source};
 use crate::rng::{Random as _, Stream};
 
 /// The clients of one load.
@@ -17,13 +18,16 @@ pub(super) struct Client {
     /// The client that the next user belongs to.
     next: u32,
     total_weight: f64,
+    /// Whether its users ask once, whatever becomes of it, and leave.
+    open: bool,
 }
 
 impl Client {
     pub(super) fn new(plan: &Plan, load: &Load) -> Self {
         let stream = |what| Stream::new(plan.seed, &format!("{what}/{}", load.name));
         let total_weight = load.weights.iter().sum();
-        Self { tasks: stream("tasks"), think: stream("think"), next: 0, total_weight }
+        let open = matches!(load.source, Source::Open { .. });
+        Self { tasks: stream("tasks"), think: stream("think"), next: 0, total_weight, open }
     }
 
     /// Draws a task by weight; with one task there is nothing to draw.
@@ -67,18 +71,26 @@ impl System<'_> {
             self.fibers.release(index);
             return Step::Rest;
         }
-        let service = self.plan.endpoints[self.fibers[index].endpoint.index()].service;
+        let service = self.replicas[self.fibers[index].replica.index()].service;
         let load = LoadId(service.0 - self.plan.real_services as u32);
         self.user_begins(host, now, index, load)
     }
 
     /// A user has the answer, or has given up: thinks, or leaves.
-    pub(super) fn user_answered(&mut self, host: &mut impl Host, now: SimTime, index: u32, load: LoadId) {
-        if matches!(self.plan.loads[load.index()].source, Source::Open { .. }) || now >= self.end() {
+    #[inline(always)]
+    pub(super) fn user_answered(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) -> Step {
+        let fiber = &self.fibers[index];
+        let (endpoint, replica, segment, took) = (fiber.endpoint, fiber.replica, fiber.segment(), now - fiber.arrived);
+        host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
+        let clients = &mut self.replicas[replica.index()];
+        clients.busy -= 1;
+        let load = LoadId(clients.service.0 - self.plan.real_services as u32);
+        if self.clients[load.index()].open || now >= self.end() {
             self.fibers.release(index);
         } else {
             self.think(host, now, index, load);
         }
+        Step::Rest
     }
 
     /// A new fiber for a user of this load, at the next of its clients.
@@ -88,7 +100,9 @@ impl System<'_> {
         let replica = ReplicaId(clients.first_replica.0 + client.next);
         client.next = if client.next + 1 == clients.replicas { 0 } else { client.next + 1 };
         let index = self.fibers.alloc();
-        self.fibers[index] = Fiber { replica, endpoint: clients.first_endpoint, ..Fiber::FREE };
+        let fiber = &mut self.fibers[index];
+        fiber.kind = Kind::User;
+        fiber.replica = replica;
         index
     }
 
@@ -108,16 +122,11 @@ impl System<'_> {
         let segment = self.segment_at(now);
         let replica = self.fibers[index].replica;
         self.replicas[replica.index()].busy += 1;
-        self.fibers[index] = Fiber {
-            arrived: now,
-            started: now,
-            replica,
-            endpoint,
-            segment: segment.0 as u16,
-            pc: plan.endpoints[endpoint.index()].entry,
-            state: State::Running,
-            ..Fiber::FREE
-        };
+        let request = Request { from: Key::NONE, edge: EdgeId(0), to: replica, endpoint, segment };
+        let fiber = &mut self.fibers[index];
+        fiber.begin(request, now, plan.endpoints[endpoint.index()].entry);
+        fiber.started = now;
+        fiber.kind = Kind::User;
         host.observe(now, Observation::Admitted { endpoint, replica, segment });
         Step::Run(index)
     }

@@ -62,7 +62,8 @@ impl System<'_> {
         id: DatabaseId,
         time: TimeId,
     ) -> Step {
-        self.fibers[index].step_began = now;
+        let fiber = &mut self.fibers[index];
+        fiber.step_began = now;
         if self.databases[id.index()].disturbed
             && let Some(outcome) = self.database_fails(host, now, id)
         {

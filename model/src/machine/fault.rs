@@ -233,7 +233,7 @@ impl<'p> System<'p> {
     #[cold]
     #[inline(never)]
     fn disturbed_worker_limit(&self, now: SimTime, id: ReplicaId) -> u32 {
-        let scope = Scope::Service(ServiceId::from(self.service_of(id)), None, id);
+        let scope = Scope::Service(self.replicas[id.index()].service, None, id);
         self.limited(now, self.replicas[id.index()].workers, scope)
     }
 

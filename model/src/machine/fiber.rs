@@ -6,7 +6,7 @@ use squall_policies::budget::Grant;
 use squall_policies::retry::BackoffState;
 use squall_policies::{Outcome, SimTime};
 
-use super::host::Timer;
+use super::host::{Request, Timer};
 use super::key::{Key, PLACES};
 use crate::observation::Failure;
 use crate::plan::{EdgeId, EndpointId, Pc, ReplicaId, SegmentId, SiteId};
@@ -89,8 +89,18 @@ pub(super) struct Fiber {
     pub segment: u16,
     pub attempts: u16,
     pub state: State,
-    /// Whether it is a branch, not a request.
-    pub branch: bool,
+    pub kind: Kind,
+}
+
+/// What a fiber is, and so what its end means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// A request at a service.
+    Request,
+    /// A user's request, at a load's client.
+    User,
+    /// A branch of another fiber.
+    Branch,
 }
 
 impl Fiber {
@@ -121,9 +131,27 @@ impl Fiber {
         segment: 0,
         attempts: 0,
         state: State::Free,
-        branch: false,
+        kind: Kind::Request,
     };
 
+    /// A fresh request has only these; what a call or a branch needs is set when it begins.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, request: Request, now: SimTime, pc: Pc) {
+        self.key = Key::NONE;
+        self.reply_to = request.from;
+        self.arrived = now;
+        self.replica = request.to;
+        self.endpoint = request.endpoint;
+        self.edge = request.edge;
+        self.pc = pc;
+        self.own_share = 1.0;
+        self.outcome = Outcome::Ok;
+        self.segment = request.segment.0 as u16;
+        self.state = State::Queued;
+        self.kind = Kind::Request;
+    }
+
+    #[inline(always)]
     pub(super) fn segment(&self) -> SegmentId {
         SegmentId(u32::from(self.segment))
     }
@@ -181,6 +209,14 @@ impl Fibers {
         self.peak
     }
 
+    /// The fiber that waits for exactly this key, if there still is one.
+    #[inline(always)]
+    pub(super) fn waiting(&self, key: Key) -> Option<u32> {
+        let index = key.index();
+        let fiber = self.places.get(index as usize)?;
+        (fiber.key == key && key != Key::NONE).then_some(index)
+    }
+
     /// The indices of those in use on a replica.
     pub(super) fn on(&self, replica: ReplicaId) -> Vec<u32> {
         let here = |(_, f): &(usize, &Fiber)| f.state != State::Free && f.replica == replica;
@@ -190,12 +226,14 @@ impl Fibers {
 
 impl core::ops::Index<u32> for Fibers {
     type Output = Fiber;
+    #[inline(always)]
     fn index(&self, index: u32) -> &Fiber {
         &self.places[index as usize]
     }
 }
 
 impl core::ops::IndexMut<u32> for Fibers {
+    #[inline(always)]
     fn index_mut(&mut self, index: u32) -> &mut Fiber {
         &mut self.places[index as usize]
     }
@@ -216,6 +254,7 @@ impl Fifo {
         self.len
     }
 
+    #[inline(always)]
     pub(super) fn push(&mut self, fibers: &mut Fibers, index: u32) {
         fibers[index].next = NIL;
         match self.tail {
@@ -226,6 +265,7 @@ impl Fifo {
         self.len += 1;
     }
 
+    #[inline(always)]
     pub(super) fn pop(&mut self, fibers: &mut Fibers) -> Option<u32> {
         let index = self.head;
         if index == NIL {

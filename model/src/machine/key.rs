@@ -43,6 +43,11 @@ impl Key {
         Self(ticket << Self::PLACE_BITS | tag << INDEX_BITS | index as u64 & INDEX_MASK)
     }
 
+    /// The index of its place, of whatever kind.
+    pub(super) const fn index(self) -> u32 {
+        (self.0 & INDEX_MASK) as u32
+    }
+
     /// The place it belongs to.
     pub const fn place(self) -> Place {
         let index = (self.0 & INDEX_MASK) as u32;

@@ -128,6 +128,7 @@ impl Links {
     }
 
     /// One way over the network of an edge.
+    #[inline(always)]
     pub(super) fn network(&mut self, plan: &Plan, edge: EdgeId) -> Delay {
         match self.networks[edge.index()] {
             Some(delay) => delay,

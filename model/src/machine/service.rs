@@ -3,12 +3,12 @@
 use squall_policies::{Outcome, SimTime, Span};
 
 use super::fault::Condition;
-use super::fiber::{Fiber, Fifo, State};
+use super::fiber::{Fifo, Kind, State};
 use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
 use super::system::{Step, System};
 use crate::observation::Observation;
-use crate::plan::{EdgeId, Plan, ReplicaId, Role, Service, TimeId};
+use crate::plan::{EdgeId, Plan, ReplicaId, Service, ServiceId, TimeId};
 use crate::rng::Stream;
 
 /// The random streams of one service.
@@ -38,6 +38,7 @@ pub(super) enum Stashed {
 /// One replica.
 #[derive(Debug)]
 pub(super) struct Replica {
+    pub service: ServiceId,
     /// Workers, as configured.
     pub workers: u32,
     pub busy: u32,
@@ -61,9 +62,10 @@ pub(super) struct Replica {
 
 impl Replica {
     /// The replicas of a service.
-    pub(super) fn of(service: &Service) -> impl Iterator<Item = Self> + use<> {
+    pub(super) fn of(id: ServiceId, service: &Service) -> impl Iterator<Item = Self> + use<> {
         let (workers, queue_limit) = (service.workers, service.queue);
         (0..service.replicas).map(move |_| Self {
+            service: id,
             workers,
             busy: 0,
             saturated: false,
@@ -117,22 +119,16 @@ impl System<'_> {
         }
         let index = self.fibers.alloc();
         let fiber = &mut self.fibers[index];
-        *fiber = Fiber {
-            reply_to: from,
-            arrived: now,
-            replica: to,
-            endpoint,
-            edge,
-            segment: segment.0 as u16,
-            pc: plan.endpoints[endpoint.index()].entry,
-            state: State::Queued,
-            ..Fiber::FREE
-        };
+        fiber.begin(request, now, plan.endpoints[endpoint.index()].entry);
         if replica.busy < limit {
             replica.busy += 1;
             host.observe(now, Observation::Admitted { endpoint, replica: to, segment });
-            self.note_saturation(host, now, to, limit);
-            Step::Serve(index)
+            if replica.busy >= limit && !replica.saturated {
+                replica.saturated = true;
+                host.observe(now, Observation::Saturated { replica: to });
+            }
+            fiber.started = now;
+            if replica.disturbed { Step::Serve(index) } else { Step::Run(index) }
         } else {
             replica.queue.push(&mut self.fibers, index);
             host.observe(now, Observation::Queued { endpoint, replica: to, segment });
@@ -156,10 +152,9 @@ impl System<'_> {
     #[inline(always)]
     pub(super) fn spend(&mut self, host: &mut impl Host, now: SimTime, index: u32, time: TimeId) -> bool {
         let fiber = &self.fibers[index];
-        let (replica, own_share) = (fiber.replica, fiber.own_share);
-        let service = self.plan.endpoints[fiber.endpoint.index()].service;
-        let mut delay = System::draw(self.plan, time, &mut self.services[service.index()].work);
-        if own_share != 1.0 || self.replicas[replica.index()].disturbed {
+        let replica = &self.replicas[fiber.replica.index()];
+        let mut delay = System::draw(self.plan, time, &mut self.services[replica.service.index()].work);
+        if fiber.own_share != 1.0 || replica.disturbed {
             delay = Delay::of(self.disturb_own_time(host, now, index, delay.span));
         }
         self.hold(host, now, index, delay)
@@ -201,12 +196,6 @@ impl System<'_> {
         let (edge, reply_to, replica, endpoint) = (fiber.edge, fiber.reply_to, fiber.replica, fiber.endpoint);
         let (segment, took, held) = (fiber.segment(), now - fiber.arrived, now - fiber.started);
         host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
-        let service = self.plan.endpoints[endpoint.index()].service;
-        if let Role::Client(load) = self.plan.services[service.index()].role {
-            self.replicas[replica.index()].busy -= 1;
-            self.user_answered(host, now, index, load);
-            return Step::Rest;
-        }
         self.fibers.release(index);
         self.free_worker(host, now, replica);
         self.send_back(host, now, edge, reply_to, outcome)
@@ -234,7 +223,6 @@ impl System<'_> {
         {
             return self.dequeued(host, now, id, next);
         }
-        let replica = &mut self.replicas[id.index()];
         if replica.saturated && replica.busy < limit {
             replica.saturated = false;
             host.observe(now, Observation::Relieved { replica: id });
@@ -267,18 +255,9 @@ impl System<'_> {
         self.later.push_back(Step::Serve(next));
     }
 
-    #[inline(always)]
-    fn note_saturation(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, limit: u32) {
-        let replica = &mut self.replicas[id.index()];
-        if replica.busy >= limit && !replica.saturated {
-            replica.saturated = true;
-            host.observe(now, Observation::Saturated { replica: id });
-        }
-    }
-
     /// The stream of a fiber's service that decides its choices.
     pub(super) fn choices(&mut self, index: u32) -> &mut Stream {
-        let service = self.plan.endpoints[self.fibers[index].endpoint.index()].service;
+        let service = self.replicas[self.fibers[index].replica.index()].service;
         &mut self.services[service.index()].choices
     }
 
@@ -303,6 +282,8 @@ impl System<'_> {
             return;
         }
         replica.paused_total = replica.paused_total + (now - replica.paused_since);
+        self.any_frozen = self.replicas.iter().any(|replica| replica.pauses > 0);
+        let replica = &mut self.replicas[id.index()];
         for what in core::mem::take(&mut replica.stash) {
             self.later.push_back(match what {
                 Stashed::Request(request) => Step::Arrive(request),
@@ -320,6 +301,7 @@ impl System<'_> {
             replica.paused_since = now;
         }
         replica.pauses += 1;
+        self.any_frozen = true;
     }
 
     /// A replica dies with all that it was doing; its callers find their connections closed. It starts again.
@@ -341,7 +323,7 @@ impl System<'_> {
         if core::mem::take(&mut replica.saturated) {
             host.observe(now, Observation::Relieved { replica: id });
         }
-        let cold_start = self.plan.services[self.service_of(id)].cold_start;
+        let cold_start = self.plan.services[self.replicas[id.index()].service.index()].cold_start;
         let key = self.tickets.next(Place::Replica(id.0));
         self.replicas[id.index()].restart = key;
         host.arm(now, Delay::of(cold_start), Class::Completion, key);
@@ -358,8 +340,8 @@ impl System<'_> {
             _ => {}
         }
         let fiber = &self.fibers[index];
-        let (replica, endpoint, segment, branch) = (fiber.replica, fiber.endpoint, fiber.segment(), fiber.branch);
-        if !branch {
+        let (replica, endpoint, segment, kind) = (fiber.replica, fiber.endpoint, fiber.segment(), fiber.kind);
+        if kind == Kind::Request {
             let (edge, reply_to, took) = (fiber.edge, fiber.reply_to, now - fiber.arrived);
             let mut held = now - fiber.started;
             if fiber.state == State::Queued {
@@ -385,10 +367,5 @@ impl System<'_> {
             self.clear_routes();
             self.serve_waiting(host, now, id);
         }
-    }
-
-    /// The service that a replica belongs to.
-    pub(super) fn service_of(&self, id: ReplicaId) -> usize {
-        self.plan.services.partition_point(|s| s.first_replica <= id) - 1
     }
 }

@@ -7,7 +7,7 @@ use squall_policies::{Outcome, SimTime};
 use super::client::Client;
 use super::database::DatabaseState;
 use super::fault::Faults;
-use super::fiber::{Fiber, Fibers, State};
+use super::fiber::{Fiber, Fibers, Kind, State};
 use super::host::{Delay, Host, Request};
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
@@ -35,6 +35,8 @@ pub struct System<'p> {
     pub(super) faults: Faults,
     /// Requests that a hanging replica accepted and will never answer.
     pub(super) hung: u64,
+    /// Whether any replica is frozen.
+    pub(super) any_frozen: bool,
     /// The segment that the clock was last seen in.
     pub(super) segment: u32,
 }
@@ -82,13 +84,14 @@ impl<'p> System<'p> {
             fibers: Fibers::new(),
             later: VecDeque::new(),
             services: plan.services.iter().map(|s| ServiceState::new(plan, s)).collect(),
-            replicas: plan.services.iter().flat_map(Replica::of).collect(),
+            replicas: plan.services.iter().enumerate().flat_map(|(id, s)| Replica::of(id.into(), s)).collect(),
             databases: plan.databases.iter().map(|d| DatabaseState::new(plan, d)).collect(),
             links: Links::new(plan),
             routes: plan.sites.iter().map(|site| Route::new(plan, site)).collect(),
             clients: plan.loads.iter().map(|load| Client::new(plan, load)).collect(),
             faults: Faults::new(plan),
             hung: 0,
+            any_frozen: false,
             segment: 0,
         }
     }
@@ -176,13 +179,6 @@ impl<'p> System<'p> {
         }
     }
 
-    /// The fiber that waits for exactly this key.
-    #[inline(always)]
-    fn waiting(&self, key: Key) -> Option<u32> {
-        let Place::Fiber(index) = key.place() else { return None };
-        (key != Key::NONE && self.fibers[index].key == key).then_some(index)
-    }
-
     /// From here on the fiber waits for a new key, and every earlier one is stale.
     #[inline(always)]
     pub(super) fn ticket(&mut self, index: u32) -> Key {
@@ -193,8 +189,8 @@ impl<'p> System<'p> {
 
     #[inline(always)]
     fn reply(&mut self, host: &mut impl Host, now: SimTime, key: Key, outcome: Outcome) -> Step {
-        let Some(index) = self.waiting(key) else { return Step::Rest };
-        if self.frozen(index) {
+        let Some(index) = self.fibers.waiting(key) else { return Step::Rest };
+        if self.any_frozen && self.frozen(index) {
             self.stash(index, Stashed::Reply(key, outcome));
             return Step::Rest;
         }
@@ -203,8 +199,8 @@ impl<'p> System<'p> {
 
     #[inline(always)]
     fn wake_fiber(&mut self, host: &mut impl Host, now: SimTime, key: Key) -> Step {
-        let Some(index) = self.waiting(key) else { return Step::Rest };
-        if self.frozen(index) {
+        let Some(index) = self.fibers.waiting(key) else { return Step::Rest };
+        if self.any_frozen && self.frozen(index) {
             self.stash(index, Stashed::Wake(key));
             return Step::Rest;
         }
@@ -314,7 +310,7 @@ impl<'p> System<'p> {
                 own_share: parent.own_share,
                 pc: *pc,
                 rounds,
-                branch: true,
+                kind: Kind::Branch,
                 state: State::Running,
                 ..Fiber::FREE
             };
@@ -326,21 +322,20 @@ impl<'p> System<'p> {
     /// A fiber has come to its end, well or not.
     #[inline(always)]
     fn finish<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, outcome: Outcome) -> Step {
-        if self.fibers[index].branch {
-            self.join(index, outcome);
-            Step::Rest
-        } else {
-            self.answer(host, now, index, outcome)
+        match self.fibers[index].kind {
+            Kind::Request => self.answer(host, now, index, outcome),
+            Kind::User => self.user_answered(host, now, index, outcome),
+            Kind::Branch => self.join(index, outcome),
         }
     }
 
     /// A branch has ended: its parent may go on.
     #[cold]
     #[inline(never)]
-    fn join(&mut self, index: u32, outcome: Outcome) {
+    fn join(&mut self, index: u32, outcome: Outcome) -> Step {
         let parent_key = self.fibers[index].reply_to;
         self.fibers.release(index);
-        let Some(parent) = self.waiting(parent_key) else { return };
+        let Some(parent) = self.fibers.waiting(parent_key) else { return Step::Rest };
         let join = match self.plan.ops[self.fibers[parent].pc.index() - 1] {
             Op::Fork { join, .. } => join,
             _ => Join::All,
@@ -355,11 +350,12 @@ impl<'p> System<'p> {
         if join != Join::Race || decides || fiber.pending == 0 {
             fiber.outcome = worse(fiber.outcome, outcome);
         }
-        if decides || fiber.pending == 0 {
-            fiber.key = Key::NONE;
-            fiber.state = State::Running;
-            self.later.push_back(Step::Run(parent));
+        if !decides && fiber.pending > 0 {
+            return Step::Rest;
         }
+        fiber.key = Key::NONE;
+        fiber.state = State::Running;
+        Step::Run(parent)
     }
 }
 
