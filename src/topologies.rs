@@ -10,8 +10,24 @@ use crate::cli::Overrides;
 use crate::diagnostics::Sources;
 use crate::output;
 
+/// The files of the folder `topologies`, by name.
+macro_rules! built_in {
+    ($($name:literal,)*) => { &[$(($name, include_str!(concat!("../topologies/", $name, ".yaml")))),*] };
+}
+
 /// The built-in ones, by name.
-const BUILT_IN: &[(&str, &str)] = &[("chain", include_str!("../topologies/chain.yaml"))];
+const BUILT_IN: &[(&str, &str)] = built_in![
+    "cascade",
+    "cascade-breaker",
+    "cascade-timeout",
+    "chain",
+    "graceful-degradation",
+    "metastable",
+    "metastable-recovers",
+    "retry-storm",
+    "retry-storm-backoff",
+    "social",
+];
 
 /// Longest topology file that is read; a longer one is refused when its text is looked at.
 const LONGEST: u64 = 5 << 20;

@@ -1,1 +1,11 @@
-//! Placeholder of the skeleton.
+//! The sim world: runs a plan in virtual time, on one thread, the same bits every time.
+//!
+//! Knows no HTTP, no files and no clock. What a service does comes from `squall-model`; this crate only decides what
+//! happens next.
+
+mod heap;
+mod network;
+mod queue;
+mod run;
+
+pub use run::{Ended, run};

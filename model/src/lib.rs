@@ -3,7 +3,12 @@
 //! Knows no clock, no socket and no report: time and random seeds come in, observations go out.
 
 pub mod check;
+pub mod dist;
+pub mod machine;
+pub mod observation;
+pub mod plan;
 pub mod rng;
 pub mod spec;
+pub mod workload;
 
-pub use squall_policies::{Random, SimTime, Span};
+pub use squall_policies::{Outcome, Random, SimTime, Span};

@@ -159,7 +159,7 @@ impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
         for (unit, name) in units {
-            if self.0 >= unit && self.0 % (unit / 1_000) == 0 {
+            if self.0 >= unit && self.0.is_multiple_of(unit / 1_000) {
                 let (whole, rest) = (self.0 / unit, self.0 % unit / (unit / 1_000));
                 return match rest {
                     0 => write!(f, "{whole}{name}"),

@@ -42,6 +42,7 @@ fn what_cannot_be_a_topology_is_refused_in_under_a_second_with_a_place() {
         ("long-line", many("a", 1 << 20), "expected a topology"),
         ("long-keys", (0..100_000).flat_map(|n| format!("key{n}: 1\n").into_bytes()).collect(), "unknown key `key0`"),
         ("dangling", dangling(), "there is no service `t0`"),
+        ("long-expect", [b"expect:\n".to_vec(), many("  - a b < 1\n", 100_000)].concat(), "and 801 more"),
         ("quotes", many("\"", 100_001), ""),
         ("anchors", many("&a ", 100_000), ""),
         ("questions", many("? ", 100_000), ""),

@@ -1,4 +1,4 @@
-//! What the program promises on its command line. One module a subject.
+//! The tests of the whole program, one module a subject.
 
 #![allow(clippy::unwrap_used, clippy::format_push_string, reason = "tests may stop, and need not be fast")]
 
@@ -6,6 +6,7 @@ mod check;
 mod hostile;
 mod program;
 mod schema;
+mod theory;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

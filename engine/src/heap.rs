@@ -1,0 +1,128 @@
+//! The event queue's heap: four children a node, and a lazy hole at the root, so that a push right after a pop sifts
+//! once instead of twice. Knows nothing of what its numbers mean.
+
+/// A priority queue of numbers, least first. All numbers in it differ.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heap {
+    items: Vec<u128>,
+    /// Whether the root was taken and not yet filled.
+    hole: bool,
+}
+
+const CHILDREN: usize = 4;
+
+impl Heap {
+    /// The least number.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<u128> {
+        if self.hole {
+            self.fill();
+        }
+        self.items.first().copied()
+    }
+
+    /// Takes out the least number, which [`peek`](Self::peek) has just shown.
+    #[inline]
+    pub(crate) fn take(&mut self) {
+        debug_assert!(!self.hole && !self.items.is_empty(), "take follows peek");
+        self.hole = true;
+    }
+
+    /// Puts a number in.
+    #[inline]
+    pub(crate) fn push(&mut self, item: u128) {
+        if self.hole {
+            self.hole = false;
+            self.sift_down(item);
+        } else {
+            self.items.push(item);
+            self.sift_up(item);
+        }
+    }
+
+    /// How many numbers are in it.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.items.len() - usize::from(self.hole)
+    }
+
+    fn fill(&mut self) {
+        self.hole = false;
+        if let Some(last) = self.items.pop()
+            && !self.items.is_empty()
+        {
+            self.sift_down(last);
+        }
+    }
+
+    /// Puts `item` at the root, or below where less stands under it.
+    fn sift_down(&mut self, item: u128) {
+        let items = &mut self.items[..];
+        let mut at = 0;
+        loop {
+            let first = at * CHILDREN + 1;
+            let least = match items.get(first..first + CHILDREN) {
+                Some(&[a, b, c, d]) => {
+                    let (x, i) = if b < a { (b, first + 1) } else { (a, first) };
+                    let (y, j) = if d < c { (d, first + 3) } else { (c, first + 2) };
+                    if y < x { j } else { i }
+                }
+                _ => match (first..items.len()).min_by_key(|i| items[*i]) {
+                    Some(least) => least,
+                    None => break,
+                },
+            };
+            if item <= items[least] {
+                break;
+            }
+            items[at] = items[least];
+            at = least;
+        }
+        items[at] = item;
+    }
+
+    fn sift_up(&mut self, item: u128) {
+        let items = &mut self.items[..];
+        let mut at = items.len() - 1;
+        while at > 0 {
+            let parent = (at - 1) / CHILDREN;
+            if items[parent] <= item {
+                break;
+            }
+            items[at] = items[parent];
+            at = parent;
+        }
+        items[at] = item;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_heap_gives_back_what_a_sorted_set_gives_back(
+            steps in prop::collection::vec(prop::option::of(any::<u16>()), 0..400)
+        ) {
+            let (mut heap, mut sorted) = (Heap::default(), BTreeSet::new());
+            for (i, step) in steps.into_iter().enumerate() {
+                if let Some(value) = step {
+                    let item = u128::from(value) << 32 | i as u128;
+                    heap.push(item);
+                    sorted.insert(item);
+                } else {
+                    prop_assert_eq!(heap.peek(), sorted.first().copied());
+                    if sorted.pop_first().is_some() {
+                        heap.take();
+                    }
+                }
+                prop_assert_eq!(heap.len(), sorted.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The run loop: takes the next event in order, steps the machines, carries out what they ask for.
+
+use squall_model::machine::{Census, Class, Delay, Host, Key, Place, Request, System, Tickets, Timer};
+use squall_model::observation::{Observation, Sink};
+use squall_model::plan::{FaultId, LoadId, Plan, Source};
+use squall_model::rng::Stream;
+use squall_model::workload::OpenLoop;
+use squall_model::{Outcome, SimTime};
+
+use crate::network::{Message, Network};
+use crate::queue::{Event, Queue, Rank, order};
+
+/// What a run has come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ended {
+    /// When: the end of the load, or of what was left to do after it, or of the drain.
+    pub at: SimTime,
+    /// Steps of the machines: messages delivered, timers fired, requests begun, faults begun and ended.
+    pub events: u64,
+    /// What was left in the machines.
+    pub census: Census,
+}
+
+/// Runs a plan in virtual time to its end and tells `sink` all that happens.
+pub fn run(plan: &Plan, sink: &mut impl Sink) -> Ended {
+    let mut run = Run::new(plan, sink);
+    run.system.begin(&mut run.world, SimTime::ZERO);
+    while run.step() {}
+    run.ended()
+}
+
+/// A run under way.
+struct Run<'p, 's, S> {
+    plan: &'p Plan,
+    system: System<'p>,
+    world: World<'s, S>,
+    open: Vec<Open>,
+    /// The open loop that asks next, as [`order`]; `u128::MAX` if none does.
+    next_open: u128,
+    /// Beginnings and ends of faults, in order; `true` is a beginning.
+    faults: Vec<(SimTime, bool, FaultId)>,
+    next_fault: usize,
+    /// Nothing happens after this.
+    limit: SimTime,
+    now: SimTime,
+    events: u64,
+}
+
+/// One open loop and its next arrival.
+struct Open {
+    load: LoadId,
+    schedule: OpenLoop,
+    next: u128,
+}
+
+/// The sim world, as the machines see it.
+struct World<'s, S> {
+    queue: Queue,
+    network: Network,
+    tickets: Tickets,
+    sink: &'s mut S,
+}
+
+impl<'p, 's, S: Sink> Run<'p, 's, S> {
+    fn new(plan: &'p Plan, sink: &'s mut S) -> Self {
+        let world = World {
+            queue: Queue::new(plan.lanes.len()),
+            network: Network::default(),
+            tickets: Tickets::default(),
+            sink,
+        };
+        let mut run = Self {
+            plan,
+            system: System::new(plan),
+            world,
+            open: plan.loads.iter().enumerate().filter_map(|(i, _)| Open::new(plan, LoadId::from(i))).collect(),
+            next_open: u128::MAX,
+            faults: fault_times(plan),
+            next_fault: 0,
+            limit: SimTime::ZERO + plan.duration + plan.drain,
+            now: SimTime::ZERO,
+            events: 0,
+        };
+        run.find_next_open();
+        run
+    }
+
+    /// Does the next thing, and all that follows from it in the same instant. `false` at the end.
+    #[inline]
+    fn step(&mut self) -> bool {
+        let top = self.world.queue.peek();
+        let next = top.min(self.next_open);
+        if let Some(&(at, begins, fault)) = self.faults.get(self.next_fault)
+            && at <= time_of(next)
+        {
+            return self.step_fault(at, begins, fault);
+        }
+        if next == u128::MAX || time_of(next) > self.limit {
+            return false;
+        }
+        self.events += 1;
+        self.now = time_of(next);
+        if top < self.next_open {
+            let event = self.world.queue.pop(top);
+            self.happen(event);
+        } else {
+            self.begin_request();
+        }
+        self.deliver();
+        true
+    }
+
+    #[inline]
+    fn happen(&mut self, event: Event) {
+        if event.rank == Rank::Delivery
+            && let Place::Fiber(place) = event.key.place()
+        {
+            let message = self.world.network.release(place);
+            self.receive(message);
+        } else {
+            self.system.wake(&mut self.world, event.at, event.key);
+        }
+    }
+
+    /// Delivers what arrives in this instant.
+    #[inline]
+    fn deliver(&mut self) {
+        while let Some(message) = self.world.network.arrived() {
+            self.events += 1;
+            self.receive(message);
+        }
+    }
+
+    #[inline]
+    fn receive(&mut self, message: Message) {
+        match message {
+            Message::Request(request) => self.system.arrive(&mut self.world, self.now, request),
+            Message::Reply(to, outcome) => self.system.replied(&mut self.world, self.now, to, outcome),
+        }
+    }
+
+    fn begin_request(&mut self) {
+        let index = Key::from_bits(self.next_open as u64).bits() as usize;
+        let load = self.open[index].load;
+        self.system.ask(&mut self.world, self.now, load);
+        self.open[index].advance(index);
+        self.find_next_open();
+    }
+
+    fn find_next_open(&mut self) {
+        self.next_open = self.open.iter().map(|open| open.next).min().unwrap_or(u128::MAX);
+    }
+
+    fn step_fault(&mut self, at: SimTime, begins: bool, fault: FaultId) -> bool {
+        if at > self.limit {
+            return false;
+        }
+        self.next_fault += 1;
+        self.events += 1;
+        self.now = at;
+        if begins {
+            self.system.begin_fault(&mut self.world, at, fault);
+        } else {
+            self.system.end_fault(&mut self.world, at, fault);
+        }
+        self.deliver();
+        true
+    }
+
+    fn ended(self) -> Ended {
+        let end_of_load = SimTime::ZERO + self.plan.duration;
+        let census = self.system.census();
+        let at = if census.fibers == 0 { self.now.max(end_of_load) } else { self.limit };
+        Ended { at, events: self.events, census }
+    }
+}
+
+impl Open {
+    fn new(plan: &Plan, load: LoadId) -> Option<Self> {
+        let row = &plan.loads[load.index()];
+        let Source::Open { stages, arrivals } = &row.source else { return None };
+        let stream = Stream::new(plan.seed, &format!("arrivals/{}", row.name));
+        let mut open = Self { load, schedule: OpenLoop::new(stages.clone(), *arrivals, stream), next: u128::MAX };
+        open.advance(load.index());
+        Some(open)
+    }
+
+    fn advance(&mut self, index: usize) {
+        let key = Key::from_bits(index as u64);
+        self.next = self.schedule.next().map_or(u128::MAX, |at| order(at, Rank::Arrival, key));
+    }
+}
+
+impl<S: Sink> Sink for World<'_, S> {
+    #[inline(always)]
+    fn observe(&mut self, at: SimTime, what: Observation) {
+        self.sink.observe(at, what);
+    }
+}
+
+impl<S: Sink> World<'_, S> {
+    #[inline]
+    fn carry(&mut self, now: SimTime, delay: Delay, message: Message) {
+        if delay.span.is_zero() {
+            self.network.deliver(message);
+        } else {
+            let place = self.network.hold(message);
+            let key = self.tickets.next(Place::Fiber(place));
+            self.queue.push(now, delay.span, Rank::Delivery, delay.lane.map(|lane| lane.0), key);
+        }
+    }
+}
+
+impl<S: Sink> Host for World<'_, S> {
+    #[inline]
+    fn send(&mut self, now: SimTime, delay: Delay, request: Request) {
+        self.carry(now, delay, Message::Request(request));
+    }
+
+    #[inline]
+    fn reply(&mut self, now: SimTime, delay: Delay, to: Key, outcome: Outcome) {
+        self.carry(now, delay, Message::Reply(to, outcome));
+    }
+
+    #[inline]
+    fn arm(&mut self, now: SimTime, delay: Delay, class: Class, key: Key) -> Timer {
+        let rank = match class {
+            Class::Completion => Rank::Completion,
+            Class::Timeout => Rank::Timeout,
+        };
+        self.queue.push(now, delay.span, rank, delay.lane.map(|lane| lane.0), key)
+    }
+
+    #[inline]
+    fn disarm(&mut self, timer: Timer) {
+        self.queue.remove(timer);
+    }
+}
+
+const fn time_of(order: u128) -> SimTime {
+    SimTime::from_nanos((order >> 68) as u64)
+}
+
+/// When faults begin and end, in order; at the same instant ends come first, then file order.
+fn fault_times(plan: &Plan) -> Vec<(SimTime, bool, FaultId)> {
+    let times = plan.faults.iter().enumerate().flat_map(|(i, fault)| {
+        let id = FaultId::from(i);
+        [(fault.from, true, id), (fault.to, false, id)]
+    });
+    let mut times: Vec<_> = times.collect();
+    times.sort_unstable();
+    times
+}

@@ -1,0 +1,408 @@
+//! A call and its attempts. Around one attempt, outside in: fallback, deadline, retry, breaker, bulkhead, timeout,
+//! balancer, network.
+//!
+//! A timeout frees the caller. The callee does not know, and works on.
+
+use squall_policies::breaker::{Admission, Transition};
+use squall_policies::budget::Grant;
+use squall_policies::retry::BackoffState;
+use squall_policies::{Outcome, SimTime, Span};
+
+use super::fault::EdgeFault;
+use super::fiber::State;
+use super::host::{Class, Delay, Host, Request, Timer};
+use super::key::{Key, Place};
+use super::route::Route;
+use super::system::{System, worse};
+use crate::observation::{Failure, Observation};
+use crate::plan::{EdgeId, SiteId};
+
+/// Where a step has left its fiber.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Flow {
+    /// It waits.
+    Waits,
+    /// The step is over; the next one may run.
+    Done,
+    /// The request has failed.
+    Failed(Outcome),
+}
+
+/// What follows a failed attempt.
+enum Next {
+    /// Another, at once.
+    Attempt,
+    /// Not now, or not at all.
+    Flow(Flow),
+}
+
+impl Failure {
+    /// What the retry's conditions and the breaker see.
+    const fn seen(self) -> Outcome {
+        match self {
+            // The breaker of somebody further down is none of ours: to us the callee had no room.
+            Self::Callee(Outcome::BreakerOpen) => Outcome::Rejected,
+            Self::Callee(outcome) | Self::BudgetRefused(outcome) => outcome,
+            Self::BreakerOpen => Outcome::BreakerOpen,
+            Self::BulkheadFull | Self::NoReplica => Outcome::Rejected,
+            Self::Deadline => Outcome::Timeout,
+        }
+    }
+
+    /// How the caller's own request fails of it.
+    const fn passed_on(self) -> Outcome {
+        match self {
+            Self::Callee(Outcome::Error(_)) | Self::BudgetRefused(Outcome::Error(_)) => Outcome::Error(502),
+            Self::Callee(outcome) | Self::BudgetRefused(outcome) => outcome,
+            _ => self.seen(),
+        }
+    }
+}
+
+impl System<'_> {
+    /// Begins a call.
+    pub(super) fn call(&mut self, host: &mut impl Host, now: SimTime, index: u32, site: SiteId) -> Flow {
+        let route = &self.routes[site.index()];
+        let fiber = &mut self.fibers[index];
+        fiber.site = site;
+        fiber.step_began = now;
+        fiber.attempts = 0;
+        fiber.grant = Grant::FIRST;
+        fiber.backoff = BackoffState::NEW;
+        fiber.deadline = if route.deadline == Span::MAX { SimTime::NEVER } else { now + route.deadline };
+        self.attempts(host, now, index)
+    }
+
+    /// The answer to the attempt under way has come.
+    #[inline(always)]
+    pub(super) fn attempt_replied(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) -> Flow {
+        let timer = core::mem::replace(&mut self.fibers[index].timer, Timer::NONE);
+        if timer != Timer::NONE {
+            host.disarm(timer);
+        }
+        self.attempt_over(host, now, index, outcome);
+        if outcome.is_success() {
+            return self.call_over(host, now, index, outcome, None);
+        }
+        self.after_failure(host, now, index, Failure::Callee(outcome))
+    }
+
+    /// The attempt under way has taken too long.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn attempt_timed_out(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
+        self.fibers[index].timer = Timer::NONE;
+        self.attempt_over(host, now, index, Outcome::Timeout);
+        let late = now >= self.fibers[index].deadline;
+        let failure = if late { Failure::Deadline } else { Failure::Callee(Outcome::Timeout) };
+        self.after_failure(host, now, index, failure)
+    }
+
+    /// The back-off is over.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn backed_off(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
+        if now >= self.fibers[index].deadline {
+            return self.give_up(host, now, index, Failure::Deadline);
+        }
+        self.attempts(host, now, index)
+    }
+
+    /// The fallback has its answer.
+    pub(super) fn fell_back(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
+        let failure = self.fibers[index].failure;
+        self.call_over(host, now, index, Outcome::Degraded, failure)
+    }
+
+    /// The way of the call that a fiber is at.
+    fn route(&self, index: u32) -> &Route {
+        &self.routes[self.fibers[index].site.index()]
+    }
+
+    /// Makes attempts until one is out, or the call is over.
+    fn attempts(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
+        loop {
+            let Err(failure) = self.attempt(host, now, index) else { return Flow::Waits };
+            match self.after_attempt(host, now, index, failure) {
+                Next::Attempt => {}
+                Next::Flow(flow) => return flow,
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn after_failure(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Flow {
+        match self.after_attempt(host, now, index, failure) {
+            Next::Attempt => self.attempts(host, now, index),
+            Next::Flow(flow) => flow,
+        }
+    }
+
+    /// Makes one attempt; an error is one that was never sent.
+    #[inline(always)]
+    fn attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Result<(), Failure> {
+        let fiber = &mut self.fibers[index];
+        let site = fiber.site;
+        let route = self.routes[site.index()];
+        fiber.attempts += 1;
+        fiber.mark = now;
+        let (edge, segment, number) = (route.edge, fiber.segment(), fiber.attempts);
+        host.observe(now, Observation::Attempt { site, edge, segment, number });
+        if route.managed || !route.clear {
+            return self.managed_attempt(host, now, index, route);
+        }
+        let network = self.network(edge);
+        self.send(host, now, index, route, network);
+        Ok(())
+    }
+
+    /// An attempt is out: it goes to the route's target, unless it is lost, and its caller waits.
+    #[inline(always)]
+    fn send(&mut self, host: &mut impl Host, now: SimTime, index: u32, route: Route, network: Option<Delay>) {
+        let key = self.ticket(index);
+        let fiber = &mut self.fibers[index];
+        fiber.target = route.target;
+        fiber.state = State::Calling;
+        let patience =
+            if fiber.deadline == SimTime::NEVER { route.timeout } else { patience(now, route, fiber.deadline) };
+        if let Some(delay) = patience {
+            fiber.timer = host.arm(now, delay, Class::Timeout, key);
+        }
+        if let Some(delay) = network {
+            let Route { edge, endpoint, target: to, .. } = route;
+            host.send(now, delay, Request { from: key, edge, to, endpoint, segment: fiber.segment() });
+        }
+    }
+
+    /// An attempt that has to pass its policies, or faults.
+    #[cold]
+    #[inline(never)]
+    fn managed_attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32, route: Route) -> Result<(), Failure> {
+        let (plan, edge) = (self.plan, route.edge);
+        let link = self.links.index(plan, edge, self.fibers[index].replica);
+        if let Some(budget) = &mut self.links[link].budget {
+            budget.start(now, self.fibers[index].grant);
+        }
+        self.fibers[index].token = None;
+        if self.links[link].breaker.is_some() {
+            self.pass_breaker(host, now, index, link)?;
+        }
+        if self.links[link].in_use >= plan.edges[edge.index()].bulkhead {
+            return Err(self.refuse(host, now, index, link, Failure::BulkheadFull));
+        }
+        let Some(target) = self.links.pick(plan, now, link, &self.replicas) else {
+            return Err(self.refuse(host, now, index, link, Failure::NoReplica));
+        };
+        let mut network = self.network(edge);
+        if self.links.disturbed[edge.index()] {
+            match self.disturb_edge(host, now, edge, network.unwrap_or(Delay::NONE)) {
+                EdgeFault::Passes(delay) => network = Some(delay),
+                EdgeFault::Lost => network = None,
+                EdgeFault::Fails(outcome) => {
+                    return Err(self.refuse(host, now, index, link, Failure::Callee(outcome)));
+                }
+            }
+        }
+        if route.managed {
+            self.links.count(plan, link, target, true);
+        }
+        self.send(host, now, index, Route { target, ..route }, network);
+        Ok(())
+    }
+
+    /// Asks the breaker; keeps its token.
+    fn pass_breaker(&mut self, host: &mut impl Host, now: SimTime, index: u32, link: u32) -> Result<(), Failure> {
+        let (state, streams) = self.links.with_streams(link);
+        let Some(breaker) = &mut state.breaker else { return Ok(()) };
+        let (admission, transition) = breaker.admit(now, &mut streams.policies);
+        self.breaker_changed(host, now, link, transition);
+        match admission {
+            Admission::Pass(token) => {
+                self.fibers[index].token = Some(token);
+                Ok(())
+            }
+            Admission::Reject => Err(Failure::BreakerOpen),
+        }
+    }
+
+    /// An attempt that the breaker let pass ends before it was sent.
+    fn refuse(&mut self, host: &mut impl Host, now: SimTime, index: u32, link: u32, failure: Failure) -> Failure {
+        self.tell_policies(host, now, index, link, failure.seen());
+        failure
+    }
+
+    /// An attempt that was out is over: its place in the bulkhead is free, and the policies learn how it ended.
+    #[inline(always)]
+    fn attempt_over(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
+        let route = self.routes[self.fibers[index].site.index()];
+        let fiber = &mut self.fibers[index];
+        fiber.key = Key::NONE;
+        fiber.state = State::Running;
+        if route.managed {
+            let (caller, target) = (fiber.replica, fiber.target);
+            let link = self.links.index(self.plan, route.edge, caller);
+            self.links.count(self.plan, link, target, false);
+            self.tell_policies(host, now, index, link, outcome);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_policies(&mut self, host: &mut impl Host, now: SimTime, index: u32, link: u32, outcome: Outcome) {
+        let fiber = &mut self.fibers[index];
+        let (state, streams) = self.links.with_streams(link);
+        if let Some(budget) = &mut state.budget {
+            budget.record(now, outcome, fiber.grant);
+        }
+        let Some(token) = fiber.token.take() else { return };
+        let took = now - fiber.mark;
+        let Some(breaker) = &mut state.breaker else { return };
+        let transition = breaker.record(now, token, outcome, took, &mut streams.policies);
+        self.breaker_changed(host, now, link, transition);
+    }
+
+    /// Tells of a breaker's change, and sees to it that it is woken when it wants to be.
+    #[cold]
+    #[inline(never)]
+    fn breaker_changed(&mut self, host: &mut impl Host, now: SimTime, index: u32, transition: Option<Transition>) {
+        let link = &mut self.links[index];
+        if let Some(transition) = transition {
+            host.observe(now, Observation::Breaker { edge: link.edge, replica: link.caller, transition });
+        }
+        let wake_at = link.breaker.as_ref().and_then(|b| b.next_wake()).unwrap_or(SimTime::NEVER);
+        if wake_at == link.wake_at {
+            return;
+        }
+        link.wake_at = wake_at;
+        link.wake = Key::NONE;
+        if wake_at != SimTime::NEVER {
+            link.wake = self.tickets.next(Place::Link(index));
+            host.arm(now, Delay::of(wake_at - now), Class::Completion, link.wake);
+        }
+    }
+
+    /// A link's policies wanted to be woken now.
+    pub(super) fn wake_link(&mut self, host: &mut impl Host, now: SimTime, index: u32, key: Key) {
+        if self.links[index].wake != key {
+            return;
+        }
+        self.links[index].wake_at = SimTime::NEVER;
+        loop {
+            let (state, streams) = self.links.with_streams(index);
+            let Some(breaker) = &mut state.breaker else { return };
+            let transition = breaker.on_wake(now, &mut streams.policies);
+            self.breaker_changed(host, now, index, transition);
+            if transition.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Decides what follows a failed attempt: another at once, another later, or the end of the call.
+    fn after_attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Next {
+        let plan = self.plan;
+        let fiber = &self.fibers[index];
+        let (edge, retry) = (self.route(index).edge, &plan.sites[fiber.site.index()].retry);
+        if failure == Failure::Deadline || !retry.wants(u32::from(fiber.attempts), failure.seen()) {
+            return Next::Flow(self.give_up(host, now, index, failure));
+        }
+        let link = self.links.index(plan, edge, fiber.replica);
+        if let Some(budget) = &mut self.links[link].budget {
+            match budget.retry(now, failure.seen()) {
+                Some(grant) => self.fibers[index].grant = grant,
+                None => return Next::Flow(self.give_up(host, now, index, Failure::BudgetRefused(failure.seen()))),
+            }
+        }
+        let (_, streams) = self.links.with_streams(link);
+        let fiber = &mut self.fibers[index];
+        let segment = fiber.segment();
+        host.observe(now, Observation::AttemptFailed { edge, segment, outcome: failure });
+        let wait = retry.wait(u32::from(fiber.attempts), failure.seen(), &mut fiber.backoff, &mut streams.backoff);
+        if wait.is_zero() {
+            return Next::Attempt;
+        }
+        fiber.state = State::BackingOff;
+        let wait = wait.min(fiber.deadline - now);
+        let key = self.ticket(index);
+        host.arm(now, Delay::of(wait), Class::Completion, key);
+        Next::Flow(Flow::Waits)
+    }
+
+    /// No further attempt: fall back, or fail.
+    #[cold]
+    #[inline(never)]
+    fn give_up(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Flow {
+        let Some(time) = self.plan.sites[self.fibers[index].site.index()].fallback else {
+            return self.call_over(host, now, index, failure.passed_on(), Some(failure));
+        };
+        let service = self.plan.endpoints[self.fibers[index].endpoint.index()].service;
+        let delay = System::draw(self.plan, time, &mut self.services[service.index()].work);
+        let fiber = &mut self.fibers[index];
+        fiber.failure = Some(failure);
+        if delay.span.is_zero() {
+            return self.fell_back(host, now, index);
+        }
+        fiber.state = State::FallingBack;
+        let key = self.ticket(index);
+        host.arm(now, delay, Class::Completion, key);
+        Flow::Waits
+    }
+
+    #[inline(always)]
+    fn call_over(
+        &mut self,
+        host: &mut impl Host,
+        now: SimTime,
+        index: u32,
+        outcome: Outcome,
+        failure: Option<Failure>,
+    ) -> Flow {
+        let edge = self.route(index).edge;
+        let fiber = &mut self.fibers[index];
+        let (segment, attempts, took) = (fiber.segment(), fiber.attempts, now - fiber.step_began);
+        if outcome == Outcome::Degraded {
+            fiber.outcome = worse(fiber.outcome, outcome);
+        }
+        host.observe(now, Observation::CallEnded { edge, segment, outcome, failure, attempts, took });
+        if outcome.is_success() { Flow::Done } else { Flow::Failed(outcome) }
+    }
+
+    /// What the death of a fiber means for the attempt it has under way: nobody will hear how it ended.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn abandon_attempt(&mut self, host: &mut impl Host, index: u32) {
+        let route = *self.route(index);
+        let fiber = &mut self.fibers[index];
+        let timer = core::mem::replace(&mut fiber.timer, Timer::NONE);
+        let (caller, target, token) = (fiber.replica, fiber.target, fiber.token.take());
+        if timer != Timer::NONE {
+            host.disarm(timer);
+        }
+        if route.managed {
+            let link = self.links.index(self.plan, route.edge, caller);
+            self.links.count(self.plan, link, target, false);
+            if let (Some(token), Some(breaker)) = (token, &mut self.links[link].breaker) {
+                breaker.release(token);
+            }
+        }
+    }
+
+    /// One way over the network.
+    pub(super) fn network(&mut self, edge: EdgeId) -> Option<Delay> {
+        Some(self.links.network(self.plan, edge))
+    }
+
+    /// After a fault or the death or birth of a replica: which ways are clear.
+    pub(super) fn clear_routes(&mut self) {
+        for route in &mut self.routes {
+            route.clear = !self.links.disturbed[route.edge.index()] && self.replicas[route.target.index()].ready;
+        }
+    }
+}
+
+/// How long to wait for an attempt: its timeout, or what is left of the deadline if that is less.
+fn patience(now: SimTime, route: Route, deadline: SimTime) -> Option<Delay> {
+    let left = deadline - now;
+    route.timeout.filter(|timeout| timeout.span <= left).or(Some(Delay::of(left)))
+}

@@ -1,0 +1,146 @@
+//! Clients: the users behind a load. A user's request is a fiber like any other, on a replica of the load's clients.
+
+use squall_policies::SimTime;
+
+use super::fiber::{Fiber, State};
+use super::host::{Class, Host};
+use super::system::System;
+use crate::observation::Observation;
+use crate::plan::{EndpointId, Load, LoadId, Plan, ReplicaId, SegmentId, Source};
+use crate::rng::{Random as _, Stream};
+
+/// The clients of one load.
+#[derive(Debug)]
+pub(super) struct Client {
+    tasks: Stream,
+    think: Stream,
+    /// The client that the next user belongs to.
+    next: u32,
+    total_weight: f64,
+}
+
+/// What a user does with an answer.
+pub(super) enum Answered {
+    /// Nothing more.
+    Leaves,
+    /// Thinks, and will ask again.
+    Thinks,
+}
+
+impl Client {
+    pub(super) fn new(plan: &Plan, load: &Load) -> Self {
+        let stream = |what| Stream::new(plan.seed, &format!("{what}/{}", load.name));
+        let total_weight = load.weights.iter().sum();
+        Self { tasks: stream("tasks"), think: stream("think"), next: 0, total_weight }
+    }
+
+    /// Draws a task by weight; with one task there is nothing to draw.
+    fn task(&mut self, weights: &[f64]) -> u32 {
+        if weights.len() == 1 {
+            return 0;
+        }
+        let mut left = self.tasks.unit() * self.total_weight;
+        for (task, weight) in weights.iter().enumerate() {
+            left -= weight;
+            if left < 0.0 {
+                return task as u32;
+            }
+        }
+        weights.len() as u32 - 1
+    }
+}
+
+impl System<'_> {
+    /// An open loop's user asks once.
+    pub(super) fn open_request(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) {
+        let index = self.user(load);
+        self.user_begins(host, now, index, load);
+    }
+
+    /// Every user of the closed loops takes a place and thinks first, so that they do not all ask at once.
+    pub(super) fn seat_users(&mut self, host: &mut impl Host, now: SimTime) {
+        for (id, load) in self.plan.loads.iter().enumerate() {
+            if let Source::Closed { users, .. } = load.source {
+                for _ in 0..users {
+                    let index = self.user(LoadId::from(id));
+                    self.think(host, now, index, LoadId::from(id));
+                }
+            }
+        }
+    }
+
+    /// A closed loop's user has thought enough.
+    pub(super) fn user_asks(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
+        let service = self.plan.endpoints[self.fibers[index].endpoint.index()].service;
+        let load = LoadId(service.0 - self.plan.real_services as u32);
+        if now >= self.end() {
+            self.fibers.release(index);
+        } else {
+            self.user_begins(host, now, index, load);
+        }
+    }
+
+    /// A user has the answer, or has given up.
+    pub(super) fn user_answered(&mut self, host: &mut impl Host, now: SimTime, index: u32, load: LoadId) -> Answered {
+        if matches!(self.plan.loads[load.index()].source, Source::Open { .. }) || now >= self.end() {
+            return Answered::Leaves;
+        }
+        self.think(host, now, index, load);
+        Answered::Thinks
+    }
+
+    /// A new fiber for a user of this load, at the next of its clients.
+    fn user(&mut self, load: LoadId) -> u32 {
+        let clients = &self.plan.services[self.plan.loads[load.index()].clients.index()];
+        let client = &mut self.clients[load.index()];
+        let replica = ReplicaId(clients.first_replica.0 + client.next);
+        client.next = if client.next + 1 == clients.replicas { 0 } else { client.next + 1 };
+        let index = self.fibers.alloc();
+        self.fibers[index] = Fiber { replica, endpoint: clients.first_endpoint, ..Fiber::FREE };
+        index
+    }
+
+    fn think(&mut self, host: &mut impl Host, now: SimTime, index: u32, load: LoadId) {
+        let Source::Closed { think, .. } = self.plan.loads[load.index()].source else { return };
+        let delay = System::draw(self.plan, think, &mut self.clients[load.index()].think);
+        let key = self.ticket(index);
+        self.fibers[index].state = State::Thinking;
+        host.arm(now, delay, Class::Completion, key);
+    }
+
+    fn user_begins(&mut self, host: &mut impl Host, now: SimTime, index: u32, load: LoadId) {
+        let plan = self.plan;
+        let clients = &plan.services[plan.loads[load.index()].clients.index()];
+        let task = self.clients[load.index()].task(&plan.loads[load.index()].weights);
+        let endpoint = EndpointId(clients.first_endpoint.0 + task);
+        let segment = self.segment_at(now);
+        let replica = self.fibers[index].replica;
+        self.replicas[replica.index()].busy += 1;
+        self.fibers[index] = Fiber {
+            arrived: now,
+            started: now,
+            replica,
+            endpoint,
+            segment: segment.0 as u16,
+            pc: plan.endpoints[endpoint.index()].entry,
+            state: State::Running,
+            ..Fiber::FREE
+        };
+        host.observe(now, Observation::Admitted { endpoint, replica, segment });
+        self.run(host, now, index);
+    }
+
+    /// When the load ends.
+    fn end(&self) -> SimTime {
+        SimTime::ZERO + self.plan.duration
+    }
+
+    /// The segment that `now` lies in; the clock only goes forward.
+    fn segment_at(&mut self, now: SimTime) -> SegmentId {
+        let starts = self.plan.phases.starts();
+        while starts.get(self.segment as usize + 1).is_some_and(|next| *next <= now) {
+            self.segment += 1;
+        }
+        SegmentId(self.segment)
+    }
+}

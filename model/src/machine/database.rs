@@ -1,0 +1,208 @@
+//! Databases: a query waits for a connection, first come first served, holds it for its time, and is done.
+
+use squall_policies::{Outcome, SimTime, Span};
+
+use super::call::Flow;
+use super::fiber::{Fifo, State};
+use super::host::{Class, Delay, Host};
+use super::key::Key;
+use super::system::System;
+use crate::observation::Observation;
+use crate::plan::{Database, DatabaseId, Op, Plan, TimeId};
+use crate::rng::Stream;
+
+/// One database.
+#[derive(Debug)]
+pub(super) struct DatabaseState {
+    pub connections: u32,
+    pub busy: u32,
+    pub saturated: bool,
+    pub disturbed: bool,
+    pub queue: Fifo,
+    /// How long its queries take.
+    pub time: Stream,
+    /// How many faults freeze it, since when, and for how long it was frozen before.
+    pub pauses: u32,
+    pub paused_since: SimTime,
+    pub paused_total: Span,
+    /// Queries whose time came while it was frozen.
+    pub stash: Vec<Key>,
+}
+
+impl DatabaseState {
+    pub(super) fn new(plan: &Plan, database: &Database) -> Self {
+        Self {
+            connections: database.connections,
+            busy: 0,
+            saturated: false,
+            disturbed: false,
+            queue: Fifo::EMPTY,
+            time: Stream::new(plan.seed, &format!("query/{}", database.name)),
+            pauses: 0,
+            paused_since: SimTime::ZERO,
+            paused_total: Span::ZERO,
+            stash: Vec::new(),
+        }
+    }
+
+    /// What the database's own clock shows, which stands still while it is frozen.
+    fn own_clock(&self, now: SimTime) -> SimTime {
+        let at = if self.pauses > 0 { self.paused_since } else { now };
+        SimTime::from_nanos((at - SimTime::ZERO).saturating_sub(self.paused_total).as_nanos())
+    }
+}
+
+impl System<'_> {
+    /// Begins a query: with a connection of its own at once, or in the queue for one.
+    #[inline(always)]
+    pub(super) fn query(
+        &mut self,
+        host: &mut impl Host,
+        now: SimTime,
+        index: u32,
+        id: DatabaseId,
+        time: TimeId,
+    ) -> Flow {
+        self.fibers[index].step_began = now;
+        if self.databases[id.index()].disturbed
+            && let Some(outcome) = self.database_fails(host, now, id)
+        {
+            host.observe(now, Observation::QueryArrived { database: id, waits: false });
+            let segment = self.fibers[index].segment();
+            host.observe(now, Observation::QueryStarted { database: id, segment, waited: Span::ZERO });
+            host.observe(now, Observation::QueryEnded { database: id, segment, outcome, took: Span::ZERO });
+            return Flow::Failed(outcome);
+        }
+        let limit = self.connection_limit(now, id);
+        let database = &mut self.databases[id.index()];
+        let waits = database.busy >= limit;
+        host.observe(now, Observation::QueryArrived { database: id, waits });
+        if waits {
+            database.queue.push(&mut self.fibers, index);
+            self.fibers[index].state = State::Connecting;
+            self.fibers[index].key = Key::NONE;
+            return Flow::Waits;
+        }
+        database.busy += 1;
+        if database.busy >= limit && !database.saturated {
+            database.saturated = true;
+            host.observe(now, Observation::DatabaseSaturated { database: id });
+        }
+        self.start_query(host, now, index, id, time);
+        Flow::Waits
+    }
+
+    /// A query has its connection.
+    #[inline(always)]
+    fn start_query(&mut self, host: &mut impl Host, now: SimTime, index: u32, id: DatabaseId, time: TimeId) {
+        let fiber = &self.fibers[index];
+        let (segment, waited) = (fiber.segment(), now - fiber.step_began);
+        host.observe(now, Observation::QueryStarted { database: id, segment, waited });
+        let mut delay = System::draw(self.plan, time, &mut self.databases[id.index()].time);
+        if self.databases[id.index()].disturbed {
+            delay = Delay::of(self.disturb_query(host, now, id, delay.span));
+        }
+        let key = self.ticket(index);
+        let fiber = &mut self.fibers[index];
+        fiber.state = State::Querying;
+        fiber.mark = self.databases[id.index()].own_clock(now) + delay.span;
+        host.arm(now, delay, Class::Completion, key);
+    }
+
+    /// Whether the database was frozen meanwhile, so that some of the query's time is still to come.
+    pub(super) fn query_still_owes(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> bool {
+        let (id, _) = self.query_step(index);
+        let database = &mut self.databases[id.index()];
+        if database.pauses > 0 {
+            database.stash.push(self.fibers[index].key);
+            return true;
+        }
+        if database.paused_total.is_zero() {
+            return false;
+        }
+        let owed = self.fibers[index].mark - database.own_clock(now);
+        if owed.is_zero() {
+            return false;
+        }
+        let key = self.ticket(index);
+        host.arm(now, Delay::of(owed), Class::Completion, key);
+        true
+    }
+
+    /// A query is over: its connection goes to the next.
+    #[inline(always)]
+    pub(super) fn query_done(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
+        let (id, _) = self.query_step(index);
+        let fiber = &self.fibers[index];
+        let (segment, took) = (fiber.segment(), now - fiber.step_began);
+        host.observe(now, Observation::QueryEnded { database: id, segment, outcome, took });
+        self.databases[id.index()].busy -= 1;
+        self.connect_waiting(host, now, id);
+    }
+
+    /// Connections may be free: those that wait take them.
+    #[inline(always)]
+    pub(super) fn connect_waiting(&mut self, host: &mut impl Host, now: SimTime, id: DatabaseId) {
+        let limit = self.connection_limit(now, id);
+        loop {
+            let database = &mut self.databases[id.index()];
+            if database.busy >= limit {
+                return;
+            }
+            let Some(next) = database.queue.pop(&mut self.fibers) else { break };
+            database.busy += 1;
+            let (_, time) = self.query_step(next);
+            self.start_query(host, now, next, id, time);
+        }
+        let database = &mut self.databases[id.index()];
+        if database.saturated {
+            database.saturated = false;
+            host.observe(now, Observation::DatabaseRelieved { database: id });
+        }
+    }
+
+    /// The query step that a fiber is at.
+    #[inline(always)]
+    fn query_step(&self, index: u32) -> (DatabaseId, TimeId) {
+        match self.plan.ops[self.fibers[index].pc.index() - 1] {
+            Op::Query(database, time) => (database, time),
+            op => unreachable!("a query under way at {op:?}"),
+        }
+    }
+
+    /// What the death of a fiber means for its query: its connection closes.
+    pub(super) fn abandon_query(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
+        let (id, _) = self.query_step(index);
+        if self.fibers[index].state == State::Connecting {
+            let queue = &mut self.databases[id.index()].queue;
+            queue.remove(&mut self.fibers, index);
+            let fiber = &self.fibers[index];
+            let (segment, waited) = (fiber.segment(), now - fiber.step_began);
+            self.databases[id.index()].busy += 1;
+            host.observe(now, Observation::QueryStarted { database: id, segment, waited });
+        }
+        self.query_done(host, now, index, Outcome::Refused);
+    }
+
+    /// A database goes on where it was frozen.
+    pub(super) fn thaw_database(&mut self, host: &mut impl Host, now: SimTime, id: DatabaseId) {
+        let database = &mut self.databases[id.index()];
+        database.pauses -= 1;
+        if database.pauses > 0 {
+            return;
+        }
+        database.paused_total = database.paused_total + (now - database.paused_since);
+        for key in core::mem::take(&mut database.stash) {
+            self.wake(host, now, key);
+        }
+    }
+
+    /// A database freezes.
+    pub(super) fn freeze_database(&mut self, now: SimTime, id: DatabaseId) {
+        let database = &mut self.databases[id.index()];
+        if database.pauses == 0 {
+            database.paused_since = now;
+        }
+        database.pauses += 1;
+    }
+}

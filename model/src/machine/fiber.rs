@@ -1,0 +1,252 @@
+//! Fibers: every request in flight, at every service it has reached, is one fiber; a branch of a `parallel` and the body
+//! of a `repeat` are fibers too. They live in one slab and name each other by [`Key`].
+
+use squall_policies::breaker::Token;
+use squall_policies::budget::Grant;
+use squall_policies::retry::BackoffState;
+use squall_policies::{Outcome, SimTime};
+
+use super::host::Timer;
+use super::key::{Key, PLACES};
+use crate::observation::Failure;
+use crate::plan::{EdgeId, EndpointId, Pc, ReplicaId, SegmentId, SiteId};
+
+/// No fiber.
+pub(super) const NIL: u32 = u32::MAX;
+
+/// What a fiber waits for, and so what its key means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// Not in use.
+    Free,
+    /// Runs now, or is about to.
+    Running,
+    /// Waits for a worker.
+    Queued,
+    /// A step takes its time: `work`, `wait`, or the delay that a fault adds before the first step.
+    Busy,
+    /// Waits for a connection of a database.
+    Connecting,
+    /// A query runs.
+    Querying,
+    /// An attempt is out.
+    Calling,
+    /// Waits to try again.
+    BackingOff,
+    /// The fallback takes its time.
+    FallingBack,
+    /// Waits for its branches.
+    Forked,
+    /// A user between two requests.
+    Thinking,
+}
+
+/// One request at one service, or one branch of it.
+#[derive(Clone, Debug)]
+pub(super) struct Fiber {
+    /// What is waited for.
+    pub key: Key,
+    /// Who waits for this one: the caller's attempt, or the fiber it branched from.
+    pub reply_to: Key,
+    /// When it arrived; for a user, when it meant to start.
+    pub arrived: SimTime,
+    /// When it got its worker.
+    pub started: SimTime,
+    /// When the call or the query under way began.
+    pub step_began: SimTime,
+    /// When the attempt under way began; for `work` and queries, when they are due on the replica's own clock.
+    pub mark: SimTime,
+    /// When all attempts of the call under way must be over.
+    pub deadline: SimTime,
+    /// The breaker's token of the attempt under way.
+    pub token: Option<Token>,
+    /// The budget's grant of the attempt under way.
+    pub grant: Grant,
+    pub backoff: BackoffState,
+    /// Why the call under way has failed, while its fallback answers.
+    pub failure: Option<Failure>,
+    /// The timer of the attempt under way.
+    pub timer: Timer,
+    pub replica: ReplicaId,
+    pub endpoint: EndpointId,
+    /// The call it came along; unused for users and branches.
+    pub edge: EdgeId,
+    pub pc: Pc,
+    /// The call step under way.
+    pub site: SiteId,
+    /// Next in whichever queue it stands in.
+    pub next: u32,
+    /// The replica that the attempt under way went to.
+    pub target: ReplicaId,
+    /// Branches still running, while forked.
+    pub pending: u32,
+    /// Rounds left of a `repeat`'s body.
+    pub rounds: u32,
+    /// The share of its own time that a `latency` fault has left.
+    pub own_share: f32,
+    /// How it will end if it ends now; the first failure of a branch is kept here.
+    pub outcome: Outcome,
+    pub segment: u16,
+    pub attempts: u16,
+    pub state: State,
+    /// Whether it is a branch, not a request.
+    pub branch: bool,
+}
+
+impl Fiber {
+    pub(super) const FREE: Self = Self {
+        key: Key::NONE,
+        reply_to: Key::NONE,
+        arrived: SimTime::ZERO,
+        started: SimTime::ZERO,
+        step_began: SimTime::ZERO,
+        mark: SimTime::ZERO,
+        deadline: SimTime::NEVER,
+        token: None,
+        grant: Grant::FIRST,
+        backoff: BackoffState::NEW,
+        failure: None,
+        timer: Timer::NONE,
+        replica: ReplicaId(0),
+        endpoint: EndpointId(0),
+        edge: EdgeId(0),
+        pc: Pc(0),
+        site: SiteId(0),
+        next: NIL,
+        target: ReplicaId(0),
+        pending: 0,
+        rounds: 0,
+        own_share: 1.0,
+        outcome: Outcome::Ok,
+        segment: 0,
+        attempts: 0,
+        state: State::Free,
+        branch: false,
+    };
+
+    pub(super) fn segment(&self) -> SegmentId {
+        SegmentId(u32::from(self.segment))
+    }
+}
+
+/// All fibers; freed places are used again.
+#[derive(Clone, Debug)]
+pub(super) struct Fibers {
+    places: Vec<Fiber>,
+    free: u32,
+    live: u32,
+    peak: u32,
+}
+
+impl Fibers {
+    pub(super) const fn new() -> Self {
+        Self { places: Vec::new(), free: NIL, live: 0, peak: 0 }
+    }
+
+    /// A fresh fiber.
+    #[inline(always)]
+    pub(super) fn alloc(&mut self) -> u32 {
+        self.live += 1;
+        self.peak = self.peak.max(self.live);
+        if self.free == NIL {
+            assert!(self.places.len() < PLACES, "at most 2^26 requests may be in flight at once");
+            self.places.push(Fiber::FREE);
+            return self.places.len() as u32 - 1;
+        }
+        let index = self.free;
+        self.free = core::mem::replace(&mut self[index].next, NIL);
+        index
+    }
+
+    /// Forgets a fiber: every key to it is stale from here on.
+    #[inline(always)]
+    pub(super) fn release(&mut self, index: u32) {
+        let free = self.free;
+        let fiber = &mut self[index];
+        debug_assert!(fiber.state != State::Free, "a fiber is freed once");
+        fiber.key = Key::NONE;
+        fiber.state = State::Free;
+        fiber.next = free;
+        self.free = index;
+        self.live -= 1;
+    }
+
+    /// How many are in use.
+    pub(super) const fn live(&self) -> u32 {
+        self.live
+    }
+
+    /// The most that were in use at once.
+    pub(super) const fn peak(&self) -> u32 {
+        self.peak
+    }
+
+    /// The indices of those in use on a replica.
+    pub(super) fn on(&self, replica: ReplicaId) -> Vec<u32> {
+        let here = |(_, f): &(usize, &Fiber)| f.state != State::Free && f.replica == replica;
+        self.places.iter().enumerate().filter(here).map(|(index, _)| index as u32).collect()
+    }
+}
+
+impl core::ops::Index<u32> for Fibers {
+    type Output = Fiber;
+    fn index(&self, index: u32) -> &Fiber {
+        &self.places[index as usize]
+    }
+}
+
+impl core::ops::IndexMut<u32> for Fibers {
+    fn index_mut(&mut self, index: u32) -> &mut Fiber {
+        &mut self.places[index as usize]
+    }
+}
+
+/// A first-in-first-out queue of fibers, linked through them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fifo {
+    head: u32,
+    tail: u32,
+    len: u32,
+}
+
+impl Fifo {
+    pub(super) const EMPTY: Self = Self { head: NIL, tail: NIL, len: 0 };
+
+    pub(super) const fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(super) fn push(&mut self, fibers: &mut Fibers, index: u32) {
+        fibers[index].next = NIL;
+        match self.tail {
+            NIL => self.head = index,
+            tail => fibers[tail].next = index,
+        }
+        self.tail = index;
+        self.len += 1;
+    }
+
+    pub(super) fn pop(&mut self, fibers: &mut Fibers) -> Option<u32> {
+        let index = self.head;
+        if index == NIL {
+            return None;
+        }
+        self.head = core::mem::replace(&mut fibers[index].next, NIL);
+        if self.head == NIL {
+            self.tail = NIL;
+        }
+        self.len -= 1;
+        Some(index)
+    }
+
+    /// Takes out one that need not be first: slow, for the death of a replica.
+    pub(super) fn remove(&mut self, fibers: &mut Fibers, index: u32) {
+        let mut rest = *self;
+        *self = Self::EMPTY;
+        while let Some(other) = rest.pop(fibers) {
+            if other != index {
+                self.push(fibers, other);
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The machines: what services, calls, databases and users do, as one pure state machine that both worlds step.
+//!
+//! [`System`] holds all state of the services and clients of a plan. A host tells it what happened (`arrive`,
+//! `replied`, `wake`, `begin`, `fault`), one step at one time, and carries out what the step asks for through [`Host`].
+
+mod call;
+mod client;
+mod database;
+mod fault;
+mod fiber;
+mod host;
+mod key;
+mod link;
+mod route;
+mod service;
+mod system;
+
+pub use host::{Class, Delay, Host, Request, Timer};
+pub use key::{Key, Place, Tickets};
+pub use system::{Census, System};

@@ -1,0 +1,395 @@
+//! Services: a request at a replica gets a worker or waits for one, holds it to its end, and answers.
+
+use squall_policies::{Outcome, SimTime, Span};
+
+use super::client::Answered;
+use super::fault::Condition;
+use super::fiber::{Fiber, Fifo, State};
+use super::host::{Class, Delay, Host, Request};
+use super::key::{Key, Place};
+use super::system::System;
+use crate::observation::Observation;
+use crate::plan::{EdgeId, Plan, ReplicaId, Role, Service, TimeId};
+use crate::rng::Stream;
+
+/// The random streams of one service.
+#[derive(Debug)]
+pub(super) struct ServiceState {
+    /// Its own time: `work`, `wait`, fallbacks.
+    pub work: Stream,
+    /// Its own choices: `chance`, `fail`.
+    pub choices: Stream,
+}
+
+impl ServiceState {
+    pub(super) fn new(plan: &Plan, service: &Service) -> Self {
+        let stream = |what| Stream::new(plan.seed, &format!("{what}/{}", service.name));
+        Self { work: stream("work"), choices: stream("choices") }
+    }
+}
+
+/// Something that came to a replica while it was frozen.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stashed {
+    Request(Request),
+    Reply(Key, Outcome),
+    Wake(Key),
+}
+
+/// One replica.
+#[derive(Debug)]
+pub(super) struct Replica {
+    /// Workers, as configured.
+    pub workers: u32,
+    pub busy: u32,
+    /// Whether its last free worker was taken, and none was freed since.
+    pub saturated: bool,
+    /// Whether it serves: it is up, and warm.
+    pub ready: bool,
+    /// Whether a fault is at work on it, its service, or one of its endpoints.
+    pub disturbed: bool,
+    pub queue: Fifo,
+    pub queue_limit: u32,
+    /// How many faults freeze it, and since when.
+    pub pauses: u32,
+    pub paused_since: SimTime,
+    /// How long it was frozen in all, before that.
+    pub paused_total: Span,
+    pub stash: Vec<Stashed>,
+    /// The key of its restart.
+    pub restart: Key,
+}
+
+impl Replica {
+    /// The replicas of a service.
+    pub(super) fn of(service: &Service) -> impl Iterator<Item = Self> + use<> {
+        let (workers, queue_limit) = (service.workers, service.queue);
+        (0..service.replicas).map(move |_| Self {
+            workers,
+            busy: 0,
+            saturated: false,
+            ready: true,
+            disturbed: false,
+            queue: Fifo::EMPTY,
+            queue_limit,
+            pauses: 0,
+            paused_since: SimTime::ZERO,
+            paused_total: Span::ZERO,
+            stash: Vec::new(),
+            restart: Key::NONE,
+        })
+    }
+
+    /// What the replica's own clock shows, which stands still while it is frozen.
+    fn own_clock(&self, now: SimTime) -> SimTime {
+        let at = if self.pauses > 0 { self.paused_since } else { now };
+        SimTime::from_nanos((at - SimTime::ZERO).saturating_sub(self.paused_total).as_nanos())
+    }
+}
+
+impl System<'_> {
+    /// A request comes to a replica.
+    pub(super) fn admit(&mut self, host: &mut impl Host, now: SimTime, request: Request) {
+        let plan = self.plan;
+        let Request { from, edge, to, endpoint, segment } = request;
+        let replica = &self.replicas[to.index()];
+        if replica.disturbed || !replica.ready {
+            match self.condition(host, now, to, endpoint) {
+                Condition::Up => {}
+                Condition::Frozen => return self.replicas[to.index()].stash.push(Stashed::Request(request)),
+                Condition::Down => return self.send_back(host, now, edge, from, Outcome::Refused),
+                Condition::Hanging => {
+                    self.hung += 1;
+                    return host.observe(now, Observation::Hung { endpoint, replica: to, segment });
+                }
+            }
+        }
+        let limit = self.worker_limit(now, to);
+        let replica = &mut self.replicas[to.index()];
+        if replica.busy >= limit && replica.queue.len() >= replica.queue_limit {
+            let drops = plan.services[plan.endpoints[endpoint.index()].service.index()].queue_drops;
+            host.observe(now, Observation::Rejected { endpoint, replica: to, segment, answered: !drops });
+            if !drops {
+                self.send_back(host, now, edge, from, Outcome::Rejected);
+            }
+            return;
+        }
+        let index = self.fibers.alloc();
+        let fiber = &mut self.fibers[index];
+        *fiber = Fiber {
+            reply_to: from,
+            arrived: now,
+            replica: to,
+            endpoint,
+            edge,
+            segment: segment.0 as u16,
+            pc: plan.endpoints[endpoint.index()].entry,
+            state: State::Queued,
+            ..Fiber::FREE
+        };
+        if replica.busy < limit {
+            replica.busy += 1;
+            host.observe(now, Observation::Admitted { endpoint, replica: to, segment });
+            self.note_saturation(host, now, to, limit);
+            self.serve(host, now, index);
+        } else {
+            replica.queue.push(&mut self.fibers, index);
+            host.observe(now, Observation::Queued { endpoint, replica: to, segment });
+        }
+    }
+
+    /// A request has its worker: its program begins.
+    #[inline(always)]
+    pub(super) fn serve(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
+        self.fibers[index].started = now;
+        let replica = self.fibers[index].replica;
+        if self.replicas[replica.index()].disturbed && self.disturb_request(host, now, index) {
+            return;
+        }
+        self.run(host, now, index);
+    }
+
+    /// Spends a step's own time; answers whether the fiber has to wait for it.
+    #[inline(always)]
+    pub(super) fn spend(&mut self, host: &mut impl Host, now: SimTime, index: u32, time: TimeId) -> bool {
+        let fiber = &self.fibers[index];
+        let (replica, own_share) = (fiber.replica, fiber.own_share);
+        let service = self.plan.endpoints[fiber.endpoint.index()].service;
+        let mut delay = System::draw(self.plan, time, &mut self.services[service.index()].work);
+        if own_share != 1.0 || self.replicas[replica.index()].disturbed {
+            delay = Delay::of(self.disturb_own_time(host, now, index, delay.span));
+        }
+        self.hold(host, now, index, delay)
+    }
+
+    /// Holds a fiber for this long on its replica's own clock; answers whether it has to wait at all.
+    #[inline(always)]
+    pub(super) fn hold(&mut self, host: &mut impl Host, now: SimTime, index: u32, delay: Delay) -> bool {
+        if delay.span.is_zero() {
+            return false;
+        }
+        let key = self.ticket(index);
+        let fiber = &mut self.fibers[index];
+        fiber.state = State::Busy;
+        fiber.mark = self.replicas[fiber.replica.index()].own_clock(now) + delay.span;
+        host.arm(now, delay, Class::Completion, key);
+        true
+    }
+
+    /// Whether a fiber's replica was frozen meanwhile, so that some of its time is still to come; if so it waits on.
+    pub(super) fn still_owes(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> bool {
+        let replica = &self.replicas[self.fibers[index].replica.index()];
+        if replica.paused_total.is_zero() {
+            return false;
+        }
+        let owed = self.fibers[index].mark - replica.own_clock(now);
+        if owed.is_zero() {
+            return false;
+        }
+        let key = self.ticket(index);
+        host.arm(now, Delay::of(owed), Class::Completion, key);
+        true
+    }
+
+    /// A request has ended: it answers, and its worker takes the next.
+    #[inline(always)]
+    pub(super) fn answer(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
+        let fiber = &self.fibers[index];
+        let (edge, reply_to, replica, endpoint) = (fiber.edge, fiber.reply_to, fiber.replica, fiber.endpoint);
+        let (segment, took, held) = (fiber.segment(), now - fiber.arrived, now - fiber.started);
+        host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
+        let service = self.plan.endpoints[endpoint.index()].service;
+        if let Role::Client(load) = self.plan.services[service.index()].role {
+            self.replicas[replica.index()].busy -= 1;
+            match self.user_answered(host, now, index, load) {
+                Answered::Leaves => self.fibers.release(index),
+                Answered::Thinks => {}
+            }
+            return;
+        }
+        self.fibers.release(index);
+        self.send_back(host, now, edge, reply_to, outcome);
+        self.free_worker(host, now, replica);
+    }
+
+    /// Sends an answer back the way its request came.
+    #[inline(always)]
+    pub(super) fn send_back(&mut self, host: &mut impl Host, now: SimTime, edge: EdgeId, to: Key, outcome: Outcome) {
+        let delay = self.links.network(self.plan, edge);
+        host.reply(now, delay, to, outcome);
+    }
+
+    /// A worker is free: it takes the next request, if there is one and it may.
+    #[inline(always)]
+    fn free_worker(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
+        let limit = self.worker_limit(now, id);
+        let replica = &mut self.replicas[id.index()];
+        replica.busy -= 1;
+        if replica.busy < limit
+            && let Some(next) = replica.queue.pop(&mut self.fibers)
+        {
+            return self.dequeued(host, now, id, next);
+        }
+        let replica = &mut self.replicas[id.index()];
+        if replica.saturated && replica.busy < limit {
+            replica.saturated = false;
+            host.observe(now, Observation::Relieved { replica: id });
+        }
+    }
+
+    /// More workers than before may be free: those that wait take them.
+    pub(super) fn serve_waiting(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
+        let limit = self.worker_limit(now, id);
+        loop {
+            let replica = &mut self.replicas[id.index()];
+            if replica.busy >= limit || replica.pauses > 0 {
+                break;
+            }
+            let Some(next) = replica.queue.pop(&mut self.fibers) else { break };
+            self.dequeued(host, now, id, next);
+        }
+        let replica = &mut self.replicas[id.index()];
+        if replica.saturated && replica.busy < limit {
+            replica.saturated = false;
+            host.observe(now, Observation::Relieved { replica: id });
+        }
+    }
+
+    fn dequeued(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, next: u32) {
+        self.replicas[id.index()].busy += 1;
+        let fiber = &self.fibers[next];
+        let (endpoint, segment, waited) = (fiber.endpoint, fiber.segment(), now - fiber.arrived);
+        host.observe(now, Observation::Dequeued { endpoint, replica: id, segment, waited });
+        self.runnable.push_back(next);
+    }
+
+    #[inline(always)]
+    fn note_saturation(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, limit: u32) {
+        let replica = &mut self.replicas[id.index()];
+        if replica.busy >= limit && !replica.saturated {
+            replica.saturated = true;
+            host.observe(now, Observation::Saturated { replica: id });
+        }
+    }
+
+    /// The stream of a fiber's service that decides its choices.
+    pub(super) fn choices(&mut self, index: u32) -> &mut Stream {
+        let service = self.plan.endpoints[self.fibers[index].endpoint.index()].service;
+        &mut self.services[service.index()].choices
+    }
+
+    /// Whether a fiber's replica is frozen.
+    #[inline(always)]
+    pub(super) fn frozen(&self, index: u32) -> bool {
+        self.replicas[self.fibers[index].replica.index()].pauses > 0
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn stash_reply(&mut self, index: u32, key: Key, outcome: Outcome) {
+        let replica = self.fibers[index].replica;
+        self.replicas[replica.index()].stash.push(Stashed::Reply(key, outcome));
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn stash_wake(&mut self, index: u32, key: Key) {
+        let replica = self.fibers[index].replica;
+        self.replicas[replica.index()].stash.push(Stashed::Wake(key));
+    }
+
+    /// A replica goes on where it was frozen: first what came meanwhile, in the order it came.
+    pub(super) fn thaw(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
+        let replica = &mut self.replicas[id.index()];
+        replica.pauses -= 1;
+        if replica.pauses > 0 {
+            return;
+        }
+        replica.paused_total = replica.paused_total + (now - replica.paused_since);
+        for what in core::mem::take(&mut replica.stash) {
+            match what {
+                Stashed::Request(request) => self.arrive(host, now, request),
+                Stashed::Reply(key, outcome) => self.replied(host, now, key, outcome),
+                Stashed::Wake(key) => self.wake(host, now, key),
+            }
+        }
+        self.serve_waiting(host, now, id);
+    }
+
+    /// A replica freezes.
+    pub(super) fn freeze(&mut self, now: SimTime, id: ReplicaId) {
+        let replica = &mut self.replicas[id.index()];
+        if replica.pauses == 0 {
+            replica.paused_since = now;
+        }
+        replica.pauses += 1;
+    }
+
+    /// A replica dies with all that it was doing; its callers find their connections closed. It starts again.
+    pub(super) fn kill(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
+        let replica = &mut self.replicas[id.index()];
+        replica.ready = false;
+        self.clear_routes();
+        let replica = &mut self.replicas[id.index()];
+        let stash = core::mem::take(&mut replica.stash);
+        for request in stash.into_iter().filter_map(|s| if let Stashed::Request(r) = s { Some(r) } else { None }) {
+            self.send_back(host, now, request.edge, request.from, Outcome::Refused);
+        }
+        for index in self.fibers.on(id) {
+            self.die(host, now, index);
+        }
+        let replica = &mut self.replicas[id.index()];
+        assert!(replica.busy == 0 && replica.queue.len() == 0, "a dead replica does nothing");
+        if core::mem::take(&mut replica.saturated) {
+            host.observe(now, Observation::Relieved { replica: id });
+        }
+        let cold_start = self.plan.services[self.service_of(id)].cold_start;
+        let key = self.tickets.next(Place::Replica(id.0));
+        self.replicas[id.index()].restart = key;
+        host.arm(now, Delay::of(cold_start), Class::Completion, key);
+    }
+
+    /// One fiber dies with its replica.
+    #[cold]
+    #[inline(never)]
+    fn die(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
+        match self.fibers[index].state {
+            State::Calling => self.abandon_attempt(host, index),
+            State::Connecting | State::Querying => self.abandon_query(host, now, index),
+            State::Free => return,
+            _ => {}
+        }
+        let fiber = &self.fibers[index];
+        let (replica, endpoint, segment, branch) = (fiber.replica, fiber.endpoint, fiber.segment(), fiber.branch);
+        if !branch {
+            let (edge, reply_to, took) = (fiber.edge, fiber.reply_to, now - fiber.arrived);
+            let mut held = now - fiber.started;
+            if fiber.state == State::Queued {
+                let queue = &mut self.replicas[replica.index()].queue;
+                queue.remove(&mut self.fibers, index);
+                held = Span::ZERO;
+                self.replicas[replica.index()].busy += 1;
+                host.observe(now, Observation::Dequeued { endpoint, replica, segment, waited: took });
+            }
+            let outcome = Outcome::Refused;
+            host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
+            self.replicas[replica.index()].busy -= 1;
+            self.send_back(host, now, edge, reply_to, outcome);
+        }
+        self.fibers.release(index);
+    }
+
+    /// A replica has started again.
+    pub(super) fn replica_ready(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, key: Key) {
+        if self.replicas[id.index()].restart == key {
+            self.replicas[id.index()].ready = true;
+            self.clear_routes();
+            self.serve_waiting(host, now, id);
+        }
+    }
+
+    /// The service that a replica belongs to.
+    pub(super) fn service_of(&self, id: ReplicaId) -> usize {
+        self.plan.services.partition_point(|s| s.first_replica <= id) - 1
+    }
+}

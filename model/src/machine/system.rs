@@ -1,0 +1,375 @@
+//! The whole of the machines' state, the doors through which a host steps it, and the loop that runs step programs.
+
+use std::collections::VecDeque;
+
+use squall_policies::{Outcome, SimTime};
+
+use super::call::Flow;
+use super::client::Client;
+use super::database::DatabaseState;
+use super::fault::Faults;
+use super::fiber::{Fiber, Fibers, State};
+use super::host::{Delay, Host, Request};
+use super::key::{Key, Place, Tickets};
+use super::link::Links;
+use super::route::Route;
+use super::service::{Replica, ServiceState};
+use crate::dist::Dist;
+use crate::plan::{FaultId, Join, LoadId, Op, Pc, Plan, ReplicaId, TimeId};
+use crate::rng::{Random as _, Stream};
+
+/// All services, clients, databases and calls of a plan, at one moment.
+#[derive(Debug)]
+pub struct System<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) tickets: Tickets,
+    pub(super) fibers: Fibers,
+    /// Fibers that may run on now, once the step under way has come to its end.
+    pub(super) runnable: VecDeque<u32>,
+    pub(super) services: Vec<ServiceState>,
+    pub(super) replicas: Vec<Replica>,
+    pub(super) databases: Vec<DatabaseState>,
+    pub(super) links: Links,
+    /// By call step.
+    pub(super) routes: Vec<Route>,
+    pub(super) clients: Vec<Client>,
+    pub(super) faults: Faults,
+    /// Requests that a hanging replica accepted and will never answer.
+    pub(super) hung: u64,
+    /// The segment that the clock was last seen in.
+    pub(super) segment: u32,
+}
+
+/// A count of what is in the machines, to hold against what was seen of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Census {
+    /// Fibers in use: users' requests, requests at services, branches.
+    pub fibers: u64,
+    /// The most fibers that were in use at once.
+    pub peak_fibers: u64,
+    /// Workers busy.
+    pub workers: u64,
+    /// Connections busy.
+    pub connections: u64,
+    /// Requests accepted by hanging replicas.
+    pub hung: u64,
+}
+
+impl<'p> System<'p> {
+    /// The plan's system at rest.
+    pub fn new(plan: &'p Plan) -> Self {
+        Self {
+            plan,
+            tickets: Tickets::default(),
+            fibers: Fibers::new(),
+            runnable: VecDeque::new(),
+            services: plan.services.iter().map(|s| ServiceState::new(plan, s)).collect(),
+            replicas: plan.services.iter().flat_map(Replica::of).collect(),
+            databases: plan.databases.iter().map(|d| DatabaseState::new(plan, d)).collect(),
+            links: Links::new(plan),
+            routes: plan.sites.iter().map(|site| Route::new(plan, site)).collect(),
+            clients: plan.loads.iter().map(|load| Client::new(plan, load)).collect(),
+            faults: Faults::new(plan),
+            hung: 0,
+            segment: 0,
+        }
+    }
+
+    /// The plan it runs.
+    pub fn plan(&self) -> &'p Plan {
+        self.plan
+    }
+
+    /// What is in it now.
+    pub fn census(&self) -> Census {
+        Census {
+            fibers: u64::from(self.fibers.live()),
+            peak_fibers: u64::from(self.fibers.peak()),
+            workers: self.replicas.iter().map(|r| u64::from(r.busy)).sum(),
+            connections: self.databases.iter().map(|d| u64::from(d.busy)).sum(),
+            hung: self.hung,
+        }
+    }
+
+    /// The closed loops' users take their places.
+    pub fn begin(&mut self, host: &mut impl Host, now: SimTime) {
+        self.seat_users(host, now);
+    }
+
+    /// A user of an open loop asks now, having meant to do so now.
+    pub fn ask(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) {
+        self.open_request(host, now, load);
+        self.drain(host, now);
+    }
+
+    /// A request has come to its replica.
+    pub fn arrive(&mut self, host: &mut impl Host, now: SimTime, request: Request) {
+        self.admit(host, now, request);
+        self.drain(host, now);
+    }
+
+    /// The answer to an attempt has come back. Late ones are stale, and harmless.
+    pub fn replied(&mut self, host: &mut impl Host, now: SimTime, key: Key, outcome: Outcome) {
+        let Some(index) = self.waiting(key) else { return };
+        if self.frozen(index) {
+            self.stash_reply(index, key, outcome);
+            return;
+        }
+        let flow = self.attempt_replied(host, now, index, outcome);
+        self.resume(host, now, index, flow);
+        self.drain(host, now);
+    }
+
+    /// A timer's time has come. Stale ones are harmless.
+    pub fn wake(&mut self, host: &mut impl Host, now: SimTime, key: Key) {
+        match key.place() {
+            Place::Fiber(_) => self.wake_fiber(host, now, key),
+            Place::Replica(replica) => self.replica_ready(host, now, ReplicaId(replica), key),
+            Place::Link(link) => self.wake_link(host, now, link, key),
+            Place::Host(_) => {}
+        }
+        self.drain(host, now);
+    }
+
+    /// A fault of the plan begins.
+    pub fn begin_fault(&mut self, host: &mut impl Host, now: SimTime, fault: FaultId) {
+        self.fault_begins(host, now, fault);
+        self.drain(host, now);
+    }
+
+    /// A fault of the plan ends.
+    pub fn end_fault(&mut self, host: &mut impl Host, now: SimTime, fault: FaultId) {
+        self.fault_ends(host, now, fault);
+        self.drain(host, now);
+    }
+
+    /// The fiber that waits for exactly this key.
+    #[inline(always)]
+    fn waiting(&self, key: Key) -> Option<u32> {
+        let Place::Fiber(index) = key.place() else { return None };
+        (key != Key::NONE && self.fibers[index].key == key).then_some(index)
+    }
+
+    /// From here on the fiber waits for a new key, and every earlier one is stale.
+    #[inline(always)]
+    pub(super) fn ticket(&mut self, index: u32) -> Key {
+        let key = self.tickets.next(Place::Fiber(index));
+        self.fibers[index].key = key;
+        key
+    }
+
+    /// Lets everything run that may run now.
+    #[inline(always)]
+    fn drain(&mut self, host: &mut impl Host, now: SimTime) {
+        while let Some(index) = self.runnable.pop_front() {
+            match self.fibers[index].state {
+                State::Queued => self.serve(host, now, index),
+                _ => self.run(host, now, index),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn wake_fiber(&mut self, host: &mut impl Host, now: SimTime, key: Key) {
+        let Some(index) = self.waiting(key) else { return };
+        if self.frozen(index) {
+            self.stash_wake(index, key);
+            return;
+        }
+        match self.fibers[index].state {
+            State::Busy => {
+                if self.still_owes(host, now, index) {
+                    return;
+                }
+                self.run(host, now, index);
+            }
+            State::Querying => {
+                if self.query_still_owes(host, now, index) {
+                    return;
+                }
+                self.query_done(host, now, index, Outcome::Ok);
+                self.run(host, now, index);
+            }
+            State::Calling => {
+                let flow = self.attempt_timed_out(host, now, index);
+                self.resume(host, now, index, flow);
+            }
+            State::BackingOff => {
+                let flow = self.backed_off(host, now, index);
+                self.resume(host, now, index, flow);
+            }
+            State::FallingBack => {
+                let flow = self.fell_back(host, now, index);
+                self.resume(host, now, index, flow);
+            }
+            State::Thinking => self.user_asks(host, now, index),
+            state => unreachable!("a fiber that is {state:?} waits for no timer"),
+        }
+    }
+
+    /// Goes on after a call, if it is over.
+    #[inline(always)]
+    fn resume(&mut self, host: &mut impl Host, now: SimTime, index: u32, flow: Flow) {
+        match flow {
+            Flow::Waits => {}
+            Flow::Done => self.run(host, now, index),
+            Flow::Failed(outcome) => self.finish(host, now, index, outcome),
+        }
+    }
+
+    /// Runs a fiber's program until it has to wait or has ended.
+    pub(super) fn run(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
+        let plan = self.plan;
+        let fiber = &mut self.fibers[index];
+        fiber.state = State::Running;
+        if !fiber.outcome.is_success() {
+            // A branch has failed, and so has this.
+            let outcome = fiber.outcome;
+            return self.finish(host, now, index, outcome);
+        }
+        loop {
+            let pc = self.fibers[index].pc;
+            self.fibers[index].pc = Pc(pc.0 + 1);
+            match plan.ops[pc.index()] {
+                Op::Work(time) | Op::Wait(time) => {
+                    if self.spend(host, now, index, time) {
+                        return;
+                    }
+                }
+                Op::Query(database, time) => match self.query(host, now, index, database, time) {
+                    Flow::Waits => return,
+                    Flow::Done => {}
+                    Flow::Failed(outcome) => return self.finish(host, now, index, outcome),
+                },
+                Op::Call(site) => match self.call(host, now, index, site) {
+                    Flow::Waits => return,
+                    Flow::Done => {}
+                    Flow::Failed(outcome) => return self.finish(host, now, index, outcome),
+                },
+                Op::Fork { first, count, .. } => {
+                    self.fork(index, &plan.branches[first as usize..(first + count) as usize], 0);
+                    if count > 0 {
+                        return;
+                    }
+                }
+                Op::Repeat { times, after } => {
+                    self.fibers[index].pc = after;
+                    if times > 0 {
+                        return self.fork(index, &[Pc(pc.0 + 1)], times);
+                    }
+                }
+                Op::Again { body } => {
+                    let fiber = &mut self.fibers[index];
+                    fiber.rounds -= 1;
+                    if fiber.rounds == 0 {
+                        let outcome = fiber.outcome;
+                        return self.finish(host, now, index, outcome);
+                    }
+                    fiber.pc = body;
+                }
+                Op::Chance { share, otherwise } => {
+                    if self.choices(index).unit() >= share {
+                        self.fibers[index].pc = otherwise;
+                    }
+                }
+                Op::Jump { to } => self.fibers[index].pc = to,
+                Op::Fail { share, status } => {
+                    if self.choices(index).unit() < share {
+                        return self.finish(host, now, index, Outcome::Error(status));
+                    }
+                }
+                Op::Join | Op::Reply => {
+                    let outcome = self.fibers[index].outcome;
+                    return self.finish(host, now, index, outcome);
+                }
+            }
+        }
+    }
+
+    /// Draws a time of the plan from `stream`.
+    #[inline(always)]
+    pub(super) fn draw(plan: &Plan, time: TimeId, stream: &mut Stream) -> Delay {
+        let time = &plan.times[time.index()];
+        match time.dist {
+            Dist::Constant(span) => Delay { span, lane: time.lane },
+            _ => Delay::of(time.dist.sample(stream)),
+        }
+    }
+
+    /// Splits a fiber into branches; it waits for them.
+    #[cold]
+    #[inline(never)]
+    fn fork(&mut self, index: u32, branches: &[Pc], rounds: u32) {
+        let key = self.ticket(index);
+        let parent = &mut self.fibers[index];
+        parent.state = State::Forked;
+        parent.pending = branches.len() as u32;
+        for pc in branches {
+            let child = self.fibers.alloc();
+            let parent = &self.fibers[index];
+            let fiber = Fiber {
+                reply_to: key,
+                arrived: parent.arrived,
+                started: parent.started,
+                replica: parent.replica,
+                endpoint: parent.endpoint,
+                segment: parent.segment,
+                own_share: parent.own_share,
+                pc: *pc,
+                rounds,
+                branch: true,
+                state: State::Running,
+                ..Fiber::FREE
+            };
+            self.fibers[child] = fiber;
+            self.runnable.push_back(child);
+        }
+    }
+
+    /// A fiber has come to its end, well or not.
+    #[inline(always)]
+    pub(super) fn finish(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
+        if self.fibers[index].branch {
+            self.join(index, outcome);
+        } else {
+            self.answer(host, now, index, outcome);
+        }
+    }
+
+    /// A branch has ended: its parent may go on.
+    #[cold]
+    #[inline(never)]
+    fn join(&mut self, index: u32, outcome: Outcome) {
+        let parent_key = self.fibers[index].reply_to;
+        self.fibers.release(index);
+        let Some(parent) = self.waiting(parent_key) else { return };
+        let join = match self.plan.ops[self.fibers[parent].pc.index() - 1] {
+            Op::Fork { join, .. } => join,
+            _ => Join::All,
+        };
+        let fiber = &mut self.fibers[parent];
+        fiber.pending -= 1;
+        let decides = match join {
+            Join::All => false,
+            Join::FailFast => !outcome.is_success(),
+            Join::Race => outcome.is_success(),
+        };
+        if join != Join::Race || decides || fiber.pending == 0 {
+            fiber.outcome = worse(fiber.outcome, outcome);
+        }
+        if decides || fiber.pending == 0 {
+            fiber.key = Key::NONE;
+            fiber.state = State::Running;
+            self.runnable.push_back(parent);
+        }
+    }
+}
+
+/// What two parts of a request make together: the first failure, else degraded if one is.
+pub(super) fn worse(a: Outcome, b: Outcome) -> Outcome {
+    match (a, b) {
+        (Outcome::Ok, b) => b,
+        (Outcome::Degraded, b) if !b.is_success() => b,
+        (a, _) => a,
+    }
+}

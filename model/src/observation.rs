@@ -1,0 +1,220 @@
+//! What can be seen of a run: the one language between the machines and everything that records, whichever world they
+//! run in.
+//!
+//! Every observation is a fact at a point in time. Requests of users and requests between services are told alike: a
+//! load's clients are services whose endpoints are the load's tasks ([`Role::Client`](crate::plan::Role::Client)), so
+//! a request that arrives at a client's endpoint is a user's request. Counts follow from facts:
+//!
+//! - a request *arrives* and is at once `Admitted` to a worker, `Queued`, `Rejected` or `Hung`; a queued one is later
+//!   `Dequeued`; an admitted or dequeued one is `Ended` once, or never (unfinished when the run ends);
+//! - a call begins with its `Attempt` number 1 and ends with `CallEnded`; an attempt before the last ends with
+//!   `AttemptFailed`; the last one's end is told by `CallEnded` alone;
+//! - a query begins with `QueryArrived`, gets its connection with `QueryStarted` and ends with `QueryEnded`.
+
+use squall_policies::breaker::Transition;
+use squall_policies::{Outcome, SimTime, Span};
+
+use crate::plan::{DatabaseId, EdgeId, EndpointId, FaultId, ReplicaId, SegmentId, SiteId};
+
+/// One fact.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Observation {
+    /// A request arrived and took a free worker at once.
+    Admitted {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The replica.
+        replica: ReplicaId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+    },
+    /// A request arrived and waits for a worker.
+    Queued {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The replica.
+        replica: ReplicaId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+    },
+    /// A request arrived and was not let in.
+    Rejected {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The replica.
+        replica: ReplicaId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+        /// Whether it got an answer: a queue that drops says nothing.
+        answered: bool,
+    },
+    /// A request was accepted by a hanging replica, which will never answer it.
+    Hung {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The replica.
+        replica: ReplicaId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+    },
+    /// A waiting request got its worker.
+    Dequeued {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The replica.
+        replica: ReplicaId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+        /// How long it waited.
+        waited: Span,
+    },
+    /// A request ended; its worker is free.
+    Ended {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The replica.
+        replica: ReplicaId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+        /// How.
+        outcome: Outcome,
+        /// From arrival (for a user: from the intended start) to now.
+        took: Span,
+        /// From getting its worker to now.
+        held: Span,
+    },
+    /// All workers of a replica are busy.
+    Saturated {
+        /// The replica.
+        replica: ReplicaId,
+    },
+    /// A worker of a saturated replica is free again.
+    Relieved {
+        /// The replica.
+        replica: ReplicaId,
+    },
+    /// An attempt of a call was sent (or refused before it was sent: the failure follows).
+    Attempt {
+        /// The call step.
+        site: SiteId,
+        /// Caller and callee.
+        edge: EdgeId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+        /// From 1; above 1 it is a retry.
+        number: u16,
+    },
+    /// An attempt failed and another will follow.
+    AttemptFailed {
+        /// Caller and callee.
+        edge: EdgeId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+        /// How.
+        outcome: Failure,
+    },
+    /// A call ended, after all its attempts.
+    CallEnded {
+        /// Caller and callee.
+        edge: EdgeId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+        /// How its caller sees it: ok, degraded, or the last failure.
+        outcome: Outcome,
+        /// How the last attempt ended, if it failed (a fallback may have saved the call).
+        failure: Option<Failure>,
+        /// How many attempts it made.
+        attempts: u16,
+        /// From the first attempt to now.
+        took: Span,
+    },
+    /// A circuit breaker changed its state.
+    Breaker {
+        /// Caller and callee.
+        edge: EdgeId,
+        /// The caller's replica.
+        replica: ReplicaId,
+        /// From, to, and why.
+        transition: Transition,
+    },
+    /// A query asked for a connection.
+    QueryArrived {
+        /// The database.
+        database: DatabaseId,
+        /// Whether it must wait.
+        waits: bool,
+    },
+    /// A query got its connection.
+    QueryStarted {
+        /// The database.
+        database: DatabaseId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+        /// How long it waited.
+        waited: Span,
+    },
+    /// A query ended; its connection is free.
+    QueryEnded {
+        /// The database.
+        database: DatabaseId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+        /// How.
+        outcome: Outcome,
+        /// From asking for a connection to now.
+        took: Span,
+    },
+    /// All connections of a database are busy.
+    DatabaseSaturated {
+        /// The database.
+        database: DatabaseId,
+    },
+    /// A connection of a saturated database is free again.
+    DatabaseRelieved {
+        /// The database.
+        database: DatabaseId,
+    },
+    /// A fault began.
+    FaultBegan {
+        /// The fault.
+        fault: FaultId,
+    },
+    /// A fault ended.
+    FaultEnded {
+        /// The fault.
+        fault: FaultId,
+    },
+    /// A fault did something to a request.
+    FaultFired {
+        /// The fault.
+        fault: FaultId,
+    },
+}
+
+/// How an attempt failed, and where: a callee's answer, or the caller's own policies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// The callee answered so, refused, or did not answer in time.
+    Callee(Outcome),
+    /// The circuit breaker was open.
+    BreakerOpen,
+    /// The bulkhead was full.
+    BulkheadFull,
+    /// No replica could be called.
+    NoReplica,
+    /// The deadline of the whole call passed.
+    Deadline,
+    /// A retry was due, but the budget refused it; the attempt before had ended so.
+    BudgetRefused(Outcome),
+}
+
+/// Takes observations, in order. `at` never goes back.
+pub trait Sink {
+    /// `what` happened at `at`.
+    fn observe(&mut self, at: SimTime, what: Observation);
+}
+
+/// Looks away.
+impl Sink for () {
+    fn observe(&mut self, _: SimTime, _: Observation) {}
+}

@@ -1,0 +1,132 @@
+//! What a topology may say but this version cannot run yet: refused by name, before anything runs.
+
+use crate::spec::{
+    Arrivals, At, Balancer, Branch, Breaker, Budget, CallPolicy, Fault, Load, Problem, QueueOrder, Service, Spanned,
+    Step, Topology,
+};
+
+/// Every use of something that cannot be run yet.
+pub(super) fn find(topology: &Topology) -> Vec<Problem> {
+    let mut found = Found(Vec::new());
+    for (_, service) in topology.services.iter() {
+        found.service(service);
+    }
+    for (_, database) in topology.databases.iter() {
+        found.refuse(database.pool.count().map(|_| database.pool.at), "a database's `pool` for each replica");
+        found.option(&database.contention, "a database's `contention`");
+    }
+    for (name, _) in topology.caches.iter() {
+        found.refuse(Some(name.at), "a cache");
+    }
+    for (name, _) in topology.topics.iter() {
+        found.refuse(Some(name.at), "a topic");
+    }
+    topology.load.iter().for_each(|load| found.load(load));
+    topology.faults.iter().for_each(|fault| found.fault(fault));
+    found.0
+}
+
+struct Found(Vec<Problem>);
+
+impl Found {
+    fn refuse(&mut self, at: Option<At>, what: &str) {
+        if let Some(at) = at {
+            self.0.push(Problem::error(at, format!("{what} is not supported yet")));
+        }
+    }
+
+    fn option<T>(&mut self, value: &Option<Spanned<T>>, what: &str) {
+        self.refuse(value.as_ref().map(|value| value.at), what);
+    }
+
+    fn service(&mut self, service: &Service) {
+        self.option(&service.cores, "`cores`");
+        self.option(&service.memory, "`memory`");
+        self.option(&service.admission, "`admission`");
+        self.option(&service.autoscale, "`autoscale`");
+        self.balancer(&service.balancer);
+        if let Some(queue) = &service.queue {
+            self.refuse((*queue.order != QueueOrder::Fifo).then_some(queue.order.at), "this queue order");
+            self.option(&queue.timeout, "a queue's `timeout`");
+            self.option(&queue.codel, "`codel`");
+        }
+        self.policy(&service.calls.default);
+        for (_, policy) in service.calls.to.iter() {
+            self.policy(policy);
+        }
+        for (_, endpoint) in service.endpoints.iter() {
+            self.steps(&endpoint.steps);
+        }
+    }
+
+    fn balancer(&mut self, balancer: &Spanned<Balancer>) {
+        let unknown = matches!(balancer.value, Balancer::PeakEwma | Balancer::RingHash);
+        self.refuse(unknown.then_some(balancer.at), "this balancer");
+    }
+
+    fn policy(&mut self, policy: &CallPolicy) {
+        self.option(&policy.pool, "a call's `pool`");
+        self.option(&policy.hedge, "`hedge`");
+        self.option(&policy.propagate, "`propagate`");
+        self.option(&policy.order, "`order`");
+        if let Some(balancer) = &policy.balancer {
+            self.balancer(balancer);
+        }
+        if let Some(breaker) = &policy.breaker {
+            let known = matches!(breaker.value, Breaker::Resilience4j(_));
+            self.refuse((!known).then_some(breaker.at), "this kind of breaker");
+        }
+        if let Some(bulkhead) = &policy.bulkhead {
+            self.refuse((!bulkhead.wait.is_zero()).then_some(bulkhead.wait.at), "a bulkhead's `wait`");
+        }
+        if let Some(budget) = policy.retry.as_ref().and_then(|retry| retry.budget.as_ref()) {
+            let known = matches!(budget.value, Budget::Share(_));
+            self.refuse((!known).then_some(budget.at), "this kind of budget");
+        }
+    }
+
+    fn steps(&mut self, steps: &[Spanned<Step>]) {
+        for step in steps {
+            match &step.value {
+                Step::Get(_) => self.refuse(Some(step.at), "`get`"),
+                Step::Publish(_) => self.refuse(Some(step.at), "`publish`"),
+                Step::Call(call) => {
+                    if let Some(policy) = &call.policy {
+                        self.policy(policy);
+                    }
+                }
+                Step::Parallel(parallel) => self.branches(&parallel.branches),
+                Step::Race(race) => self.branches(&race.branches),
+                Step::Repeat(repeat) => self.steps(&repeat.steps),
+                Step::Chance(chance) => {
+                    self.steps(&chance.steps);
+                    self.steps(&chance.otherwise);
+                }
+                Step::Work(_) | Step::Wait(_) | Step::Query(_) | Step::Fail(_) => {}
+            }
+        }
+    }
+
+    fn branches(&mut self, branches: &[Branch]) {
+        branches.iter().for_each(|branch| self.steps(&branch.0));
+    }
+
+    fn load(&mut self, load: &Load) {
+        self.policy(&load.policy);
+        let trace = matches!(load.arrivals.value, Arrivals::Trace(_));
+        self.refuse(trace.then_some(load.arrivals.at), "`arrivals: trace(…)`");
+        for stage in &load.stages {
+            self.option(&stage.users, "a stage of `users`");
+        }
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        self.option(&fault.every, "`every`");
+        self.option(&fault.pick, "`pick`");
+        self.option(&fault.corrupt, "`corrupt`");
+        self.option(&fault.drop, "`drop`");
+        self.option(&fault.partition, "`partition`");
+        self.option(&fault.flush, "`flush`");
+        self.option(&fault.rate, "a load's `rate` fault");
+    }
+}

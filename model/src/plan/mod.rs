@@ -1,0 +1,403 @@
+//! The plan: a checked topology as dense tables and small step programs. No strings, maps or boxes on the way of a
+//! request; names are kept beside for reports.
+
+mod compile;
+mod expect;
+mod ids;
+mod phases;
+
+use squall_policies::balancer::BalancerConfig;
+use squall_policies::breaker::BreakerConfig;
+use squall_policies::budget::BudgetConfig;
+use squall_policies::retry::RetryConfig;
+use squall_policies::{SimTime, Span};
+
+pub use compile::compile;
+pub use expect::{Claim, Comparison, Expect, Metric, Stretch, Subject};
+pub use ids::{
+    DatabaseId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId, TimeId,
+};
+pub use phases::{Phase, Phases};
+
+use crate::dist::Dist;
+
+/// One experiment, ready to run in either world.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The topology's name.
+    pub name: String,
+    /// What a learner reads first.
+    pub about: String,
+    /// The root seed of every random stream.
+    pub seed: u64,
+    /// Load is offered for this long.
+    pub duration: Span,
+    /// After it the run may go on for this long to finish what was begun.
+    pub drain: Span,
+    /// Requests that start before this are left out of the summaries.
+    pub warmup: Span,
+    /// The phases of the run, and the segments they are made of.
+    pub phases: Phases,
+    /// The services in file order, then the clients of each load in file order.
+    pub services: Vec<Service>,
+    /// How many of [`services`](Self::services) are services; the rest are clients.
+    pub real_services: usize,
+    /// The endpoints of all services; a service's are consecutive.
+    pub endpoints: Vec<Endpoint>,
+    /// All step programs, one after another.
+    pub ops: Vec<Op>,
+    /// First ops of the branches of [`Op::Fork`].
+    pub branches: Vec<Pc>,
+    /// Call steps.
+    pub sites: Vec<Site>,
+    /// Who calls whom, and with which policies.
+    pub edges: Vec<Edge>,
+    /// Databases in file order.
+    pub databases: Vec<Database>,
+    /// Loads in file order.
+    pub loads: Vec<Load>,
+    /// Faults in file order.
+    pub faults: Vec<Fault>,
+    /// Times that vary, and constant ones.
+    pub times: Vec<Time>,
+    /// The distinct constant delays.
+    pub lanes: Vec<Span>,
+    /// What must hold.
+    pub expect: Vec<Expect>,
+}
+
+/// A time of the file: what to draw, and the lane of a constant one.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Time {
+    /// The distribution.
+    pub dist: Dist,
+    /// The lane of delays that are always this long.
+    pub lane: Option<LaneId>,
+}
+
+/// Whether a row of the service table is a service of the topology or a load's clients.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// A service.
+    Service,
+    /// The clients of a load.
+    Client(LoadId),
+}
+
+/// A service, or the clients of one load.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its name in the file.
+    pub name: String,
+    /// Service or clients.
+    pub role: Role,
+    /// Its first replica; the others follow.
+    pub first_replica: ReplicaId,
+    /// How many replicas it has.
+    pub replicas: u32,
+    /// Threads a replica; `u32::MAX` is unlimited.
+    pub workers: u32,
+    /// Waiting requests a replica; `u32::MAX` is unlimited.
+    pub queue: u32,
+    /// Whether a full queue says nothing instead of answering `rejected`.
+    pub queue_drops: bool,
+    /// From start to the first request served.
+    pub cold_start: Span,
+    /// Its first endpoint; the others follow.
+    pub first_endpoint: EndpointId,
+    /// How many endpoints it has.
+    pub endpoints: u32,
+}
+
+impl Service {
+    /// The indices of its replicas.
+    pub fn replica_range(&self) -> core::ops::Range<usize> {
+        let first = self.first_replica.index();
+        first..first + self.replicas as usize
+    }
+
+    /// The indices of its endpoints.
+    pub fn endpoint_range(&self) -> core::ops::Range<usize> {
+        let first = self.first_endpoint.index();
+        first..first + self.endpoints as usize
+    }
+}
+
+/// An endpoint of a service, or a task of a load.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Its name in the file.
+    pub name: String,
+    /// Whose it is.
+    pub service: ServiceId,
+    /// Its first step.
+    pub entry: Pc,
+    /// HTTP method, for the live world.
+    pub method: String,
+    /// HTTP path, for the live world.
+    pub path: String,
+    /// Shed last under priority shedding.
+    pub critical: bool,
+}
+
+/// One step of a program. A branch or a loop body ends with [`Op::Join`] or [`Op::Again`], an endpoint with
+/// [`Op::Reply`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Op {
+    /// CPU time; holds the worker.
+    Work(TimeId),
+    /// Time off the CPU; holds the worker.
+    Wait(TimeId),
+    /// One query; waits for a connection, then takes this time.
+    Query(DatabaseId, TimeId),
+    /// One call, with everything its policies make of it.
+    Call(SiteId),
+    /// Run the branches `branches[first..first + count]` side by side and go on when they are done.
+    Fork {
+        /// Index of the first branch in [`Plan::branches`].
+        first: u32,
+        /// How many.
+        count: u32,
+        /// When to go on.
+        join: Join,
+    },
+    /// Run the body that starts at the next op so many times, then go on at `after`.
+    Repeat {
+        /// How often.
+        times: u32,
+        /// Where to go on.
+        after: Pc,
+    },
+    /// End of a loop's body, which starts at `body`.
+    Again {
+        /// The first op of the body.
+        body: Pc,
+    },
+    /// End of a branch.
+    Join,
+    /// With this chance go on at the next op, else at `otherwise`.
+    Chance {
+        /// The share of the first way, 0 to 1.
+        share: f64,
+        /// Where the second way starts.
+        otherwise: Pc,
+    },
+    /// Go on at `to`.
+    Jump {
+        /// Where.
+        to: Pc,
+    },
+    /// Fail with this chance and this status.
+    Fail {
+        /// The share that fails, 0 to 1.
+        share: f64,
+        /// The HTTP status of the failure.
+        status: u16,
+    },
+    /// Answer the caller.
+    Reply,
+}
+
+/// When a fork goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Join {
+    /// When all branches are done; fails if one failed.
+    All,
+    /// When all are done or one has failed.
+    FailFast,
+    /// When one has succeeded or all have failed.
+    Race,
+}
+
+/// A call step.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Caller and callee.
+    pub edge: EdgeId,
+    /// The endpoint called.
+    pub endpoint: EndpointId,
+    /// How long one attempt may take; [`Span::MAX`] is for ever.
+    pub timeout: Span,
+    /// The lane of that timeout, if there is one.
+    pub timeout_lane: Option<LaneId>,
+    /// How long all attempts together may take; [`Span::MAX`] is for ever.
+    pub deadline: Span,
+    /// Attempts, back-off, jitter, conditions.
+    pub retry: RetryConfig,
+    /// If the call fails for good: answer instead, after this time; the reply counts as degraded.
+    pub fallback: Option<TimeId>,
+}
+
+/// Caller and callee, and the policies whose state the two share.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// `a -> b`.
+    pub name: String,
+    /// The caller.
+    pub caller: ServiceId,
+    /// The callee.
+    pub callee: ServiceId,
+    /// One-way latency.
+    pub network: TimeId,
+    /// How a replica of the callee is chosen.
+    pub balancer: BalancerConfig,
+    /// The circuit breaker.
+    pub breaker: Option<BreakerConfig>,
+    /// Calls at once; `u32::MAX` is unlimited.
+    pub bulkhead: u32,
+    /// The retry budget.
+    pub budget: Option<BudgetConfig>,
+    /// Whether all replicas of the caller share one state.
+    pub shared: bool,
+}
+
+/// A database.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Its name in the file.
+    pub name: String,
+    /// Connections of the server; `u32::MAX` is unlimited.
+    pub connections: u32,
+    /// How long a query takes, unless the step says otherwise.
+    pub query: TimeId,
+}
+
+/// One load.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Its name in the file.
+    pub name: String,
+    /// The row of its clients in the service table.
+    pub clients: ServiceId,
+    /// The weight of each of its tasks (the endpoints of its clients), in order.
+    pub weights: Vec<f64>,
+    /// Who decides when the next request starts.
+    pub source: Source,
+}
+
+/// Who decides when the next request starts.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Open loop: a schedule that does not wait for answers.
+    Open {
+        /// Rate over time.
+        stages: Vec<Stage>,
+        /// How arrivals are spread.
+        arrivals: Arrivals,
+    },
+    /// Closed loop: users that wait for the answer, think, and ask again.
+    Closed {
+        /// How many.
+        users: u32,
+        /// Time between an answer and the next request.
+        think: TimeId,
+    },
+}
+
+/// How an open loop's arrivals are spread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arrivals {
+    /// Evenly.
+    Constant,
+    /// At random, independent of one another.
+    Poisson,
+}
+
+/// A stretch of an open loop whose rate moves linearly.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Stage {
+    /// When it begins.
+    pub from: SimTime,
+    /// When it ends.
+    pub to: SimTime,
+    /// Requests a second at its beginning.
+    pub rate_from: f64,
+    /// Requests a second at its end.
+    pub rate_to: f64,
+}
+
+/// One fault: one thing done to one target. An entry of the file that does several things, or hits several targets, is
+/// several of these.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Which entry of the file's faults it comes from.
+    pub entry: u32,
+    /// Its name, or one made from its target.
+    pub name: String,
+    /// When it begins.
+    pub from: SimTime,
+    /// When it ends.
+    pub to: SimTime,
+    /// It moves to full strength linearly over this time.
+    pub ramp: Span,
+    /// What it hits.
+    pub target: Target,
+    /// What it does.
+    pub effect: Effect,
+}
+
+/// What a fault hits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// All replicas of a service.
+    Service(ServiceId),
+    /// One endpoint on all replicas.
+    Endpoint(EndpointId),
+    /// One replica.
+    Replica(ReplicaId),
+    /// A database.
+    Database(DatabaseId),
+    /// A call.
+    Edge(EdgeId),
+    /// A load.
+    Load(LoadId),
+}
+
+/// What a fault does. Several at once on one thing compose: the latest `latency` replaces, factors multiply, additions
+/// add up, error shares fall independently.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Effect {
+    /// Takes this long instead of the normal time.
+    Latency(TimeId),
+    /// Takes this much longer.
+    Add(TimeId),
+    /// Takes this many times as long.
+    Times(f64),
+    /// This share fails with this status.
+    Errors {
+        /// 0 to 1.
+        share: f64,
+        /// HTTP status.
+        status: u16,
+    },
+    /// Refused at once.
+    Down,
+    /// Accepted, never answered.
+    Hang,
+    /// Frozen, then goes on.
+    Pause,
+    /// So many replicas die with what they were doing, and start again.
+    Kill(u32),
+    /// This share of the workers or connections is left.
+    Capacity(f64),
+    /// The load's rate is multiplied by this.
+    Rate(f64),
+}
+
+impl Effect {
+    /// The word of the file for it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Latency(_) => "latency",
+            Self::Add(_) => "add",
+            Self::Times(_) => "times",
+            Self::Errors { .. } => "errors",
+            Self::Down => "down",
+            Self::Hang => "hang",
+            Self::Pause => "pause",
+            Self::Kill(_) => "kill",
+            Self::Capacity(_) => "capacity",
+            Self::Rate(_) => "rate",
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Balancers: which replica an attempt goes to. They see the replicas only through [`Replicas`], and know neither
+//! connections nor health checks.
+
+mod least_request;
+
+pub use least_request::{Choice, LeastRequestConfig};
+
+use crate::check::Invalid;
+use crate::{Random, SimTime, Span};
+
+/// What a balancer sees of the replicas of one callee, numbered from 0.
+pub trait Replicas {
+    /// How many there are, usable or not.
+    fn len(&self) -> usize;
+    /// Whether an attempt may go to replica `i`.
+    fn usable(&self, i: usize) -> bool;
+    /// Attempts that this caller has under way at replica `i`.
+    fn pending(&self, i: usize) -> u32;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Which balancer, with its settings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum BalancerConfig {
+    /// One after the other, from a random one on.
+    RoundRobin,
+    /// Any, with equal chances.
+    Random,
+    /// The one with the fewest attempts under way, of a few or of all.
+    LeastRequest(LeastRequestConfig),
+}
+
+impl BalancerConfig {
+    /// Whether the values are in their ranges.
+    pub fn check(&self) -> Result<(), Invalid> {
+        match self {
+            Self::LeastRequest(config) => config.check(),
+            Self::RoundRobin | Self::Random => Ok(()),
+        }
+    }
+}
+
+/// A balancer of any kind.
+#[derive(Clone, Debug)]
+pub enum Balancer {
+    /// One after the other; the next one's number, once there is one.
+    RoundRobin(Option<usize>),
+    /// Any, with equal chances.
+    Random,
+    /// The one with the fewest attempts under way.
+    LeastRequest(LeastRequestConfig),
+}
+
+impl Balancer {
+    /// A balancer that has picked nothing yet.
+    pub fn new(config: &BalancerConfig) -> Self {
+        match *config {
+            BalancerConfig::RoundRobin => Self::RoundRobin(None),
+            BalancerConfig::Random => Self::Random,
+            BalancerConfig::LeastRequest(config) => Self::LeastRequest(config),
+        }
+    }
+
+    /// The replica for the next attempt; `None` if none is usable. `key` is the request's hash, for kinds that send the
+    /// same request to the same replica.
+    pub fn pick(&mut self, _now: SimTime, _key: u64, replicas: &impl Replicas, rng: &mut impl Random) -> Option<usize> {
+        match self {
+            Self::RoundRobin(next) => round_robin(next, replicas, rng),
+            Self::Random => random(replicas, rng),
+            Self::LeastRequest(config) => least_request::pick(*config, replicas, rng),
+        }
+    }
+
+    /// An attempt at `replica` was answered after `latency`; for kinds that look at it.
+    pub fn record(&mut self, _now: SimTime, _replica: usize, _latency: Span) {
+        match self {
+            Self::RoundRobin(_) | Self::Random | Self::LeastRequest(_) => {}
+        }
+    }
+}
+
+/// The usable replica at or after the next one's number. The first start is random, as in Envoy, so that many callers do
+/// not all begin at replica 0.
+fn round_robin(next: &mut Option<usize>, replicas: &impl Replicas, rng: &mut impl Random) -> Option<usize> {
+    let len = replicas.len();
+    let start = next.unwrap_or_else(|| rng.below(len as u64) as usize);
+    let chosen = first_usable_from(start, replicas)?;
+    *next = Some(chosen + 1);
+    Some(chosen)
+}
+
+/// Walks once around the ring of replicas.
+fn first_usable_from(start: usize, replicas: &impl Replicas) -> Option<usize> {
+    let len = replicas.len();
+    let start = if start < len { start } else { 0 };
+    (start..len).chain(0..start).find(|i| replicas.usable(*i))
+}
+
+/// A usable replica, each with the same chance.
+fn random(replicas: &impl Replicas, rng: &mut impl Random) -> Option<usize> {
+    let len = replicas.len();
+    let first = rng.below(len as u64) as usize;
+    if first < len && replicas.usable(first) {
+        return Some(first);
+    }
+    let usable = (0..len).filter(|i| replicas.usable(*i)).count();
+    nth_usable(rng.below(usable as u64) as usize, replicas)
+}
+
+fn nth_usable(n: usize, replicas: &impl Replicas) -> Option<usize> {
+    (0..replicas.len()).filter(|i| replicas.usable(*i)).nth(n)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::SplitMix64;
+    use proptest::prelude::*;
+
+    /// Attempts under way at each replica; `None` for one that is not usable.
+    pub(crate) struct Fleet(pub(crate) Vec<Option<u32>>);
+
+    impl Replicas for Fleet {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+        fn usable(&self, i: usize) -> bool {
+            self.0[i].is_some()
+        }
+        fn pending(&self, i: usize) -> u32 {
+            self.0[i].unwrap_or(0)
+        }
+    }
+
+    /// How often each replica is picked in `times` picks.
+    pub(crate) fn picks(config: BalancerConfig, fleet: &Fleet, times: usize) -> Vec<usize> {
+        let (mut balancer, mut rng) = (Balancer::new(&config), SplitMix64::new(5));
+        let mut counts = vec![0; fleet.len()];
+        for _ in 0..times {
+            counts[balancer.pick(SimTime::ZERO, 0, fleet, &mut rng).unwrap()] += 1;
+        }
+        counts
+    }
+
+    pub(crate) fn assert_share(count: usize, times: usize, share: f64) {
+        let (mean, deviation) = (times as f64 * share, (times as f64 * share * (1.0 - share)).sqrt());
+        assert!((count as f64 - mean).abs() <= 4.0 * deviation, "{count} of {times}, expected {mean}");
+    }
+
+    #[test]
+    fn round_robin_takes_one_after_the_other_and_passes_over_the_unusable() {
+        let mut balancer = Balancer::RoundRobin(Some(3));
+        let mut rng = SplitMix64::new(1);
+        let fleet = Fleet(vec![Some(0), None, Some(0), Some(0)]);
+        let picked: Vec<_> = (0..7).map(|_| balancer.pick(SimTime::ZERO, 0, &fleet, &mut rng).unwrap()).collect();
+        assert_eq!(picked, [3, 0, 2, 3, 0, 2, 3]);
+    }
+
+    #[test]
+    fn round_robin_starts_anywhere() {
+        let fleet = Fleet(vec![Some(0); 3]);
+        let mut starts = [0; 3];
+        for seed in 0..3_000 {
+            let first = Balancer::RoundRobin(None).pick(SimTime::ZERO, 0, &fleet, &mut SplitMix64::new(seed)).unwrap();
+            starts[first] += 1;
+        }
+        for count in starts {
+            assert_share(count, 3_000, 1.0 / 3.0);
+        }
+    }
+
+    #[test]
+    fn round_robin_goes_on_when_replicas_come_and_go() {
+        let mut balancer = Balancer::RoundRobin(Some(0));
+        let mut rng = SplitMix64::new(1);
+        let mut pick = |replicas| balancer.pick(SimTime::ZERO, 0, &Fleet(vec![Some(0); replicas]), &mut rng).unwrap();
+        assert_eq!([pick(3), pick(3), pick(2), pick(4), pick(1)], [0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn choices_out_of_range_are_named() {
+        let table = [(Choice::WithReplacement, 0, false), (Choice::WithReplacement, 9, true)];
+        let distinct = [(Choice::Distinct, 8, true), (Choice::Distinct, 9, false)];
+        for (choice, choices, valid) in table.into_iter().chain(distinct) {
+            let config = BalancerConfig::LeastRequest(LeastRequestConfig { choice, choices });
+            assert_eq!(config.check().is_ok(), valid, "{config:?}");
+        }
+    }
+
+    #[test]
+    fn random_gives_every_usable_replica_the_same_chance() {
+        let fleet = Fleet(vec![Some(0), None, None, Some(9), Some(0)]);
+        let counts = picks(BalancerConfig::Random, &fleet, 9_000);
+        assert_eq!((counts[1], counts[2]), (0, 0));
+        for i in [0, 3, 4] {
+            assert_share(counts[i], 9_000, 1.0 / 3.0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_balancer_picks_a_usable_replica_if_there_is_one(
+            fleet in prop::collection::vec(prop::option::of(0u32..5), 0..12),
+            seed in any::<u64>(),
+            kind in 0usize..5,
+        ) {
+            let choice = |choice, choices| BalancerConfig::LeastRequest(LeastRequestConfig { choice, choices });
+            let config = [
+                BalancerConfig::RoundRobin,
+                BalancerConfig::Random,
+                choice(Choice::WithReplacement, 2),
+                choice(Choice::Distinct, 2),
+                choice(Choice::FullScan, 2),
+            ][kind];
+            let fleet = Fleet(fleet);
+            let (mut balancer, mut rng) = (Balancer::new(&config), SplitMix64::new(seed));
+            for _ in 0..20 {
+                let picked = balancer.pick(SimTime::ZERO, 0, &fleet, &mut rng);
+                prop_assert_eq!(picked.is_some(), fleet.0.iter().any(Option::is_some));
+                prop_assert!(picked.is_none_or(|i| fleet.usable(i)));
+            }
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! A fingerprint of a run: 128 bits over every observation in order. Two runs with the same digest made the same
+//! observations at the same times. Knows nothing of what observations mean.
+//!
+//! Every observation is written as words of 64 bits, of which the first says what kind it is and so how many follow:
+//! different observations are different words. The time is a word of its own, written when it has changed. A word `w` turns the state `(a, b)` into `(b ^ high(p), low(p))` where
+//! `p = (a ^ w) · K` has 128 bits and K is odd. Each step can be undone, so no two states ever run into one another, and
+//! two runs that differ in one word have different digests for certain. This is no defence against someone who makes
+//! up collisions.
+
+use core::fmt;
+
+use squall_model::SimTime;
+use squall_model::observation::{Failure, Observation};
+use squall_policies::Outcome;
+use squall_policies::breaker::{Reason, State, Transition};
+
+/// The version of the words. It changes when an observation is written in another way, and with it every digest.
+pub const FORMAT: u64 = 1;
+
+/// The first digits of pi, so that nobody has chosen them.
+const PI: [u64; 3] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0];
+/// So many words of nothing mix the last observation into all bits.
+const FINAL_ROUNDS: u32 = 8;
+
+/// The digest of the observations so far.
+#[derive(Clone, Debug)]
+pub struct Digest {
+    a: u64,
+    b: u64,
+    /// When the last observation was made.
+    at: u64,
+}
+
+/// A finished digest; shown as 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Fingerprint(pub u128);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Digest {
+    /// Of no observation.
+    pub fn new() -> Self {
+        let mut digest = Self { a: PI[1], b: PI[2], at: 0 };
+        digest.word(FORMAT);
+        digest
+    }
+
+    /// Takes in one observation.
+    #[inline(always)]
+    pub fn observe(&mut self, at: SimTime, what: &Observation) {
+        if at.as_nanos() != self.at {
+            self.at = at.as_nanos();
+            self.word(self.at << 8);
+        }
+        match *what {
+            Observation::Admitted { endpoint, replica, segment } => {
+                self.word(head(1, segment.0, endpoint.0));
+                self.word(u64::from(replica.0));
+            }
+            Observation::Queued { endpoint, replica, segment } => {
+                self.word(head(2, segment.0, endpoint.0));
+                self.word(u64::from(replica.0));
+            }
+            Observation::Rejected { endpoint, replica, segment, answered } => {
+                self.word(head(3, segment.0, endpoint.0));
+                self.word(pair(replica.0, u32::from(answered)));
+            }
+            Observation::Hung { endpoint, replica, segment } => {
+                self.word(head(4, segment.0, endpoint.0));
+                self.word(u64::from(replica.0));
+            }
+            Observation::Dequeued { endpoint, replica, segment, waited } => {
+                self.word(head(5, segment.0, endpoint.0));
+                self.word(u64::from(replica.0));
+                self.word(waited.as_nanos());
+            }
+            Observation::Ended { endpoint, replica, segment, outcome, took, held } => {
+                self.word(head(6, segment.0, endpoint.0));
+                self.word(pair(replica.0, outcome_code(outcome)));
+                self.word(took.as_nanos());
+                self.word(held.as_nanos());
+            }
+            Observation::Saturated { replica } => self.word(head(7, 0, replica.0)),
+            Observation::Relieved { replica } => self.word(head(8, 0, replica.0)),
+            Observation::Attempt { site, edge, segment, number } => {
+                self.word(head(9, segment.0, edge.0));
+                self.word(pair(site.0, u32::from(number)));
+            }
+            Observation::AttemptFailed { edge, segment, outcome } => {
+                self.word(head(10, segment.0, edge.0));
+                self.word(failure_code(outcome));
+            }
+            Observation::CallEnded { edge, segment, outcome, failure, attempts, took } => {
+                self.word(head(11, segment.0, edge.0));
+                self.word(pair(outcome_code(outcome), u32::from(attempts)));
+                self.word(failure.map_or(0, failure_code));
+                self.word(took.as_nanos());
+            }
+            Observation::Breaker { edge, replica, ref transition } => {
+                self.word(head(12, 0, edge.0));
+                self.word(u64::from(replica.0));
+                self.transition(transition);
+            }
+            Observation::QueryArrived { database, waits } => self.word(head(13, u32::from(waits), database.0)),
+            Observation::QueryStarted { database, segment, waited } => {
+                self.word(head(14, segment.0, database.0));
+                self.word(waited.as_nanos());
+            }
+            Observation::QueryEnded { database, segment, outcome, took } => {
+                self.word(head(15, segment.0, database.0));
+                self.word(u64::from(outcome_code(outcome)));
+                self.word(took.as_nanos());
+            }
+            Observation::DatabaseSaturated { database } => self.word(head(16, 0, database.0)),
+            Observation::DatabaseRelieved { database } => self.word(head(17, 0, database.0)),
+            Observation::FaultBegan { fault } => self.word(head(18, 0, fault.0)),
+            Observation::FaultEnded { fault } => self.word(head(19, 0, fault.0)),
+            Observation::FaultFired { fault } => self.word(head(20, 0, fault.0)),
+        }
+    }
+
+    /// The digest of what was taken in; more may follow.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut last = self.clone();
+        for _ in 0..FINAL_ROUNDS {
+            last.word(PI[0]);
+        }
+        Fingerprint(u128::from(last.a) << 64 | u128::from(last.b))
+    }
+
+    #[inline(always)]
+    fn word(&mut self, word: u64) {
+        let product = u128::from(self.a ^ word) * u128::from(PI[0]);
+        (self.a, self.b) = (self.b ^ (product >> 64) as u64, product as u64);
+    }
+
+    #[cold]
+    fn transition(&mut self, transition: &Transition) {
+        let Transition { from, to, why, replica } = *transition;
+        let (code, [first, second]) = reason_words(why.reason);
+        self.word(pair(state_code(from) | state_code(to) << 8 | u32::from(why.late) << 16, code));
+        self.word(replica.map_or(0, |replica| u64::from(replica) + 1));
+        self.word(first);
+        self.word(second);
+    }
+}
+
+/// Kind, segment (or a flag) and id. A plan has fewer than 2²⁴ segments.
+#[inline(always)]
+const fn head(kind: u8, segment: u32, id: u32) -> u64 {
+    kind as u64 | (segment as u64) << 8 | (id as u64) << 32
+}
+
+#[inline(always)]
+const fn pair(low: u32, high: u32) -> u64 {
+    low as u64 | (high as u64) << 32
+}
+
+#[inline(always)]
+const fn outcome_code(outcome: Outcome) -> u32 {
+    match outcome {
+        Outcome::Ok => 1,
+        Outcome::Degraded => 2,
+        Outcome::Error(status) => 3 | (status as u32) << 8,
+        Outcome::Timeout => 4,
+        Outcome::Refused => 5,
+        Outcome::Rejected => 6,
+        Outcome::RateLimited => 7,
+        Outcome::BreakerOpen => 8,
+    }
+}
+
+#[inline(always)]
+const fn failure_code(failure: Failure) -> u64 {
+    match failure {
+        Failure::Callee(outcome) => pair(1, outcome_code(outcome)),
+        Failure::BreakerOpen => 2,
+        Failure::BulkheadFull => 3,
+        Failure::NoReplica => 4,
+        Failure::Deadline => 5,
+        Failure::BudgetRefused(outcome) => pair(6, outcome_code(outcome)),
+    }
+}
+
+const fn state_code(state: State) -> u32 {
+    match state {
+        State::Closed => 1,
+        State::Open => 2,
+        State::HalfOpen => 3,
+        State::ForcedOpen => 4,
+        State::Disabled => 5,
+        State::MetricsOnly => 6,
+    }
+}
+
+const fn reason_words(reason: Reason) -> (u32, [u64; 2]) {
+    match reason {
+        Reason::FailureRate { rate, threshold, calls } => (1, rate_words(rate, threshold, calls)),
+        Reason::SlowRate { rate, threshold, calls } => (2, rate_words(rate, threshold, calls)),
+        Reason::SuccessRate { rate, threshold, calls } => (3, rate_words(rate, threshold, calls)),
+        Reason::Consecutive(failures) => (4, [failures as u64, 0]),
+        Reason::ProbeFailed => (5, [0, 0]),
+        Reason::ProbesPassed(probes) => (6, [probes as u64, 0]),
+        Reason::ProbeCancelled => (7, [0, 0]),
+        Reason::OpenFor(span) => (8, [span.as_nanos(), 0]),
+        Reason::HalfOpenLimit(span) => (9, [span.as_nanos(), 0]),
+        Reason::Asked => (10, [0, 0]),
+    }
+}
+
+const fn rate_words(rate: f32, threshold: f32, calls: u32) -> [u64; 2] {
+    [pair(rate.to_bits(), threshold.to_bits()), calls as u64]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_model::Span;
+    use squall_model::plan::{DatabaseId, EdgeId, EndpointId, FaultId, ReplicaId, SegmentId, SiteId};
+    use squall_policies::breaker::Why;
+
+    /// One of each kind, each followed by versions of it that differ in one field.
+    fn families() -> Vec<Vec<Observation>> {
+        use Observation as O;
+        let (endpoint, replica, segment) = (EndpointId(1), ReplicaId(2), SegmentId(3));
+        let (edge, site, database) = (EdgeId(4), SiteId(5), DatabaseId(6));
+        let (e2, r2, s2, d2) = (EndpointId(9), ReplicaId(9), SegmentId(9), DatabaseId(9));
+        let ns = Span::from_nanos;
+        let ok = Outcome::Ok;
+        let (took, held, waited) = (ns(70), ns(60), ns(10));
+        let late = Failure::Callee(Outcome::Timeout);
+        let ended = |outcome| O::Ended { endpoint, replica, segment, outcome, took, held };
+        let failed = |outcome| O::AttemptFailed { edge, segment, outcome };
+        let call = |outcome, failure, attempts, ns| O::CallEnded {
+            edge,
+            segment,
+            outcome,
+            failure,
+            attempts,
+            took: Span::from_nanos(ns),
+        };
+        vec![
+            vec![
+                O::Admitted { endpoint, replica, segment },
+                O::Admitted { endpoint: e2, replica, segment },
+                O::Admitted { endpoint, replica: r2, segment },
+                O::Admitted { endpoint, replica, segment: s2 },
+            ],
+            vec![
+                O::Queued { endpoint, replica, segment },
+                O::Queued { endpoint: e2, replica, segment },
+                O::Queued { endpoint, replica: r2, segment },
+                O::Queued { endpoint, replica, segment: s2 },
+            ],
+            vec![
+                O::Rejected { endpoint, replica, segment, answered: false },
+                O::Rejected { endpoint: e2, replica, segment, answered: false },
+                O::Rejected { endpoint, replica: r2, segment, answered: false },
+                O::Rejected { endpoint, replica, segment: s2, answered: false },
+                O::Rejected { endpoint, replica, segment, answered: true },
+            ],
+            vec![
+                O::Hung { endpoint, replica, segment },
+                O::Hung { endpoint: e2, replica, segment },
+                O::Hung { endpoint, replica: r2, segment },
+                O::Hung { endpoint, replica, segment: s2 },
+            ],
+            vec![
+                O::Dequeued { endpoint, replica, segment, waited },
+                O::Dequeued { endpoint: e2, replica, segment, waited },
+                O::Dequeued { endpoint, replica: r2, segment, waited },
+                O::Dequeued { endpoint, replica, segment: s2, waited },
+                O::Dequeued { endpoint, replica, segment, waited: ns(11) },
+            ],
+            vec![
+                ended(ok),
+                ended(Outcome::Degraded),
+                ended(Outcome::Error(500)),
+                ended(Outcome::Error(502)),
+                ended(Outcome::Timeout),
+                ended(Outcome::Refused),
+                ended(Outcome::Rejected),
+                ended(Outcome::RateLimited),
+                ended(Outcome::BreakerOpen),
+                O::Ended { endpoint: e2, replica, segment, outcome: ok, took, held },
+                O::Ended { endpoint, replica: r2, segment, outcome: ok, took, held },
+                O::Ended { endpoint, replica, segment: s2, outcome: ok, took, held },
+                O::Ended { endpoint, replica, segment, outcome: ok, took: held, held },
+                O::Ended { endpoint, replica, segment, outcome: ok, took, held: took },
+            ],
+            vec![O::Saturated { replica }, O::Saturated { replica: r2 }],
+            vec![O::Relieved { replica }, O::Relieved { replica: r2 }],
+            vec![
+                O::Attempt { site, edge, segment, number: 1 },
+                O::Attempt { site: SiteId(9), edge, segment, number: 1 },
+                O::Attempt { site, edge: EdgeId(9), segment, number: 1 },
+                O::Attempt { site, edge, segment: s2, number: 1 },
+                O::Attempt { site, edge, segment, number: 2 },
+            ],
+            vec![
+                failed(late),
+                failed(Failure::Callee(Outcome::Error(500))),
+                failed(Failure::BreakerOpen),
+                failed(Failure::BulkheadFull),
+                failed(Failure::NoReplica),
+                failed(Failure::Deadline),
+                failed(Failure::BudgetRefused(Outcome::Timeout)),
+                failed(Failure::BudgetRefused(Outcome::Refused)),
+                O::AttemptFailed { edge: EdgeId(9), segment, outcome: late },
+                O::AttemptFailed { edge, segment: s2, outcome: late },
+            ],
+            vec![
+                call(ok, None, 1, 70),
+                call(Outcome::Degraded, None, 1, 70),
+                call(ok, Some(late), 1, 70),
+                call(ok, None, 2, 70),
+                call(ok, None, 1, 71),
+                O::CallEnded { edge: EdgeId(9), segment, outcome: ok, failure: None, attempts: 1, took },
+                O::CallEnded { edge, segment: s2, outcome: ok, failure: None, attempts: 1, took },
+            ],
+            transitions(),
+            vec![
+                O::QueryArrived { database, waits: false },
+                O::QueryArrived { database: d2, waits: false },
+                O::QueryArrived { database, waits: true },
+            ],
+            vec![
+                O::QueryStarted { database, segment, waited },
+                O::QueryStarted { database: d2, segment, waited },
+                O::QueryStarted { database, segment: s2, waited },
+                O::QueryStarted { database, segment, waited: ns(11) },
+            ],
+            vec![
+                O::QueryEnded { database, segment, outcome: ok, took },
+                O::QueryEnded { database: d2, segment, outcome: ok, took },
+                O::QueryEnded { database, segment: s2, outcome: ok, took },
+                O::QueryEnded { database, segment, outcome: Outcome::Timeout, took },
+                O::QueryEnded { database, segment, outcome: ok, took: held },
+            ],
+            vec![O::DatabaseSaturated { database }, O::DatabaseSaturated { database: d2 }],
+            vec![O::DatabaseRelieved { database }, O::DatabaseRelieved { database: d2 }],
+            vec![O::FaultBegan { fault: FaultId(1) }, O::FaultBegan { fault: FaultId(2) }],
+            vec![O::FaultEnded { fault: FaultId(1) }, O::FaultEnded { fault: FaultId(2) }],
+            vec![O::FaultFired { fault: FaultId(1) }, O::FaultFired { fault: FaultId(2) }],
+        ]
+    }
+
+    fn transitions() -> Vec<Observation> {
+        let states =
+            [State::Closed, State::Open, State::HalfOpen, State::ForcedOpen, State::Disabled, State::MetricsOnly];
+        let rate = |rate, threshold, calls| Reason::FailureRate { rate, threshold, calls };
+        let reasons = [
+            rate(52.0, 50.0, 100),
+            rate(53.0, 50.0, 100),
+            rate(52.0, 51.0, 100),
+            rate(52.0, 50.0, 101),
+            Reason::SlowRate { rate: 52.0, threshold: 50.0, calls: 100 },
+            Reason::SuccessRate { rate: 52.0, threshold: 50.0, calls: 100 },
+            Reason::Consecutive(5),
+            Reason::Consecutive(6),
+            Reason::ProbeFailed,
+            Reason::ProbesPassed(5),
+            Reason::ProbeCancelled,
+            Reason::OpenFor(Span::from_nanos(5)),
+            Reason::HalfOpenLimit(Span::from_nanos(5)),
+            Reason::Asked,
+        ];
+        let usual = Transition { from: State::Closed, to: State::Closed, why: Why::from(Reason::Asked), replica: None };
+        let late = Transition { why: Why { late: true, ..usual.why }, ..usual };
+        let by_from = states.map(|from| Transition { from, ..usual });
+        let by_to = states[1..].iter().map(|to| Transition { to: *to, ..usual });
+        let by_reason = reasons[..13].iter().map(|reason| Transition { why: Why::from(*reason), ..usual });
+        let by_replica = [0, 1].map(|replica| Transition { replica: Some(replica), ..usual });
+        let all = by_from.into_iter().chain(by_to).chain(by_reason).chain(by_replica).chain([late]);
+        let told = |transition| Observation::Breaker { edge: EdgeId(1), replica: ReplicaId(1), transition };
+        let elsewhere = [
+            Observation::Breaker { edge: EdgeId(2), replica: ReplicaId(1), transition: usual },
+            Observation::Breaker { edge: EdgeId(1), replica: ReplicaId(2), transition: usual },
+        ];
+        all.map(told).chain(elsewhere).collect()
+    }
+
+    fn of(observations: &[(u64, Observation)]) -> Fingerprint {
+        let mut digest = Digest::new();
+        for (at, what) in observations {
+            digest.observe(SimTime::from_nanos(*at), what);
+        }
+        digest.fingerprint()
+    }
+
+    #[test]
+    fn the_digest_of_an_observation_is_the_same_for_ever() {
+        let all: Vec<_> = families().iter().map(|family| (7, family[0])).collect();
+        let every: Vec<_> = families().concat().into_iter().map(|what| (7, what)).collect();
+        assert_eq!(of(&[]).to_string(), "fada4719bce7d4469c0991cc6cad97b7");
+        assert_eq!(of(&all[..1]).to_string(), "7f62ef04cfbf5f643acf2043270135c5");
+        assert_eq!(of(&all).to_string(), "cdfabbe01428bb665f90580c1076126b");
+        assert_eq!(of(&every).to_string(), "74a6d0211e2c5777256fb13d98a6d0a8");
+    }
+
+    #[test]
+    fn every_field_of_every_observation_changes_the_digest() {
+        let mut seen = Vec::new();
+        for what in families().concat() {
+            seen.push((of(&[(7, what)]).0, what));
+            seen.push((of(&[(8, what)]).0, what));
+        }
+        seen.sort_by_key(|(digest, _)| *digest);
+        for two in seen.windows(2) {
+            assert_ne!(two[0].0, two[1].0, "{:?} and {:?}", two[0].1, two[1].1);
+        }
+    }
+
+    #[test]
+    fn order_changes_the_digest() {
+        let observations: Vec<_> = families().iter().map(|family| (7, family[0])).collect();
+        for i in 1..observations.len() {
+            let mut swapped = observations.clone();
+            swapped.swap(i - 1, i);
+            assert_ne!(of(&observations), of(&swapped), "{i}");
+        }
+    }
+
+    #[test]
+    fn one_bit_of_one_word_changes_about_half_of_the_digest() {
+        let words = [0u64, 1, 20_000_000_000, u64::MAX];
+        let digest = |words: &[u64]| {
+            let mut digest = Digest::new();
+            for word in words {
+                digest.word(*word);
+            }
+            digest.fingerprint().0
+        };
+        for i in 0..words.len() {
+            for bit in 0..64 {
+                let mut changed = words;
+                changed[i] ^= 1 << bit;
+                let flipped = (digest(&words) ^ digest(&changed)).count_ones();
+                assert!((32..=96).contains(&flipped), "bit {bit} of word {i} flips {flipped}");
+            }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! How many values of which size: an integer histogram of nanoseconds whose buckets widen with the value. Knows nothing
+//! of requests, services or time.
+//!
+//! Values below 1,024 have a bucket each. Above, every octave (from one power of two to the next) is cut into 512
+//! buckets of equal width, so a bucket's midpoint is within 1/1,024 (0.1 %) of every value in it. An octave's page of
+//! counts is made when its first value comes.
+
+/// Buckets of a page.
+const PAGE: usize = 512;
+const PAGE_BITS: u32 = 9;
+/// Values with this many leading zeros or more are their own bucket.
+const EXACT_LEADING_ZEROS: u32 = 54;
+/// A directory entry whose page would lie beyond any possible count.
+const NO_PAGE: u8 = u8::MAX;
+
+/// Counts of values by size, with exact sum, least and greatest.
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    /// Where each page of counts begins in `counts`, in pages. 56 are possible; 64 save the bounds check.
+    directory: [u8; 64],
+    counts: Vec<u64>,
+    sum: u128,
+    least: u64,
+    greatest: u64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Histogram {
+    /// No values.
+    pub const fn new() -> Self {
+        Self { directory: [NO_PAGE; 64], counts: Vec::new(), sum: 0, least: u64::MAX, greatest: 0 }
+    }
+
+    /// One more value.
+    #[inline(always)]
+    pub fn record(&mut self, value: u64) {
+        self.sum += u128::from(value);
+        self.least = self.least.min(value);
+        self.greatest = self.greatest.max(value);
+        let bucket = bucket_of(value);
+        let place = self.place_of(bucket);
+        match self.counts.get_mut(place) {
+            Some(count) => *count += 1,
+            None => self.add_to_new_page(bucket, 1),
+        }
+    }
+
+    /// So many more of one value.
+    pub fn record_times(&mut self, value: u64, times: u64) {
+        if times == 0 {
+            return;
+        }
+        self.sum += u128::from(value) * u128::from(times);
+        self.least = self.least.min(value);
+        self.greatest = self.greatest.max(value);
+        let bucket = bucket_of(value);
+        let place = self.place_of(bucket);
+        match self.counts.get_mut(place) {
+            Some(count) => *count += times,
+            None => self.add_to_new_page(bucket, times),
+        }
+    }
+
+    /// All values of `other` as well.
+    pub fn merge(&mut self, other: &Self) {
+        for page in other.pages_in_use() {
+            let theirs = other.page(page);
+            if theirs.is_empty() {
+                continue;
+            }
+            let start = self.page_start(page);
+            for (count, more) in self.counts[start..start + PAGE].iter_mut().zip(theirs) {
+                *count += more;
+            }
+        }
+        self.sum += other.sum;
+        self.least = self.least.min(other.least);
+        self.greatest = self.greatest.max(other.greatest);
+    }
+
+    /// Forgets the values and keeps the memory. Only pages that hold values are touched.
+    pub fn reset(&mut self) {
+        for page in self.pages_in_use() {
+            let start = usize::from(self.directory[page]) << PAGE_BITS;
+            if let Some(counts) = self.counts.get_mut(start..start + PAGE) {
+                counts.fill(0);
+            }
+        }
+        (self.sum, self.least, self.greatest) = (0, u64::MAX, 0);
+    }
+
+    /// Whether there is no value.
+    pub const fn is_empty(&self) -> bool {
+        self.least > self.greatest
+    }
+
+    /// How many values there are. Adds up the buckets.
+    pub fn count(&self) -> u64 {
+        self.pages_in_use().flat_map(|page| self.page(page)).sum()
+    }
+
+    /// The sum of all values, exact.
+    pub const fn sum(&self) -> u128 {
+        self.sum
+    }
+
+    /// The least value, exact; `None` if there is none.
+    pub fn min(&self) -> Option<u64> {
+        (!self.is_empty()).then_some(self.least)
+    }
+
+    /// The greatest value, exact; `None` if there is none.
+    pub fn max(&self) -> Option<u64> {
+        (!self.is_empty()).then_some(self.greatest)
+    }
+
+    /// The mean of all values, from their exact sum; `None` if there is none.
+    pub fn mean(&self) -> Option<f64> {
+        match self.count() {
+            0 => None,
+            count => Some(self.sum as f64 / count as f64),
+        }
+    }
+
+    /// The value at `per_mille` thousandths of the values by nearest rank: the least recorded value that at least so
+    /// many thousandths of the values do not exceed. It is the midpoint of that value's bucket, never below the least
+    /// nor above the greatest value, and the greatest itself for the last rank. `None` if there is no value.
+    pub fn percentile(&self, per_mille: u16) -> Option<u64> {
+        let count = self.count();
+        let rank = (u128::from(count) * u128::from(per_mille)).div_ceil(1000).max(1) as u64;
+        if rank >= count {
+            return self.max();
+        }
+        let mut seen = 0;
+        for page in self.pages_in_use() {
+            for (slot, count) in self.page(page).iter().enumerate() {
+                seen += count;
+                if seen >= rank {
+                    return Some(midpoint_of(page * PAGE + slot).clamp(self.least, self.greatest));
+                }
+            }
+        }
+        self.max()
+    }
+
+    #[inline]
+    fn place_of(&self, bucket: usize) -> usize {
+        let page = (bucket >> PAGE_BITS) & 63;
+        (usize::from(self.directory[page]) << PAGE_BITS) | (bucket & (PAGE - 1))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_to_new_page(&mut self, bucket: usize, times: u64) {
+        let start = self.page_start(bucket >> PAGE_BITS);
+        self.counts[start | (bucket & (PAGE - 1))] += times;
+    }
+
+    /// Where the page's counts begin; makes the page if it is not there.
+    fn page_start(&mut self, page: usize) -> usize {
+        if self.directory[page] == NO_PAGE {
+            self.directory[page] = (self.counts.len() >> PAGE_BITS) as u8;
+            self.counts.resize(self.counts.len() + PAGE, 0);
+        }
+        usize::from(self.directory[page]) << PAGE_BITS
+    }
+
+    /// The pages that may hold values: those from the least value's to the greatest's.
+    fn pages_in_use(&self) -> core::ops::Range<usize> {
+        if self.is_empty() {
+            return 0..0;
+        }
+        bucket_of(self.least) >> PAGE_BITS..(bucket_of(self.greatest) >> PAGE_BITS) + 1
+    }
+
+    /// The page's counts; nothing if it was never made.
+    fn page(&self, page: usize) -> &[u64] {
+        let start = usize::from(self.directory[page]) << PAGE_BITS;
+        self.counts.get(start..start + PAGE).unwrap_or_default()
+    }
+}
+
+/// The bucket of `value`: the value itself below 1,024; above, the octave and the upper ten bits.
+#[inline]
+const fn bucket_of(value: u64) -> usize {
+    let shift = EXACT_LEADING_ZEROS.saturating_sub(value.leading_zeros());
+    ((shift as usize) << PAGE_BITS) + (value >> shift) as usize
+}
+
+/// The midpoint of a bucket, rounded down.
+const fn midpoint_of(bucket: usize) -> u64 {
+    let shift = (bucket >> PAGE_BITS).saturating_sub(1);
+    let low = ((bucket - (shift << PAGE_BITS)) as u64) << shift;
+    low + ((1 << shift) - 1) / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn histogram(values: &[u64]) -> Histogram {
+        let mut histogram = Histogram::new();
+        for value in values {
+            histogram.record(*value);
+        }
+        histogram
+    }
+
+    /// The value at this rank of the sorted values.
+    fn exact(values: &[u64], per_mille: u16) -> u64 {
+        let mut sorted = values.to_vec();
+        sorted.sort_unstable();
+        let rank = (sorted.len() * usize::from(per_mille)).div_ceil(1000).clamp(1, sorted.len());
+        sorted[rank - 1]
+    }
+
+    /// Values of all magnitudes alike, and small ones.
+    fn values() -> impl Strategy<Value = Vec<u64>> {
+        let any_size = (any::<u64>(), 0u32..64).prop_map(|(bits, shift)| bits >> shift);
+        prop::collection::vec(prop_oneof![any_size, 0u64..2048, 1_000_000u64..6_000_000_000], 1..300)
+    }
+
+    #[test]
+    fn every_value_below_1024_and_every_octave_has_its_own_buckets() {
+        let table = [
+            (0, 0),
+            (1, 1),
+            (511, 511),
+            (512, 512),
+            (1023, 1023),
+            (1024, 1024),
+            (1025, 1024),
+            (1026, 1025),
+            (2047, 1535),
+            (2048, 1536),
+            (u64::MAX, 56 * 512 - 1),
+        ];
+        for (value, bucket) in table {
+            assert_eq!(bucket_of(value), bucket, "bucket of {value}");
+        }
+    }
+
+    #[test]
+    fn percentiles_are_nearest_rank() {
+        let ten: Vec<u64> = (1..=10).map(|n| n * 10).collect();
+        let table = [(0, 10), (100, 10), (101, 20), (500, 50), (900, 90), (901, 100), (999, 100), (1000, 100)];
+        for (per_mille, value) in table {
+            assert_eq!(histogram(&ten).percentile(per_mille), Some(value), "at {per_mille}");
+        }
+    }
+
+    #[test]
+    fn an_empty_histogram_has_no_figures() {
+        let empty = Histogram::new();
+        assert!(empty.is_empty());
+        assert_eq!((empty.count(), empty.sum()), (0, 0));
+        assert_eq!((empty.min(), empty.max(), empty.mean(), empty.percentile(500)), (None, None, None, None));
+    }
+
+    #[test]
+    fn zero_is_a_value_like_any_other() {
+        let zeros = histogram(&[0, 0, 0, 7]);
+        assert_eq!((zeros.count(), zeros.min(), zeros.percentile(750)), (4, Some(0), Some(0)));
+        assert_eq!(zeros.percentile(751), Some(7));
+    }
+
+    #[test]
+    fn a_reset_histogram_is_like_a_new_one_and_keeps_its_pages() {
+        let mut used = histogram(&[1, 5_000, 7_000_000]);
+        let memory = used.counts.capacity();
+        used.reset();
+        assert!(used.is_empty());
+        assert!(used.counts.iter().all(|count| *count == 0));
+        used.record(6_000);
+        assert_eq!((used.count(), used.percentile(500), used.counts.capacity()), (1, Some(6_000), memory));
+    }
+
+    proptest! {
+        #[test]
+        fn percentiles_are_within_a_thousandth_of_the_sorted_values(values in values(), per_mille in 0u16..=1000) {
+            let ours = histogram(&values).percentile(per_mille).unwrap();
+            let exact = exact(&values, per_mille);
+            let error = ours.abs_diff(exact);
+            prop_assert!(u128::from(error) * 1024 <= u128::from(exact), "{ours} for {exact}");
+            if exact < 1024 {
+                prop_assert_eq!(ours, exact);
+            }
+        }
+
+        #[test]
+        fn percentiles_agree_with_another_implementation(values in prop::collection::vec(1u64..1_000_000_000_000, 1..300),
+                                                         per_mille in 1u16..=1000) {
+            let mut theirs = hdrhistogram::Histogram::<u64>::new_with_bounds(1, 1_000_000_000_000, 3).unwrap();
+            for value in &values {
+                theirs.record(*value).unwrap();
+            }
+            let theirs = theirs.value_at_quantile(f64::from(per_mille) / 1000.0) as f64;
+            let ours = histogram(&values).percentile(per_mille).unwrap() as f64;
+            // Theirs answers the upper end of a bucket of 1/1024 or finer.
+            prop_assert!((ours - theirs).abs() <= theirs * 0.002 + 1.0, "{ours} and {theirs}");
+        }
+
+        #[test]
+        fn count_sum_and_extremes_are_exact(values in values()) {
+            let histogram = histogram(&values);
+            prop_assert_eq!(histogram.count(), values.len() as u64);
+            prop_assert_eq!(histogram.sum(), values.iter().map(|v| u128::from(*v)).sum::<u128>());
+            prop_assert_eq!(histogram.min(), values.iter().min().copied());
+            prop_assert_eq!(histogram.max(), values.iter().max().copied());
+            prop_assert_eq!(histogram.percentile(1000), histogram.max());
+        }
+
+        #[test]
+        fn merging_is_recording_everything_in_one(left in values(), right in values(), per_mille in 0u16..=1000) {
+            let mut merged = histogram(&left);
+            merged.merge(&histogram(&right));
+            let one = histogram(&[left, right].concat());
+            prop_assert_eq!(merged.count(), one.count());
+            prop_assert_eq!(merged.sum(), one.sum());
+            prop_assert_eq!(merged.min(), one.min());
+            prop_assert_eq!(merged.percentile(per_mille), one.percentile(per_mille));
+        }
+
+        #[test]
+        fn recording_a_value_many_times_is_recording_it_that_often(value in any::<u64>(), times in 0u64..50) {
+            let mut at_once = Histogram::new();
+            at_once.record_times(value, times);
+            let one_by_one = histogram(&vec![value; times as usize]);
+            prop_assert_eq!(at_once.count(), one_by_one.count());
+            prop_assert_eq!(at_once.sum(), one_by_one.sum());
+            prop_assert_eq!(at_once.percentile(500), one_by_one.percentile(500));
+        }
+    }
+}

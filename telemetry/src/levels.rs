@@ -1,0 +1,190 @@
+//! How many of something there are over time: busy workers, waiting requests, busy connections. Integers only: the
+//! area under the level is kept by taking the time away where it rises and adding it where it falls. Knows nothing of
+//! what is counted.
+
+use core::ops::Range;
+
+/// The area under a level and its greatest value over some stretch of time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Area {
+    /// Level times nanoseconds.
+    pub(crate) integral: u128,
+    /// The greatest level.
+    pub(crate) peak: u32,
+}
+
+impl Area {
+    fn add(&mut self, other: Self) {
+        self.integral += other.integral;
+        self.peak = self.peak.max(other.peak);
+    }
+
+    /// The mean level over `ns` nanoseconds.
+    pub(crate) fn mean(&self, ns: u64) -> f64 {
+        if ns == 0 { 0.0 } else { self.integral as f64 / ns as f64 }
+    }
+}
+
+/// One level. Between two cuts the area may have 2⁶⁴ nanoseconds: 500 years of one worker.
+#[derive(Clone, Copy, Debug, Default)]
+struct Gauge {
+    /// The area since the last cut, less the level times now; wraps.
+    balance: u64,
+    /// Wraps if more go than came, which the recording's laws find out.
+    level: u32,
+    peak: u32,
+}
+
+impl Gauge {
+    fn cut(&mut self, now: u64) -> Area {
+        let standing = u64::from(self.level).wrapping_mul(now);
+        let area = Area { integral: u128::from(self.balance.wrapping_add(standing)), peak: self.peak };
+        self.balance = standing.wrapping_neg();
+        self.peak = self.level;
+        area
+    }
+}
+
+/// The levels of a table of things, over windows of equal length and over the segments of the run.
+#[derive(Clone, Debug)]
+pub(crate) struct Levels {
+    gauges: Vec<Gauge>,
+    /// The window that is not yet closed.
+    window: Vec<Area>,
+    windows: Vec<Vec<Area>>,
+    /// By row, then segment.
+    segments: Vec<Area>,
+    segments_a_row: usize,
+}
+
+impl Levels {
+    pub(crate) fn new(rows: usize, segments: usize, windows: usize) -> Self {
+        Self {
+            gauges: vec![Gauge::default(); rows],
+            window: vec![Area::default(); rows],
+            windows: vec![Vec::with_capacity(windows); rows],
+            segments: vec![Area::default(); rows * segments],
+            segments_a_row: segments,
+        }
+    }
+
+    /// One more.
+    #[inline(always)]
+    pub(crate) fn rise(&mut self, row: usize, now: u64) {
+        let gauge = &mut self.gauges[row];
+        gauge.balance = gauge.balance.wrapping_sub(now);
+        gauge.level = gauge.level.wrapping_add(1);
+        gauge.peak = gauge.peak.max(gauge.level);
+    }
+
+    /// One more that may be gone in the same instant, and counts as a peak only if it is not.
+    #[inline(always)]
+    pub(crate) fn pass(&mut self, row: usize, now: u64) {
+        let gauge = &mut self.gauges[row];
+        gauge.balance = gauge.balance.wrapping_sub(now);
+        gauge.level = gauge.level.wrapping_add(1);
+    }
+
+    /// One less.
+    #[inline(always)]
+    pub(crate) fn fall(&mut self, row: usize, now: u64) {
+        let gauge = &mut self.gauges[row];
+        gauge.balance = gauge.balance.wrapping_add(now);
+        gauge.level = gauge.level.wrapping_sub(1);
+    }
+
+    /// Books the area up to `now` under `segment`.
+    pub(crate) fn cut(&mut self, now: u64, segment: usize) {
+        for (row, gauge) in self.gauges.iter_mut().enumerate() {
+            let area = gauge.cut(now);
+            self.window[row].add(area);
+            self.segments[row * self.segments_a_row + segment].add(area);
+        }
+    }
+
+    /// Closes the window: what was cut since the last one.
+    pub(crate) fn close_window(&mut self) {
+        for (window, windows) in self.window.iter_mut().zip(&mut self.windows) {
+            windows.push(core::mem::take(window));
+        }
+    }
+
+    /// The level now.
+    pub(crate) fn level(&self, row: usize) -> u32 {
+        self.gauges[row].level
+    }
+
+    /// The windows of a row, oldest first.
+    pub(crate) fn windows(&self, row: usize) -> &[Area] {
+        &self.windows[row]
+    }
+
+    /// The area over the given segments of the run.
+    pub(crate) fn over(&self, row: usize, segments: Range<usize>) -> Area {
+        let mut area = Area::default();
+        for segment in segments {
+            area.add(self.segments[row * self.segments_a_row + segment]);
+        }
+        area
+    }
+
+    /// The area of the whole run.
+    pub(crate) fn whole(&self, row: usize) -> Area {
+        self.over(row, 0..self.segments_a_row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_area_is_level_times_time_across_cuts() {
+        let mut levels = Levels::new(1, 2, 4);
+        levels.rise(0, 2);
+        levels.rise(0, 5);
+        levels.cut(10, 0);
+        levels.close_window();
+        levels.fall(0, 12);
+        levels.cut(15, 0);
+        levels.cut(20, 1);
+        levels.close_window();
+        assert_eq!(levels.windows(0), [Area { integral: 8 + 5, peak: 2 }, Area { integral: 4 + 8, peak: 2 }]);
+        assert_eq!(levels.over(0, 0..1), Area { integral: 13 + 4 + 3, peak: 2 });
+        assert_eq!(levels.over(0, 1..2), Area { integral: 5, peak: 1 });
+        assert_eq!(levels.whole(0).integral, 25);
+        assert_eq!(levels.level(0), 1);
+    }
+
+    #[test]
+    fn what_passes_in_no_time_is_no_peak() {
+        let mut levels = Levels::new(1, 1, 1);
+        levels.pass(0, 3);
+        levels.fall(0, 3);
+        levels.cut(9, 0);
+        assert_eq!(levels.whole(0), Area::default());
+    }
+
+    proptest! {
+        #[test]
+        fn the_area_under_the_level_is_the_sum_of_all_stays(stays in prop::collection::vec((0u64..1000, 0u64..1000), 0..50),
+                                                           cuts in prop::collection::vec(0u64..2000, 0..10)) {
+            let mut events: Vec<(u64, i32)> =
+                stays.iter().flat_map(|(from, length)| [(*from, 1), (from + length, 2)]).collect();
+            events.extend(cuts.iter().map(|at| (*at, 0)));
+            events.sort_unstable();
+            let mut levels = Levels::new(1, 1, 0);
+            for (at, what) in events {
+                match what {
+                    0 => levels.cut(at, 0),
+                    1 => levels.rise(0, at),
+                    _ => levels.fall(0, at),
+                }
+            }
+            levels.cut(2000, 0);
+            prop_assert_eq!(levels.whole(0).integral, stays.iter().map(|(_, length)| u128::from(*length)).sum::<u128>());
+            prop_assert_eq!(levels.level(0), 0);
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! Takes the observations of a run as they come and keeps what reports need. Knows nothing of reports, nor of which
+//! world the observations come from.
+//!
+//! On the way of an observation there is no allocation once every size of value has been seen, no map, no string and
+//! no division; nothing is recorded twice. What can be had from what is kept anyway is worked out later: windows are
+//! differences of running counts, a load's figures are the sum of its tasks', a service's of its endpoints'.
+
+use squall_model::observation::{Failure, Observation, Sink};
+use squall_model::plan::{Claim, EdgeId, EndpointId, FaultId, Metric, Plan, ReplicaId, SegmentId, Subject};
+use squall_model::{SimTime, Span};
+use squall_policies::Outcome;
+use squall_policies::breaker::Transition;
+
+use crate::Digest;
+use crate::clock::Clock;
+use crate::firsts::Firsts;
+use crate::levels::Levels;
+use crate::recording::Recording;
+use crate::saturation::Saturation;
+use crate::shelf::{Grain, Shelf};
+use crate::tallies::{Calls, Queries, Requests, Tallies};
+use crate::windows::Windows;
+
+/// Takes observations, in order, and keeps what reports need.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    pub(crate) clock: Clock,
+    pub(crate) digest: Digest,
+    /// By endpoint: the row of its service.
+    service_of_endpoint: Vec<u32>,
+    /// By replica: the row of its service.
+    service_of_replica: Vec<u32>,
+    /// Endpoints from here on are tasks of loads.
+    pub(crate) first_task: usize,
+    /// By endpoint.
+    pub(crate) requests: Tallies<Requests>,
+    /// By edge.
+    pub(crate) calls: Tallies<Calls>,
+    /// By database.
+    pub(crate) queries: Tallies<Queries>,
+    pub(crate) times: Times,
+    /// By service: workers busy.
+    pub(crate) busy: Levels,
+    /// By service: requests waiting for a worker.
+    pub(crate) waiting: Levels,
+    /// By database: connections busy.
+    pub(crate) connections: Levels,
+    /// By database: queries waiting for a connection.
+    pub(crate) pending: Levels,
+    /// By service: the sum of all times from arrival to end; wraps.
+    pub(crate) time_in_system: Vec<u64>,
+    pub(crate) services_full: Saturation,
+    pub(crate) databases_full: Saturation,
+    pub(crate) windows: Windows,
+    /// First times before the first fault began; `None` until it does.
+    pub(crate) firsts_before: Option<Firsts>,
+    pub(crate) firsts: Firsts,
+    pub(crate) breakers: Vec<BreakerChange>,
+    /// By fault.
+    pub(crate) faults: Vec<FaultRecord>,
+}
+
+/// Histograms of times in nanoseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Times {
+    /// By task: answers of the open window.
+    pub(crate) fresh: Shelf,
+    /// By task: answers of the windows before it.
+    pub(crate) answered: Shelf,
+    /// By task: failed requests.
+    pub(crate) failed: Shelf,
+    /// By endpoint: from arrival to end, of requests that had their worker at once.
+    pub(crate) direct: Shelf,
+    /// By endpoint: from arrival to end, of requests that waited.
+    pub(crate) queued: Shelf,
+    /// By endpoint: from getting their worker to end, of requests that waited.
+    pub(crate) held: Shelf,
+    /// By endpoint: from arrival to getting a worker, of requests that waited.
+    pub(crate) waited: Shelf,
+    /// By edge: from the first attempt to the answer.
+    pub(crate) calls: Shelf,
+    /// By database: from asking for a connection to the end.
+    pub(crate) queries: Shelf,
+    /// By database: from asking for a connection to getting it.
+    pub(crate) query_waits: Shelf,
+}
+
+/// A circuit breaker changed its state.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct BreakerChange {
+    /// When.
+    pub at: SimTime,
+    /// Caller and callee.
+    pub edge: EdgeId,
+    /// The caller's replica.
+    pub replica: ReplicaId,
+    /// From, to, and why.
+    pub transition: Transition,
+}
+
+/// What a fault did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FaultRecord {
+    /// When it first began, if it did.
+    pub began: Option<SimTime>,
+    /// When it last ended, if it did.
+    pub ended: Option<SimTime>,
+    /// To how many requests it did something.
+    pub fired: u64,
+}
+
+impl Recorder {
+    /// A recorder for a run of `plan`, with a timeline of steps of this length ([`step_for`](crate::step_for)).
+    pub fn new(plan: &Plan, step: Span) -> Self {
+        let (services, edges, databases) = (plan.services.len(), plan.edges.len(), plan.databases.len());
+        let segments = plan.phases.segments();
+        let clock = Clock::new(step, plan.phases.starts());
+        let windows = clock.windows_until(SimTime::ZERO + plan.duration + plan.drain);
+        let levels = |rows| Levels::new(rows, segments, windows);
+        Self {
+            clock,
+            digest: Digest::new(),
+            service_of_endpoint: plan.endpoints.iter().map(|endpoint| endpoint.service.0).collect(),
+            service_of_replica: services_of_replicas(plan),
+            first_task: first_task(plan),
+            requests: Tallies::new(plan.endpoints.len(), segments),
+            calls: Tallies::new(edges, segments),
+            queries: Tallies::new(databases, segments),
+            times: Times::new(plan),
+            busy: levels(services),
+            waiting: levels(services),
+            connections: levels(databases),
+            pending: levels(databases),
+            time_in_system: vec![0; services],
+            services_full: Saturation::new(plan.services.iter().map(|service| service.replicas), segments),
+            databases_full: Saturation::new(plan.databases.iter().map(|_| 1), segments),
+            windows: Windows::new(plan, windows),
+            firsts_before: None,
+            firsts: Firsts::new(services, edges),
+            breakers: Vec::new(),
+            faults: vec![FaultRecord::default(); plan.faults.len()],
+        }
+    }
+
+    /// Closes the books at `end`, the time of the last event. Asserts that no request was lost or counted twice.
+    pub fn finish(mut self, end: SimTime) -> Recording {
+        let end = end.as_nanos().max(self.clock.start_of_window());
+        self.catch_up(end);
+        if end > self.clock.start_of_window() {
+            self.cut(end);
+            self.close_window();
+        }
+        Recording::new(self, end)
+    }
+
+    /// Closes windows and segments up to `now`.
+    #[cold]
+    #[inline(never)]
+    fn catch_up(&mut self, now: u64) {
+        while self.clock.next() <= now {
+            self.cut(self.clock.next());
+            if self.clock.pass() {
+                self.close_window();
+            }
+        }
+    }
+
+    fn cut(&mut self, now: u64) {
+        let segment = self.clock.segment();
+        for levels in [&mut self.busy, &mut self.waiting, &mut self.connections, &mut self.pending] {
+            levels.cut(now, segment);
+        }
+        self.services_full.cut(now, segment);
+        self.databases_full.cut(now, segment);
+    }
+
+    fn close_window(&mut self) {
+        for levels in [&mut self.busy, &mut self.waiting, &mut self.connections, &mut self.pending] {
+            levels.close_window();
+        }
+        self.windows.close(&self.requests, &self.calls, &mut self.times);
+    }
+
+    #[inline]
+    fn service(&self, endpoint: EndpointId) -> usize {
+        self.service_of_endpoint[endpoint.index()] as usize
+    }
+
+    #[inline(always)]
+    fn ended(&mut self, now: u64, endpoint: EndpointId, segment: SegmentId, end: End) {
+        let service = self.service(endpoint);
+        let (row, segment) = (endpoint.index(), segment.index());
+        self.requests.at(row, segment).end(end.outcome);
+        self.busy.fall(service, now);
+        self.time_in_system[service] = self.time_in_system[service].wrapping_add(end.took);
+        if row >= self.first_task {
+            let task = row - self.first_task;
+            if end.outcome.is_success() {
+                self.times.fresh.record(task, segment, end.took);
+            } else {
+                self.times.failed.record(task, segment, end.took);
+                self.firsts.failed.note(service, now);
+            }
+        } else if end.took == end.held {
+            self.times.direct.record(row, segment, end.took);
+        } else {
+            self.times.queued.record(row, segment, end.took);
+            self.times.held.record(row, segment, end.held);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn attempt_failed(&mut self, now: u64, edge: EdgeId, segment: SegmentId, failure: Failure) {
+        self.calls.at(edge.index(), segment.index()).fail(failure);
+        let timed_out = matches!(
+            failure,
+            Failure::Callee(Outcome::Timeout) | Failure::BudgetRefused(Outcome::Timeout) | Failure::Deadline
+        );
+        if timed_out {
+            self.firsts.timed_out.note(edge.index(), now);
+        }
+    }
+
+    #[cold]
+    fn fault_began(&mut self, at: SimTime, fault: FaultId) {
+        if self.firsts_before.is_none() {
+            let fresh = Firsts::new(self.time_in_system.len(), self.calls.rows());
+            self.firsts_before = Some(core::mem::replace(&mut self.firsts, fresh));
+        }
+        let record = &mut self.faults[fault.index()];
+        record.began = record.began.or(Some(at));
+    }
+}
+
+/// How a request ended.
+struct End {
+    outcome: Outcome,
+    took: u64,
+    held: u64,
+}
+
+impl Sink for Recorder {
+    // The kind of observation is known at every place that makes one: inlined, the `match` is gone.
+    #[inline(always)]
+    fn observe(&mut self, at: SimTime, what: Observation) {
+        let now = at.as_nanos();
+        if now >= self.clock.next() {
+            self.catch_up(now);
+        }
+        self.digest.observe(at, &what);
+        match what {
+            Observation::Admitted { endpoint, segment, .. } => {
+                self.requests.at(endpoint.index(), segment.index()).admitted += 1;
+                self.busy.rise(self.service(endpoint), now);
+            }
+            Observation::Queued { endpoint, segment, .. } => {
+                let service = self.service(endpoint);
+                self.requests.at(endpoint.index(), segment.index()).queued += 1;
+                self.waiting.rise(service, now);
+                self.firsts.queued.note(service, now);
+            }
+            Observation::Rejected { endpoint, segment, .. } => {
+                self.requests.at(endpoint.index(), segment.index()).turned_away += 1;
+                self.firsts.turned_away.note(self.service(endpoint), now);
+            }
+            Observation::Hung { endpoint, segment, .. } => {
+                self.requests.at(endpoint.index(), segment.index()).hung += 1;
+            }
+            Observation::Dequeued { endpoint, segment, waited, .. } => {
+                let service = self.service(endpoint);
+                self.waiting.fall(service, now);
+                self.busy.rise(service, now);
+                self.times.waited.record(endpoint.index(), segment.index(), waited.as_nanos());
+            }
+            Observation::Ended { endpoint, segment, outcome, took, held, .. } => {
+                let end = End { outcome, took: took.as_nanos(), held: held.as_nanos() };
+                self.ended(now, endpoint, segment, end);
+            }
+            Observation::Saturated { replica } => {
+                self.services_full.fill(self.service_of_replica[replica.index()] as usize, now);
+            }
+            Observation::Relieved { replica } => {
+                self.services_full.relieve(self.service_of_replica[replica.index()] as usize, now);
+            }
+            Observation::Attempt { edge, segment, number, .. } => {
+                let calls = self.calls.at(edge.index(), segment.index());
+                *(if number > 1 { &mut calls.retries } else { &mut calls.begun }) += 1;
+            }
+            Observation::AttemptFailed { edge, segment, outcome } => {
+                self.attempt_failed(now, edge, segment, outcome);
+            }
+            Observation::CallEnded { edge, segment, outcome, failure, took, .. } => {
+                self.calls.at(edge.index(), segment.index()).end(outcome, took.as_nanos());
+                if outcome.is_success() {
+                    self.times.calls.record(edge.index(), segment.index(), took.as_nanos());
+                }
+                if let Some(failure) = failure {
+                    self.attempt_failed(now, edge, segment, failure);
+                }
+            }
+            Observation::Breaker { edge, replica, transition } => {
+                self.breakers.push(BreakerChange { at, edge, replica, transition });
+            }
+            Observation::QueryArrived { database, waits } => {
+                if waits {
+                    self.pending.rise(database.index(), now);
+                } else {
+                    self.pending.pass(database.index(), now);
+                }
+            }
+            Observation::QueryStarted { database, segment, waited } => {
+                let row = database.index();
+                self.queries.at(row, segment.index()).started += 1;
+                self.pending.fall(row, now);
+                self.connections.rise(row, now);
+                if !waited.is_zero() {
+                    self.times.query_waits.record(row, segment.index(), waited.as_nanos());
+                }
+            }
+            Observation::QueryEnded { database, segment, outcome, took } => {
+                let (row, segment) = (database.index(), segment.index());
+                let queries = self.queries.at(row, segment);
+                *(if outcome.is_success() { &mut queries.ok } else { &mut queries.failed }) += 1;
+                self.connections.fall(row, now);
+                self.times.queries.record(row, segment, took.as_nanos());
+            }
+            Observation::DatabaseSaturated { database } => self.databases_full.fill(database.index(), now),
+            Observation::DatabaseRelieved { database } => self.databases_full.relieve(database.index(), now),
+            Observation::FaultBegan { fault } => self.fault_began(at, fault),
+            Observation::FaultEnded { fault } => self.faults[fault.index()].ended = Some(at),
+            Observation::FaultFired { fault } => self.faults[fault.index()].fired += 1,
+        }
+    }
+}
+
+impl Times {
+    fn new(plan: &Plan) -> Self {
+        let (segments, summary) = (plan.phases.segments(), plan.phases.summary());
+        let shelf = |rows, grain: &dyn Fn(usize) -> Grain| Shelf::new(rows, segments, summary.clone(), grain);
+        let first_task = first_task(plan);
+        let tasks = plan.endpoints.len() - first_task;
+        let summary_only = |_| Grain::Summary;
+        let endpoints = |row| grain_if(asks_for_phase(plan, |subject| covers_endpoint(plan, subject, row)));
+        let edges = |row| grain_if(asks_for_phase(plan, |subject| subject == Subject::Edge(EdgeId::from(row))));
+        let databases = |row| {
+            grain_if(asks_for_phase(plan, |subject| matches!(subject, Subject::Database(id) if id.index() == row)))
+        };
+        Self {
+            fresh: shelf(tasks, &|_| Grain::Segments),
+            answered: shelf(tasks, &|_| Grain::Segments),
+            failed: shelf(tasks, &summary_only),
+            direct: shelf(first_task, &endpoints),
+            queued: shelf(first_task, &endpoints),
+            held: shelf(first_task, &summary_only),
+            waited: shelf(first_task, &summary_only),
+            calls: shelf(plan.edges.len(), &edges),
+            queries: shelf(plan.databases.len(), &databases),
+            query_waits: shelf(plan.databases.len(), &summary_only),
+        }
+    }
+}
+
+/// The first endpoint that is a task of a load: they follow the services' endpoints.
+fn first_task(plan: &Plan) -> usize {
+    let clients = &plan.services[plan.real_services..];
+    clients.iter().map(|client| client.first_endpoint.index()).min().unwrap_or(plan.endpoints.len())
+}
+
+fn services_of_replicas(plan: &Plan) -> Vec<u32> {
+    let replicas = plan.services.iter().map(|service| service.replica_range().end).max().unwrap_or(0);
+    let mut rows = vec![0; replicas];
+    for (row, service) in plan.services.iter().enumerate() {
+        rows[service.replica_range()].fill(row as u32);
+    }
+    rows
+}
+
+const fn grain_if(segments: bool) -> Grain {
+    if segments { Grain::Segments } else { Grain::Summary }
+}
+
+/// Whether a line of `expect` wants a latency of such a subject over a phase.
+fn asks_for_phase(plan: &Plan, wanted: impl Fn(Subject) -> bool) -> bool {
+    let summary = plan.phases.summary();
+    plan.expect.iter().any(|expect| match &expect.claim {
+        Claim::Figure { subject, metric: Metric::Percentile(_) | Metric::Max | Metric::Mean, over, .. } => {
+            over.segments != summary && wanted(*subject)
+        }
+        _ => false,
+    })
+}
+
+fn covers_endpoint(plan: &Plan, subject: Subject, row: usize) -> bool {
+    match subject {
+        Subject::Endpoint(endpoint) => endpoint.index() == row,
+        Subject::Service(service) => plan.services[service.index()].endpoint_range().contains(&row),
+        _ => false,
+    }
+}

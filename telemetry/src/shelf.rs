@@ -1,0 +1,119 @@
+//! Histograms by row and segment: one for each segment where somebody asks for a phase, else one for the whole summary.
+//! Which it is was decided when the shelf was built; recording only looks up a slot.
+
+use core::ops::Range;
+
+use crate::Histogram;
+
+/// How finely a row's values are told apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Grain {
+    /// All that started in the summary, together.
+    Summary,
+    /// Each segment by itself.
+    Segments,
+}
+
+/// A row's histograms are found through one slot a segment. Slot 0 takes what no summary counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Shelf {
+    slots: Vec<u32>,
+    segments: usize,
+    histograms: Vec<Histogram>,
+}
+
+impl Shelf {
+    /// A shelf of so many rows, each as fine as `grain` says.
+    pub(crate) fn new(rows: usize, segments: usize, summary: Range<usize>, grain: impl Fn(usize) -> Grain) -> Self {
+        let mut shelf = Self { slots: vec![0; rows * segments], segments, histograms: vec![Histogram::new()] };
+        for row in 0..rows {
+            let slots = &mut shelf.slots[row * segments..(row + 1) * segments];
+            match grain(row) {
+                Grain::Summary => {
+                    slots[summary.clone()].fill(shelf.histograms.len() as u32);
+                    shelf.histograms.push(Histogram::new());
+                }
+                Grain::Segments => {
+                    for slot in slots {
+                        *slot = shelf.histograms.len() as u32;
+                        shelf.histograms.push(Histogram::new());
+                    }
+                }
+            }
+        }
+        shelf
+    }
+
+    /// One more value.
+    #[inline(always)]
+    pub(crate) fn record(&mut self, row: usize, segment: usize, value: u64) {
+        let slot = self.slots[row * self.segments + segment];
+        self.histograms[slot as usize].record(value);
+    }
+
+    /// The values of a row that started in the given segments: of the whole summary, or of any segments of a row that
+    /// tells them apart.
+    pub(crate) fn over(&self, row: usize, segments: Range<usize>) -> Histogram {
+        let mut merged = Histogram::new();
+        let mut last = 0;
+        for slot in &self.slots[row * self.segments..][segments] {
+            // A slot's segments are neighbours.
+            if *slot != last {
+                merged.merge(&self.histograms[*slot as usize]);
+                last = *slot;
+            }
+        }
+        merged
+    }
+
+    /// Adds the row's values to `to` and to the same places of `shelf`, and forgets them here.
+    pub(crate) fn drain_row(&mut self, row: usize, to: &mut Histogram, shelf: &mut Self) {
+        for slot in &self.slots[row * self.segments..(row + 1) * self.segments] {
+            let histogram = &mut self.histograms[*slot as usize];
+            if !histogram.is_empty() {
+                to.merge(histogram);
+                shelf.histograms[*slot as usize].merge(histogram);
+                histogram.reset();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shelf() -> Shelf {
+        let mut shelf = Shelf::new(2, 4, 1..3, |row| if row == 0 { Grain::Summary } else { Grain::Segments });
+        for row in 0..2 {
+            for segment in 0..4 {
+                shelf.record(row, segment, 10 + segment as u64);
+            }
+        }
+        shelf
+    }
+
+    #[test]
+    fn a_coarse_row_holds_the_summary_and_nothing_else() {
+        let summary = shelf().over(0, 1..3);
+        assert_eq!((summary.count(), summary.min(), summary.max()), (2, Some(11), Some(12)));
+    }
+
+    #[test]
+    fn a_fine_row_answers_for_any_segments() {
+        let table = [(0..4, 4, Some(10)), (0..1, 1, Some(10)), (2..4, 2, Some(12)), (2..2, 0, None)];
+        for (segments, count, least) in table {
+            let values = shelf().over(1, segments.clone());
+            assert_eq!((values.count(), values.min()), (count, least), "{segments:?}");
+        }
+    }
+
+    #[test]
+    fn draining_moves_the_values_and_shows_them_once() {
+        let (mut fresh, mut settled) = (shelf(), shelf());
+        let mut window = Histogram::new();
+        fresh.drain_row(1, &mut window, &mut settled);
+        fresh.drain_row(1, &mut window, &mut settled);
+        assert_eq!((window.count(), settled.over(1, 0..4).count(), fresh.over(1, 0..4).count()), (4, 8, 0));
+    }
+}

@@ -1,0 +1,107 @@
+//! The timeline: counts as they stood at the end of each window, and the percentiles of the answers that came in it.
+
+use core::ops::Range;
+
+use squall_model::plan::Plan;
+
+use crate::Histogram;
+use crate::recorder::Times;
+use crate::tallies::{Calls, Requests, Tallies};
+
+/// What the closed windows keep.
+#[derive(Clone, Debug)]
+pub(crate) struct Windows {
+    services: Vec<OneService>,
+    loads: Vec<OneLoad>,
+    /// By edge: counts at the end of each window.
+    calls: Vec<Vec<Calls>>,
+    /// The answers of the window that is being closed.
+    scratch: Histogram,
+}
+
+/// A service, or a load's clients.
+#[derive(Clone, Debug)]
+struct OneService {
+    endpoints: Range<usize>,
+    /// Counts at the end of each window.
+    counts: Vec<Requests>,
+}
+
+#[derive(Clone, Debug)]
+struct OneLoad {
+    /// Its tasks, counted from the first task of all.
+    tasks: Range<usize>,
+    latencies: Vec<Option<Latencies>>,
+}
+
+/// Percentiles in nanoseconds of the answers of one window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Latencies {
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+}
+
+impl Windows {
+    pub(crate) fn new(plan: &Plan, windows: usize) -> Self {
+        let services = plan
+            .services
+            .iter()
+            .map(|service| OneService { endpoints: service.endpoint_range(), counts: Vec::with_capacity(windows) });
+        let clients = || plan.services[plan.real_services..].iter().map(|clients| clients.endpoint_range());
+        let first = clients().map(|tasks| tasks.start).min().unwrap_or(0);
+        let loads = plan.loads.iter().map(|load| {
+            let tasks = plan.services[load.clients.index()].endpoint_range();
+            OneLoad { tasks: tasks.start - first..tasks.end - first, latencies: Vec::with_capacity(windows) }
+        });
+        Self {
+            services: services.collect(),
+            loads: loads.collect(),
+            calls: vec![Vec::with_capacity(windows); plan.edges.len()],
+            scratch: Histogram::new(),
+        }
+    }
+
+    /// Ends the window that is open.
+    pub(crate) fn close(&mut self, requests: &Tallies<Requests>, calls: &Tallies<Calls>, times: &mut Times) {
+        for service in &mut self.services {
+            service.counts.push(requests.whole(service.endpoints.clone()));
+        }
+        for (row, counts) in self.calls.iter_mut().enumerate() {
+            counts.push(calls.whole(row..row + 1));
+        }
+        for load in &mut self.loads {
+            self.scratch.reset();
+            for task in load.tasks.clone() {
+                times.fresh.drain_row(task, &mut self.scratch, &mut times.answered);
+            }
+            let percentile = |per_mille| self.scratch.percentile(per_mille);
+            let both = percentile(500).zip(percentile(990));
+            load.latencies.push(both.map(|(p50, p99)| Latencies { p50, p99 }));
+        }
+    }
+
+    /// The endpoints of each service.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = Range<usize>> {
+        self.services.iter().map(|service| service.endpoints.clone())
+    }
+
+    /// What happened in each window at a service, or to a load's clients.
+    pub(crate) fn requests(&self, service: usize) -> Vec<Requests> {
+        differences(&self.services[service].counts)
+    }
+
+    /// What happened in each window on a call.
+    pub(crate) fn calls(&self, edge: usize) -> Vec<Calls> {
+        differences(&self.calls[edge])
+    }
+
+    /// The latencies of each window's answers to a load.
+    pub(crate) fn latencies(&self, load: usize) -> &[Option<Latencies>] {
+        &self.loads[load].latencies
+    }
+}
+
+fn differences<T: Copy + Default + core::ops::Sub<Output = T>>(counts: &[T]) -> Vec<T> {
+    let before = core::iter::once(T::default()).chain(counts.iter().copied());
+    counts.iter().zip(before).map(|(now, before)| *now - before).collect()
+}
