@@ -34,6 +34,8 @@ pub(crate) enum Color {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    /// Run an experiment in virtual time
+    Run(Run),
     /// Read topology files and say everything that is wrong with them
     Check(Check),
     /// List the built-in topologies
@@ -44,6 +46,21 @@ pub(crate) enum Command {
     Schema,
     /// Print shell completions
     Completions(Completions),
+}
+
+/// `squall run`
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// A path, or the name of a built-in topology
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+
+    /// Write the report as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 /// `squall check`
@@ -94,22 +111,6 @@ impl Overrides {
         let duration = self.duration.as_ref().map(|duration| ("duration".to_owned(), duration.clone()));
         self.set.iter().cloned().chain(seed).chain(duration).collect()
     }
-}
-
-/// Where reports go, for every command that makes one.
-#[derive(Args, Clone, Default, Debug)]
-pub(crate) struct Reports {
-    /// Write the report as JSON; `-` is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-
-    /// Write the report as one HTML page
-    #[arg(long, value_name = "FILE")]
-    pub(crate) html: Option<PathBuf>,
-
-    /// Write the expectations as JUnit XML
-    #[arg(long, value_name = "FILE")]
-    pub(crate) junit: Option<PathBuf>,
 }
 
 fn path_and_value(text: &str) -> Result<(String, String), String> {

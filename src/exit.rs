@@ -9,14 +9,12 @@ pub(crate) enum Exit {
     /// Everything held.
     Held = 0,
     /// An expectation failed, or a figure regressed.
-    #[expect(dead_code, reason = "for the commands that run an experiment")]
     Failed = 1,
     /// The file or the command line is wrong.
     Wrong = 2,
     /// It could not run: a disk is full, a port taken, a target unreachable.
     CouldNotRun = 3,
     /// Interrupted; the report so far is still written.
-    #[expect(dead_code, reason = "for the commands that run an experiment")]
     Interrupted = 130,
 }
 

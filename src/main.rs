@@ -7,7 +7,9 @@ mod cli;
 mod commands;
 mod diagnostics;
 mod exit;
+mod interrupt;
 mod output;
+mod report;
 mod topologies;
 
 use std::process::ExitCode;

@@ -16,6 +16,11 @@ pub(crate) fn choose_color(color: Color) {
     choice.write_global();
 }
 
+/// The width of the terminal that results go to; 80 if it is none.
+pub(crate) fn width() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
+}
+
 /// Writes a result to standard output.
 pub(crate) fn result(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();

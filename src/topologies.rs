@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use squall_model::plan::{self, Plan};
 use squall_model::spec::{self, Loaded, did_you_mean};
 
 use crate::cli::Overrides;
@@ -98,6 +99,20 @@ impl Topology {
         let sets = overrides.sets();
         match spec::load(&self.text, &sets, &|path| self.file(path)) {
             Ok(loaded) => Ok(Some(loaded)),
+            Err(problems) => {
+                output::problem(&self.sources(&sets).render(&problems))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Reads, checks and compiles it: the plan, and its warnings as text. Complains and gives `None` as
+    /// [`load`](Self::load) does, also about what cannot be run yet.
+    pub(crate) fn plan(&self, overrides: &Overrides) -> io::Result<Option<(Plan, String)>> {
+        let Some(loaded) = self.load(overrides)? else { return Ok(None) };
+        let sets = overrides.sets();
+        match plan::compile(&loaded.topology) {
+            Ok(plan) => Ok(Some((plan, self.sources(&sets).render(&loaded.warnings)))),
             Err(problems) => {
                 output::problem(&self.sources(&sets).render(&problems))?;
                 Ok(None)

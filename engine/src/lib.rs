@@ -8,4 +8,4 @@ mod network;
 mod queue;
 mod run;
 
-pub use run::{Ended, run};
+pub use run::{Ended, run, run_while};

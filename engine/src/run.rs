@@ -19,15 +19,32 @@ pub struct Ended {
     pub events: u64,
     /// What was left in the machines.
     pub census: Census,
+    /// Whether it was told to stop before that.
+    pub cut_short: bool,
 }
 
 /// Runs a plan in virtual time to its end and tells `sink` all that happens.
 pub fn run(plan: &Plan, sink: &mut impl Sink) -> Ended {
+    run_while(plan, sink, |_| true)
+}
+
+/// As [`run`], as long as `go_on` says so. It is asked now and then, and told how far the run is.
+pub fn run_while(plan: &Plan, sink: &mut impl Sink, mut go_on: impl FnMut(SimTime) -> bool) -> Ended {
     let mut run = Run::new(plan, sink);
     run.system.begin(&mut run.world, SimTime::ZERO);
-    while run.step() {}
-    run.ended()
+    loop {
+        for _ in 0..STEPS_BETWEEN_LOOKS {
+            if !run.step() {
+                return run.ended();
+            }
+        }
+        if !go_on(run.now) {
+            return run.cut_short();
+        }
+    }
 }
+
+const STEPS_BETWEEN_LOOKS: u32 = 1 << 16;
 
 /// A run under way.
 struct Run<'p, 's, S> {
@@ -106,36 +123,20 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
         } else {
             self.begin_request();
         }
-        self.deliver();
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn happen(&mut self, event: Event) {
         if event.rank == Rank::Delivery
             && let Place::Fiber(place) = event.key.place()
         {
-            let message = self.world.network.release(place);
-            self.receive(message);
+            match self.world.network.release(place) {
+                Message::Request(request) => self.system.arrive(&mut self.world, event.at, request),
+                Message::Reply(to, outcome) => self.system.replied(&mut self.world, event.at, to, outcome),
+            }
         } else {
             self.system.wake(&mut self.world, event.at, event.key);
-        }
-    }
-
-    /// Delivers what arrives in this instant.
-    #[inline]
-    fn deliver(&mut self) {
-        while let Some(message) = self.world.network.arrived() {
-            self.events += 1;
-            self.receive(message);
-        }
-    }
-
-    #[inline]
-    fn receive(&mut self, message: Message) {
-        match message {
-            Message::Request(request) => self.system.arrive(&mut self.world, self.now, request),
-            Message::Reply(to, outcome) => self.system.replied(&mut self.world, self.now, to, outcome),
         }
     }
 
@@ -163,7 +164,6 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
         } else {
             self.system.end_fault(&mut self.world, at, fault);
         }
-        self.deliver();
         true
     }
 
@@ -171,7 +171,11 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
         let end_of_load = SimTime::ZERO + self.plan.duration;
         let census = self.system.census();
         let at = if census.fibers == 0 { self.now.max(end_of_load) } else { self.limit };
-        Ended { at, events: self.events, census }
+        Ended { at, events: self.events, census, cut_short: false }
+    }
+
+    fn cut_short(self) -> Ended {
+        Ended { at: self.now, events: self.events, census: self.system.census(), cut_short: true }
     }
 }
 
@@ -201,17 +205,15 @@ impl<S: Sink> Sink for World<'_, S> {
 impl<S: Sink> World<'_, S> {
     #[inline]
     fn carry(&mut self, now: SimTime, delay: Delay, message: Message) {
-        if delay.span.is_zero() {
-            self.network.deliver(message);
-        } else {
-            let place = self.network.hold(message);
-            let key = self.tickets.next(Place::Fiber(place));
-            self.queue.push(now, delay.span, Rank::Delivery, delay.lane.map(|lane| lane.0), key);
-        }
+        let place = self.network.hold(message);
+        let key = self.tickets.next(Place::Fiber(place));
+        self.queue.push(now, delay.span, Rank::Delivery, delay.lane.map(|lane| lane.0), key);
     }
 }
 
 impl<S: Sink> Host for World<'_, S> {
+    const INSTANT: bool = true;
+
     #[inline]
     fn send(&mut self, now: SimTime, delay: Delay, request: Request) {
         self.carry(now, delay, Message::Request(request));

@@ -1,9 +1,18 @@
 //! Balancers: which replica an attempt goes to. They see the replicas only through [`Replicas`], and know neither
 //! connections nor health checks.
 
+mod bounded;
+mod hash;
 mod least_request;
+mod maglev;
+mod peak_ewma;
+mod ring_hash;
 
+pub use hash::xx_hash_64;
 pub use least_request::{Choice, LeastRequestConfig};
+pub use maglev::{Maglev, MaglevConfig};
+pub use peak_ewma::{PeakEwma, PeakEwmaConfig};
+pub use ring_hash::{RingHash, RingHashConfig};
 
 use crate::check::Invalid;
 use crate::{Random, SimTime, Span};
@@ -23,6 +32,13 @@ pub trait Replicas {
     }
 }
 
+/// Whether so few replicas are usable that all are to be used: their share in per cent is below (`<`) `threshold`
+/// (Envoy's panic threshold, 50 by default; 0 for never).
+pub fn panics(usable: usize, replicas: usize, threshold: f64) -> bool {
+    let share = if replicas == 0 { 0.0 } else { 100.0 * usable as f64 / replicas as f64 };
+    share < threshold.min(100.0)
+}
+
 /// Which balancer, with its settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum BalancerConfig {
@@ -32,6 +48,12 @@ pub enum BalancerConfig {
     Random,
     /// The one with the fewest attempts under way, of a few or of all.
     LeastRequest(LeastRequestConfig),
+    /// The one of two whose latency, times what it has to do, is less.
+    PeakEwma(PeakEwmaConfig),
+    /// The same request to the same replica, by a ring.
+    RingHash(RingHashConfig),
+    /// The same request to the same replica, by a table.
+    Maglev(MaglevConfig),
 }
 
 impl BalancerConfig {
@@ -39,6 +61,9 @@ impl BalancerConfig {
     pub fn check(&self) -> Result<(), Invalid> {
         match self {
             Self::LeastRequest(config) => config.check(),
+            Self::PeakEwma(config) => config.check(),
+            Self::RingHash(config) => config.check(),
+            Self::Maglev(config) => config.check(),
             Self::RoundRobin | Self::Random => Ok(()),
         }
     }
@@ -53,6 +78,12 @@ pub enum Balancer {
     Random,
     /// The one with the fewest attempts under way.
     LeastRequest(LeastRequestConfig),
+    /// The one of two whose latency, times what it has to do, is less.
+    PeakEwma(PeakEwma),
+    /// The same request to the same replica, by a ring.
+    RingHash(RingHash),
+    /// The same request to the same replica, by a table.
+    Maglev(Maglev),
 }
 
 impl Balancer {
@@ -62,29 +93,51 @@ impl Balancer {
             BalancerConfig::RoundRobin => Self::RoundRobin(None),
             BalancerConfig::Random => Self::Random,
             BalancerConfig::LeastRequest(config) => Self::LeastRequest(config),
+            BalancerConfig::PeakEwma(config) => Self::PeakEwma(PeakEwma::new(config)),
+            BalancerConfig::RingHash(config) => Self::RingHash(RingHash::new(config)),
+            BalancerConfig::Maglev(config) => Self::Maglev(Maglev::new(config)),
+        }
+    }
+
+    /// The names of the replicas, by which rings and tables place them. Without them, or when their number turns out to
+    /// be another, numbers serve as names.
+    pub fn set_replicas<S: AsRef<str>>(&mut self, now: SimTime, names: &[S]) {
+        match self {
+            Self::PeakEwma(balancer) => balancer.set_replicas(now, names.len()),
+            Self::RingHash(balancer) => balancer.set_replicas(names),
+            Self::Maglev(balancer) => balancer.set_replicas(names),
+            Self::RoundRobin(_) | Self::Random | Self::LeastRequest(_) => {}
         }
     }
 
     /// The replica for the next attempt; `None` if none is usable. `key` is the request's hash, for kinds that send the
     /// same request to the same replica.
-    pub fn pick(&mut self, _now: SimTime, _key: u64, replicas: &impl Replicas, rng: &mut impl Random) -> Option<usize> {
+    pub fn pick(&mut self, now: SimTime, key: u64, replicas: &impl Replicas, rng: &mut impl Random) -> Option<usize> {
         match self {
             Self::RoundRobin(next) => round_robin(next, replicas, rng),
             Self::Random => random(replicas, rng),
             Self::LeastRequest(config) => least_request::pick(*config, replicas, rng),
+            Self::PeakEwma(balancer) => balancer.pick(now, replicas, rng),
+            Self::RingHash(balancer) => balancer.pick(key, replicas),
+            Self::Maglev(balancer) => balancer.pick(key, replicas),
         }
     }
 
     /// An attempt at `replica` was answered after `latency`; for kinds that look at it.
-    pub fn record(&mut self, _now: SimTime, _replica: usize, _latency: Span) {
-        match self {
-            Self::RoundRobin(_) | Self::Random | Self::LeastRequest(_) => {}
+    pub fn record(&mut self, now: SimTime, replica: usize, latency: Span) {
+        if let Self::PeakEwma(balancer) = self {
+            balancer.record(now, replica, latency);
         }
     }
 }
 
-/// The usable replica at or after the next one's number. The first start is random, as in Envoy, so that many callers do
-/// not all begin at replica 0.
+/// Names for replicas that have none.
+fn numbered(replicas: usize) -> Vec<String> {
+    (0..replicas).map(|replica| replica.to_string()).collect()
+}
+
+/// The usable replica at or after the next one's number. The first start is random, as in Envoy, so that many callers
+/// do not all begin at replica 0.
 fn round_robin(next: &mut Option<usize>, replicas: &impl Replicas, rng: &mut impl Random) -> Option<usize> {
     let len = replicas.len();
     let start = next.unwrap_or_else(|| rng.below(len as u64) as usize);
@@ -182,6 +235,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn panic_begins_below_its_threshold() {
+        let table =
+            [(2, 4, 50.0, false), (1, 4, 50.0, true), (0, 4, 0.0, false), (4, 4, 200.0, false), (0, 0, 50.0, true)];
+        for (usable, replicas, threshold, panic) in table {
+            assert_eq!(panics(usable, replicas, threshold), panic, "{usable} of {replicas}, {threshold}");
+        }
+    }
+
+    #[test]
     fn choices_out_of_range_are_named() {
         let table = [(Choice::WithReplacement, 0, false), (Choice::WithReplacement, 9, true)];
         let distinct = [(Choice::Distinct, 8, true), (Choice::Distinct, 9, false)];
@@ -206,7 +268,7 @@ pub(crate) mod tests {
         fn every_balancer_picks_a_usable_replica_if_there_is_one(
             fleet in prop::collection::vec(prop::option::of(0u32..5), 0..12),
             seed in any::<u64>(),
-            kind in 0usize..5,
+            kind in 0usize..8,
         ) {
             let choice = |choice, choices| BalancerConfig::LeastRequest(LeastRequestConfig { choice, choices });
             let config = [
@@ -215,11 +277,15 @@ pub(crate) mod tests {
                 choice(Choice::WithReplacement, 2),
                 choice(Choice::Distinct, 2),
                 choice(Choice::FullScan, 2),
+                BalancerConfig::PeakEwma(PeakEwmaConfig::default()),
+                BalancerConfig::RingHash(RingHashConfig { min_size: 16, balance_factor: 110, max_size: 64 }),
+                BalancerConfig::Maglev(MaglevConfig { table_size: 13, balance_factor: 110 }),
             ][kind];
             let fleet = Fleet(fleet);
             let (mut balancer, mut rng) = (Balancer::new(&config), SplitMix64::new(seed));
-            for _ in 0..20 {
-                let picked = balancer.pick(SimTime::ZERO, 0, &fleet, &mut rng);
+            for key in 0..20u64 {
+                let key = key.wrapping_mul(seed);
+                let picked = balancer.pick(SimTime::ZERO, key, &fleet, &mut rng);
                 prop_assert_eq!(picked.is_some(), fleet.0.iter().any(Option::is_some));
                 prop_assert!(picked.is_none_or(|i| fleet.usable(i)));
             }

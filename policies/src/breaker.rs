@@ -1,16 +1,25 @@
 //! Circuit breakers: one face for every kind, told the time, the results and nothing else. One kind a file; this one
 //! only hands on.
 //!
-//! A call is admitted, runs, and is recorded with the token it was admitted with. Each of these may change the state and
-//! then says so. Between them the breaker may want to be woken: ask [`Breaker::next_wake`] after every call, and at that
-//! time call [`Breaker::on_wake`] until it has nothing more to tell. Waking it early, or twice, is harmless.
+//! A call is admitted, runs, and is recorded with the token it was admitted with. Each of these may change the state
+//! and then says so. Between them the breaker may want to be woken: ask [`Breaker::next_wake`] after every call, and at
+//! that time call [`Breaker::on_wake`] until it has nothing more to tell. Waking it early, or twice, is harmless.
 
+mod consecutive;
+mod envoy_outlier;
+mod hystrix;
+mod linkerd;
+mod polly;
 mod report;
 mod resilience4j;
 #[cfg(test)]
 mod stepper;
-mod window;
 
+pub use consecutive::{Consecutive, ConsecutiveConfig};
+pub use envoy_outlier::{EnvoyOutlier, EnvoyOutlierConfig, OutlierStats};
+pub use hystrix::{Hystrix, HystrixConfig};
+pub use linkerd::{Linkerd, LinkerdConfig, SuccessRateConfig};
+pub use polly::{Polly, PollyConfig};
 pub use report::{Metrics, Reason, State, Transition, Why};
 pub use resilience4j::{Resilience4j, Resilience4jConfig, Window};
 
@@ -22,6 +31,16 @@ use crate::{Outcome, Random, SimTime, Span};
 pub enum BreakerConfig {
     /// resilience4j's `CircuitBreaker`.
     Resilience4j(Resilience4jConfig),
+    /// Polly v8's circuit breaker.
+    Polly(PollyConfig),
+    /// Hystrix's.
+    Hystrix(HystrixConfig),
+    /// So many failures in a row.
+    Consecutive(ConsecutiveConfig),
+    /// Linkerd's failure accrual, for each replica.
+    Linkerd(LinkerdConfig),
+    /// Envoy's outlier detection, over all replicas.
+    EnvoyOutlier(EnvoyOutlierConfig),
 }
 
 impl BreakerConfig {
@@ -29,6 +48,11 @@ impl BreakerConfig {
     pub fn check(&self) -> Result<(), Invalid> {
         match self {
             Self::Resilience4j(config) => config.check(),
+            Self::Polly(config) => config.check(),
+            Self::Hystrix(config) => config.check(),
+            Self::Consecutive(config) => config.check(),
+            Self::Linkerd(config) => config.check(),
+            Self::EnvoyOutlier(config) => config.check(),
         }
     }
 }
@@ -38,6 +62,16 @@ impl BreakerConfig {
 pub enum Breaker {
     /// resilience4j's `CircuitBreaker`.
     Resilience4j(Resilience4j),
+    /// Polly v8's circuit breaker.
+    Polly(Polly),
+    /// Hystrix's.
+    Hystrix(Hystrix),
+    /// So many failures in a row.
+    Consecutive(Consecutive),
+    /// Linkerd's failure accrual, for each replica.
+    Linkerd(Linkerd),
+    /// Envoy's outlier detection, over all replicas.
+    EnvoyOutlier(EnvoyOutlier),
 }
 
 /// The answer to a call that wants to go on.
@@ -74,21 +108,62 @@ impl Token {
 }
 
 impl Breaker {
-    /// A closed breaker, made at `now`.
-    pub fn new(config: &BreakerConfig, _now: SimTime) -> Self {
+    /// A closed breaker made at `now`, over one replica.
+    pub fn new(config: &BreakerConfig, now: SimTime) -> Self {
         match *config {
             BreakerConfig::Resilience4j(config) => Self::Resilience4j(Resilience4j::new(config)),
+            BreakerConfig::Polly(config) => Self::Polly(Polly::new(config)),
+            BreakerConfig::Hystrix(config) => Self::Hystrix(Hystrix::new(config, now)),
+            BreakerConfig::Consecutive(config) => Self::Consecutive(Consecutive::new(config)),
+            BreakerConfig::Linkerd(config) => Self::Linkerd(Linkerd::new(config, now)),
+            BreakerConfig::EnvoyOutlier(config) => Self::EnvoyOutlier(EnvoyOutlier::new(config, now)),
+        }
+    }
+
+    /// How many replicas the callee has; of interest to kinds that watch each one. The last ones leave first.
+    pub fn set_replicas(&mut self, replicas: usize, now: SimTime) {
+        match self {
+            Self::Linkerd(breaker) => breaker.set_replicas(replicas, now),
+            Self::EnvoyOutlier(breaker) => breaker.set_replicas(replicas),
+            Self::Resilience4j(_) | Self::Polly(_) | Self::Hystrix(_) | Self::Consecutive(_) => {}
         }
     }
 
     /// Whether a call may go on, and the change of state that its asking brought about.
+    #[inline]
     pub fn admit(&mut self, now: SimTime, _rng: &mut impl Random) -> (Admission, Option<Transition>) {
         match self {
             Self::Resilience4j(breaker) => breaker.admit(now),
+            Self::Polly(breaker) => breaker.admit(now),
+            Self::Hystrix(breaker) => breaker.admit(now),
+            Self::Consecutive(breaker) => breaker.admit(now),
+            Self::Linkerd(breaker) => breaker.admit(now),
+            Self::EnvoyOutlier(breaker) => (breaker.admit(), None),
+        }
+    }
+
+    /// Whether a balancer may pick `replica`; always, for kinds with one state for all.
+    #[inline]
+    pub fn usable(&self, replica: usize) -> bool {
+        match self {
+            Self::Linkerd(breaker) => breaker.usable(replica),
+            Self::EnvoyOutlier(breaker) => breaker.usable(replica),
+            Self::Resilience4j(_) | Self::Polly(_) | Self::Hystrix(_) | Self::Consecutive(_) => true,
+        }
+    }
+
+    /// The balancer picked `replica` for the call of `token`; the token to go on with.
+    #[inline]
+    #[must_use]
+    pub fn assign(&mut self, token: Token, replica: usize) -> Token {
+        match self {
+            Self::Linkerd(breaker) => breaker.assign(token, replica),
+            _ => Token { replica: replica as u32, ..token },
         }
     }
 
     /// Takes in the result of an admitted call: how it ended and how long it took.
+    #[inline]
     pub fn record(
         &mut self,
         now: SimTime,
@@ -99,14 +174,36 @@ impl Breaker {
     ) -> Option<Transition> {
         match self {
             Self::Resilience4j(breaker) => breaker.record(now, token, outcome, duration, rng),
+            Self::Polly(breaker) => breaker.record(now, token, outcome, rng),
+            Self::Hystrix(breaker) => breaker.record(now, token, outcome),
+            Self::Consecutive(breaker) => breaker.record(now, token, outcome, rng),
+            Self::Linkerd(breaker) => breaker.record(now, token, outcome, rng),
+            Self::EnvoyOutlier(breaker) => breaker.record(now, token, outcome, rng),
         }
     }
 
-    /// Takes back the token of a call that never ran.
+    /// Takes back the token of a call that never ran, for another policy turned it away. (Where the original counts
+    /// such a refusal as a result, record it instead.)
     pub fn release(&mut self, token: Token) {
         match self {
             Self::Resilience4j(breaker) => breaker.release(token),
+            Self::Consecutive(breaker) => breaker.release(token),
+            Self::Linkerd(breaker) => breaker.release(token),
+            Self::Polly(_) | Self::Hystrix(_) | Self::EnvoyOutlier(_) => {}
         }
+    }
+
+    /// Takes note that the caller of an admitted call gave it up, so that no result will come.
+    pub fn cancel(&mut self, now: SimTime, token: Token, rng: &mut impl Random) -> Option<Transition> {
+        match self {
+            Self::Polly(breaker) => return breaker.cancel(now, token, rng),
+            Self::Hystrix(breaker) => return breaker.cancel(now, token),
+            Self::Resilience4j(breaker) => breaker.release(token),
+            Self::Consecutive(breaker) => breaker.release(token),
+            Self::Linkerd(breaker) => breaker.release(token),
+            Self::EnvoyOutlier(_) => {}
+        }
+        None
     }
 
     /// When the breaker wants to be woken; may change with every call.
@@ -114,6 +211,10 @@ impl Breaker {
     pub fn next_wake(&self) -> Option<SimTime> {
         match self {
             Self::Resilience4j(breaker) => breaker.next_wake(),
+            Self::Hystrix(breaker) => breaker.next_wake(),
+            Self::Linkerd(breaker) => breaker.next_wake(),
+            Self::EnvoyOutlier(breaker) => breaker.next_wake(),
+            Self::Polly(_) | Self::Consecutive(_) => None,
         }
     }
 
@@ -121,23 +222,22 @@ impl Breaker {
     pub fn on_wake(&mut self, now: SimTime, rng: &mut impl Random) -> Option<Transition> {
         match self {
             Self::Resilience4j(breaker) => breaker.on_wake(now, rng),
+            Self::Hystrix(breaker) => breaker.on_wake(now),
+            Self::Linkerd(breaker) => breaker.on_wake(now),
+            Self::EnvoyOutlier(breaker) => breaker.on_wake(now, rng),
+            Self::Polly(_) | Self::Consecutive(_) => None,
         }
     }
 
-    /// Takes note that the caller of an admitted call gave it up, so that no result will come.
-    pub fn cancel(&mut self, _now: SimTime, token: Token) -> Option<Transition> {
-        match self {
-            Self::Resilience4j(breaker) => {
-                breaker.release(token);
-                None
-            }
-        }
-    }
-
-    /// The state it is in.
+    /// The state it is in; for kinds that watch each replica, of all of them together.
     pub fn state(&self) -> State {
         match self {
             Self::Resilience4j(breaker) => breaker.state(),
+            Self::Polly(breaker) => breaker.state(),
+            Self::Hystrix(breaker) => breaker.state(),
+            Self::Consecutive(breaker) => breaker.state(),
+            Self::Linkerd(breaker) => breaker.state(),
+            Self::EnvoyOutlier(breaker) => breaker.state(),
         }
     }
 
@@ -145,6 +245,11 @@ impl Breaker {
     pub fn metrics(&self, now: SimTime) -> Metrics {
         match self {
             Self::Resilience4j(breaker) => breaker.metrics(now),
+            Self::Polly(breaker) => breaker.metrics(now),
+            Self::Hystrix(breaker) => breaker.metrics(now),
+            Self::Consecutive(breaker) => breaker.metrics(),
+            Self::Linkerd(breaker) => breaker.metrics(now),
+            Self::EnvoyOutlier(breaker) => breaker.metrics(),
         }
     }
 }

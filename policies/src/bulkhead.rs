@@ -1,5 +1,5 @@
-//! resilience4j's semaphore bulkhead (master af9e7c9, May 2026): so many calls at once; who finds it full may wait, first
-//! come first served. The caller keeps the waiting calls and their timers; this only counts.
+//! resilience4j's semaphore bulkhead (master af9e7c9, May 2026): so many calls at once; who finds it full may wait,
+//! first come first served. The caller keeps the waiting calls and their timers; this only counts.
 
 use crate::{SimTime, Span};
 

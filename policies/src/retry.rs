@@ -5,6 +5,7 @@ mod backoff;
 mod condition;
 
 pub use backoff::{Backoff, BackoffState, Jitter, PollyShape};
+pub(crate) use backoff::{additive, exponential};
 pub use condition::{Statuses, envoy_retry_on};
 
 use crate::check::{Invalid, require};
@@ -49,8 +50,8 @@ impl RetryConfig {
         Self { attempts: 4, backoff, ..Self::default() }
     }
 
-    /// .NET's standard HTTP pipeline (dotnet/extensions 5862342): 4 attempts, 2 s exponential with jitter, after transient
-    /// failures: 5xx, 408, 429, no connection, time-out; an open breaker is none.
+    /// .NET's standard HTTP pipeline (dotnet/extensions 5862342): 4 attempts, 2 s exponential with jitter, after
+    /// transient failures: 5xx, 408, 429, no connection, time-out; an open breaker is none.
     pub fn dotnet_standard() -> Self {
         let shape = PollyShape::Exponential;
         let backoff = Backoff::Polly { shape, delay: Span::from_secs(2), max: Span::MAX, jitter: true };
@@ -99,7 +100,8 @@ impl RetryConfig {
         Self { backoff, jitter: Jitter::Full, when, ..Self::default() }
     }
 
-    /// The AWS SDKs' standard mode by their rules of 2.1 (botocore 1.44.5): the first wait is 50 ms, after a rate limit 1 s.
+    /// The AWS SDKs' standard mode by their rules of 2.1 (botocore 1.44.5): the first wait is 50 ms, after a rate limit
+    /// 1 s.
     pub fn aws_2_1() -> Self {
         let backoff = Backoff::Exponential { base: Span::from_millis(50), factor: 2.0, cap: Span::from_secs(20) };
         Self { backoff, throttled_base: Some(Span::from_secs(1)), ..Self::aws_2_0() }
@@ -110,8 +112,8 @@ impl RetryConfig {
         made < self.attempts && (self.when.contains(outcome) || self.statuses.contains(outcome))
     }
 
-    /// The wait before `retry`, counted from 1, after an attempt that ended in `outcome`. `state` starts as its default in
-    /// every call.
+    /// The wait before `retry`, counted from 1, after an attempt that ended in `outcome`. `state` starts as its default
+    /// in every call.
     pub fn wait(&self, retry: u32, outcome: Outcome, state: &mut BackoffState, rng: &mut impl Random) -> Span {
         let backoff = match (self.backoff, self.throttled_base) {
             (Backoff::Exponential { factor, cap, .. }, Some(base)) if Outcomes::RATE_LIMITED.contains(outcome) => {

@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod list;
 mod new;
+mod run;
 mod schema;
 
 use std::io;
@@ -14,6 +15,7 @@ use crate::exit::Exit;
 /// Does what was typed. An error is one of writing.
 pub(crate) fn run(cli: &Cli) -> io::Result<Exit> {
     match &cli.command {
+        Command::Run(run) => run::run(run, cli.quiet),
         Command::Check(check) => check::run(check, cli.quiet),
         Command::List => list::run(),
         Command::New(new) => new::run(new, cli.quiet),

@@ -294,8 +294,11 @@ mod tests {
         }
 
         #[test]
-        fn percentiles_agree_with_another_implementation(values in prop::collection::vec(1u64..1_000_000_000_000, 1..300),
-                                                         per_mille in 1u16..=1000) {
+        fn percentiles_agree_with_another_implementation(
+            values in prop::collection::vec(1u64..1_000_000_000_000, 1..300),
+            // As shares these are exact in binary, so that both mean the same rank.
+            per_mille in prop::sample::select(vec![125u16, 250, 500, 750, 875, 1000]),
+        ) {
             let mut theirs = hdrhistogram::Histogram::<u64>::new_with_bounds(1, 1_000_000_000_000, 3).unwrap();
             for value in &values {
                 theirs.record(*value).unwrap();

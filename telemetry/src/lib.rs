@@ -1,24 +1,38 @@
 //! What happened in a run, in either world: a recorder that takes the machines' observations, and everything that is
 //! read from it afterwards.
 //!
-//! Pure: knows no clock, no file and no terminal, and not which world the observations come from.
+//! Pure: knows no clock, no file and no terminal, and not which world the observations come from. The way is:
+//! [`Recorder`] takes observations, [`Recording`] is what it leaves behind, [`report::Report`] is what people and
+//! programs read.
 
+mod blame;
+mod causes;
 mod clock;
 mod digest;
+mod expect;
 mod firsts;
+pub mod format;
 mod histogram;
 mod levels;
+mod named;
 mod recorder;
 mod recording;
+mod recovery;
+pub mod report;
 mod saturation;
 mod shelf;
+mod summary;
 mod tallies;
 #[cfg(test)]
 mod testing;
+mod timeline;
 mod windows;
+mod wording;
 
 pub use clock::step_for;
 pub use digest::{Digest, FORMAT, Fingerprint};
 pub use histogram::Histogram;
+pub use named::Named;
 pub use recorder::{BreakerChange, FaultRecord, Recorder};
 pub use recording::{Little, Recording};
+pub use summary::Run;

@@ -234,6 +234,7 @@ impl Recorder {
 }
 
 /// How a request ended.
+#[derive(Clone, Copy)]
 struct End {
     outcome: Outcome,
     took: u64,

@@ -3,11 +3,10 @@
 use core::ops::Range;
 
 use squall_model::SimTime;
-use squall_model::plan::{Plan, ServiceId};
+use squall_model::plan::ServiceId;
 
 use crate::digest::Fingerprint;
 use crate::recorder::{BreakerChange, FaultRecord, Recorder};
-use crate::tallies::Requests;
 
 /// What a run left behind.
 #[derive(Clone, Debug)]
@@ -96,11 +95,6 @@ impl Recording {
         }
     }
 
-    /// The counts of a service or a load's clients over some segments.
-    pub(crate) fn requests(&self, plan: &Plan, service: ServiceId, segments: Range<usize>) -> Requests {
-        self.books.requests.over(plan.services[service.index()].endpoint_range(), segments)
-    }
-
     /// How long the given segments lasted, in nanoseconds; what the run did not reach does not count.
     pub(crate) fn length(&self, segments: Range<usize>) -> u64 {
         let starts = self.books.clock.starts();
@@ -127,6 +121,7 @@ impl Recording {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tallies::Requests;
     use crate::testing::{CHAIN, ITEM, PAGE, STORE, Story, USER, edge, plan};
     use proptest::prelude::*;
     use squall_model::Outcome;
@@ -175,7 +170,7 @@ mod tests {
                 let whole = books.requests.whole(row..row + 1);
                 let counts = books.windows.requests(row);
                 prop_assert_eq!(counts.len(), windows.len());
-                prop_assert_eq!(counts.iter().map(|count| count.ended()).sum::<u64>(), whole.ended());
+                prop_assert_eq!(counts.iter().map(Requests::ended).sum::<u64>(), whole.ended());
                 let began: u64 = counts.iter().map(Requests::arrived).sum();
                 prop_assert_eq!(began, visits.iter().filter(|v| v.0 as usize == row && v.1 <= end).count() as u64);
                 let busy: u128 = books.busy.windows(row).iter().map(|area| area.integral).sum();
@@ -202,7 +197,7 @@ mod tests {
         story.visit(USER, 3_900, [0, 5_000], Outcome::Timeout);
         story.visit(USER, 10_000, [0, 5], Outcome::Ok);
         let recording = story.record(11_000);
-        let count = |segments| recording.requests(&plan, ServiceId(2), segments);
+        let count = |segments| recording.books.requests.over(2..3, segments);
         assert_eq!(plan.phases.summary(), 1..4);
         assert_eq!((count(1..4).arrived(), count(1..4).failures.timeout), (1, 1));
         assert_eq!((count(0..1).ok, count(4..5).ok), (1, 1));
@@ -290,7 +285,7 @@ mod tests {
         let segment = story.segment(2_000);
         story.tell(2_000, Observation::Hung { endpoint: PAGE, replica: ReplicaId(0), segment });
         let recording = story.record(10_000);
-        let count = recording.requests(&plan, ServiceId(0), 1..4);
+        let count = recording.books.requests.over(0..1, 1..4);
         assert_eq!((count.arrived(), count.ended(), count.turned_away, count.hung), (4, 0, 1, 1));
         assert!(recording.littles_law().next().is_some_and(|little| !little.drained && little.holds()));
     }

@@ -66,6 +66,15 @@ impl Shelf {
         merged
     }
 
+    /// The values of several rows together.
+    pub(crate) fn over_rows(&self, rows: Range<usize>, segments: Range<usize>) -> Histogram {
+        let mut merged = Histogram::new();
+        for row in rows {
+            merged.merge(&self.over(row, segments.clone()));
+        }
+        merged
+    }
+
     /// Adds the row's values to `to` and to the same places of `shelf`, and forgets them here.
     pub(crate) fn drain_row(&mut self, row: usize, to: &mut Histogram, shelf: &mut Self) {
         for slot in &self.slots[row * self.segments..(row + 1) * self.segments] {

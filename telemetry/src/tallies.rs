@@ -94,6 +94,11 @@ impl Requests {
         self.ok + self.degraded
     }
 
+    /// How many are still there.
+    pub(crate) const fn in_flight(&self) -> u64 {
+        self.arrived() - self.turned_away - self.ended()
+    }
+
     /// How many were begun and came to an end.
     pub(crate) const fn ended(&self) -> u64 {
         self.succeeded() + self.failures.total()
@@ -136,10 +141,6 @@ pub(crate) struct Calls {
 impl Calls {
     pub(crate) const fn attempts(&self) -> u64 {
         self.begun + self.retries
-    }
-
-    pub(crate) const fn ended(&self) -> u64 {
-        self.ok + self.degraded + self.failed
     }
 
     #[inline(always)]

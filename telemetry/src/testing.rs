@@ -11,7 +11,7 @@ pub(crate) const CHAIN: &str = "
 name: chain
 duration: 10s
 warmup: 1s
-phases: {before: 0s..4s, later: 6s..10s}
+phases: {calm: 0s..4s, later: 6s..10s}
 services:
   front:
     workers: 2

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use squall_model::plan::Plan;
+use squall_model::plan::{Plan, Service};
 
 use crate::Histogram;
 use crate::recorder::Times;
@@ -47,7 +47,7 @@ impl Windows {
             .services
             .iter()
             .map(|service| OneService { endpoints: service.endpoint_range(), counts: Vec::with_capacity(windows) });
-        let clients = || plan.services[plan.real_services..].iter().map(|clients| clients.endpoint_range());
+        let clients = || plan.services[plan.real_services..].iter().map(Service::endpoint_range);
         let first = clients().map(|tasks| tasks.start).min().unwrap_or(0);
         let loads = plan.loads.iter().map(|load| {
             let tasks = plan.services[load.clients.index()].endpoint_range();

@@ -1,10 +1,12 @@
-//! The tests of the whole program, one module a subject.
+//! The tests of the whole program. One module a subject.
 
 #![allow(clippy::unwrap_used, clippy::format_push_string, reason = "tests may stop, and need not be fast")]
 
 mod check;
+mod golden;
 mod hostile;
 mod program;
+mod run;
 mod schema;
 mod theory;
 

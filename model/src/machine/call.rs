@@ -13,28 +13,9 @@ use super::fiber::State;
 use super::host::{Class, Delay, Host, Request, Timer};
 use super::key::{Key, Place};
 use super::route::Route;
-use super::system::{System, worse};
+use super::system::{Step, System, worse};
 use crate::observation::{Failure, Observation};
-use crate::plan::{EdgeId, SiteId};
-
-/// Where a step has left its fiber.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Flow {
-    /// It waits.
-    Waits,
-    /// The step is over; the next one may run.
-    Done,
-    /// The request has failed.
-    Failed(Outcome),
-}
-
-/// What follows a failed attempt.
-enum Next {
-    /// Another, at once.
-    Attempt,
-    /// Not now, or not at all.
-    Flow(Flow),
-}
+use crate::plan::{EdgeId, ReplicaId, SiteId};
 
 impl Failure {
     /// What the retry's conditions and the breaker see.
@@ -61,7 +42,8 @@ impl Failure {
 
 impl System<'_> {
     /// Begins a call.
-    pub(super) fn call(&mut self, host: &mut impl Host, now: SimTime, index: u32, site: SiteId) -> Flow {
+    #[inline(always)]
+    pub(super) fn call<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, site: SiteId) -> Step {
         let route = &self.routes[site.index()];
         let fiber = &mut self.fibers[index];
         fiber.site = site;
@@ -70,12 +52,12 @@ impl System<'_> {
         fiber.grant = Grant::FIRST;
         fiber.backoff = BackoffState::NEW;
         fiber.deadline = if route.deadline == Span::MAX { SimTime::NEVER } else { now + route.deadline };
-        self.attempts(host, now, index)
+        self.attempt(host, now, index)
     }
 
     /// The answer to the attempt under way has come.
     #[inline(always)]
-    pub(super) fn attempt_replied(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) -> Flow {
+    pub(super) fn attempt_replied(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) -> Step {
         let timer = core::mem::replace(&mut self.fibers[index].timer, Timer::NONE);
         if timer != Timer::NONE {
             host.disarm(timer);
@@ -90,7 +72,7 @@ impl System<'_> {
     /// The attempt under way has taken too long.
     #[cold]
     #[inline(never)]
-    pub(super) fn attempt_timed_out(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
+    pub(super) fn attempt_timed_out(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
         self.fibers[index].timer = Timer::NONE;
         self.attempt_over(host, now, index, Outcome::Timeout);
         let late = now >= self.fibers[index].deadline;
@@ -101,15 +83,15 @@ impl System<'_> {
     /// The back-off is over.
     #[cold]
     #[inline(never)]
-    pub(super) fn backed_off(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
+    pub(super) fn backed_off(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
         if now >= self.fibers[index].deadline {
             return self.give_up(host, now, index, Failure::Deadline);
         }
-        self.attempts(host, now, index)
+        self.attempt(host, now, index)
     }
 
     /// The fallback has its answer.
-    pub(super) fn fell_back(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
+    pub(super) fn fell_back(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
         let failure = self.fibers[index].failure;
         self.call_over(host, now, index, Outcome::Degraded, failure)
     }
@@ -119,29 +101,9 @@ impl System<'_> {
         &self.routes[self.fibers[index].site.index()]
     }
 
-    /// Makes attempts until one is out, or the call is over.
-    fn attempts(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Flow {
-        loop {
-            let Err(failure) = self.attempt(host, now, index) else { return Flow::Waits };
-            match self.after_attempt(host, now, index, failure) {
-                Next::Attempt => {}
-                Next::Flow(flow) => return flow,
-            }
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn after_failure(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Flow {
-        match self.after_attempt(host, now, index, failure) {
-            Next::Attempt => self.attempts(host, now, index),
-            Next::Flow(flow) => flow,
-        }
-    }
-
-    /// Makes one attempt; an error is one that was never sent.
+    /// Makes one attempt.
     #[inline(always)]
-    fn attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Result<(), Failure> {
+    fn attempt<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
         let fiber = &mut self.fibers[index];
         let site = fiber.site;
         let route = self.routes[site.index()];
@@ -153,13 +115,12 @@ impl System<'_> {
             return self.managed_attempt(host, now, index, route);
         }
         let network = self.network(edge);
-        self.send(host, now, index, route, network);
-        Ok(())
+        self.send(host, now, index, route, network)
     }
 
     /// An attempt is out: it goes to the route's target, unless it is lost, and its caller waits.
     #[inline(always)]
-    fn send(&mut self, host: &mut impl Host, now: SimTime, index: u32, route: Route, network: Option<Delay>) {
+    fn send<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, route: Route, network: Option<Delay>) -> Step {
         let key = self.ticket(index);
         let fiber = &mut self.fibers[index];
         fiber.target = route.target;
@@ -169,16 +130,35 @@ impl System<'_> {
         if let Some(delay) = patience {
             fiber.timer = host.arm(now, delay, Class::Timeout, key);
         }
-        if let Some(delay) = network {
-            let Route { edge, endpoint, target: to, .. } = route;
-            host.send(now, delay, Request { from: key, edge, to, endpoint, segment: fiber.segment() });
+        let Some(delay) = network else { return Step::Rest };
+        let Route { edge, endpoint, target: to, .. } = route;
+        let request = Request { from: key, edge, to, endpoint, segment: fiber.segment() };
+        if H::INSTANT && delay.span.is_zero() {
+            return Step::Arrive(request);
         }
+        host.send(now, delay, request);
+        Step::Rest
     }
 
     /// An attempt that has to pass its policies, or faults.
     #[cold]
     #[inline(never)]
-    fn managed_attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32, route: Route) -> Result<(), Failure> {
+    fn managed_attempt<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, route: Route) -> Step {
+        match self.clear(host, now, index, route) {
+            Ok((target, network)) => self.send(host, now, index, Route { target, ..route }, network),
+            Err(failure) => self.after_failure(host, now, index, failure),
+        }
+    }
+
+    /// Takes an attempt past its policies and faults: where it goes, and how long that takes if it gets there at all; or
+    /// how it has failed before it was sent.
+    fn clear(
+        &mut self,
+        host: &mut impl Host,
+        now: SimTime,
+        index: u32,
+        route: Route,
+    ) -> Result<(ReplicaId, Option<Delay>), Failure> {
         let (plan, edge) = (self.plan, route.edge);
         let link = self.links.index(plan, edge, self.fibers[index].replica);
         if let Some(budget) = &mut self.links[link].budget {
@@ -207,8 +187,7 @@ impl System<'_> {
         if route.managed {
             self.links.count(plan, link, target, true);
         }
-        self.send(host, now, index, Route { target, ..route }, network);
-        Ok(())
+        Ok((target, network))
     }
 
     /// Asks the breaker; keeps its token.
@@ -299,19 +278,22 @@ impl System<'_> {
         }
     }
 
-    /// Decides what follows a failed attempt: another at once, another later, or the end of the call.
-    fn after_attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Next {
+    /// What follows a failed attempt: another, at once or later, or the end of the call. Attempts that fail at once and
+    /// are made again at once are at most as many as the retry allows, and so is the depth of this.
+    #[cold]
+    #[inline(never)]
+    fn after_failure<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, failure: Failure) -> Step {
         let plan = self.plan;
         let fiber = &self.fibers[index];
         let (edge, retry) = (self.route(index).edge, &plan.sites[fiber.site.index()].retry);
         if failure == Failure::Deadline || !retry.wants(u32::from(fiber.attempts), failure.seen()) {
-            return Next::Flow(self.give_up(host, now, index, failure));
+            return self.give_up(host, now, index, failure);
         }
         let link = self.links.index(plan, edge, fiber.replica);
         if let Some(budget) = &mut self.links[link].budget {
             match budget.retry(now, failure.seen()) {
                 Some(grant) => self.fibers[index].grant = grant,
-                None => return Next::Flow(self.give_up(host, now, index, Failure::BudgetRefused(failure.seen()))),
+                None => return self.give_up(host, now, index, Failure::BudgetRefused(failure.seen())),
             }
         }
         let (_, streams) = self.links.with_streams(link);
@@ -319,20 +301,20 @@ impl System<'_> {
         let segment = fiber.segment();
         host.observe(now, Observation::AttemptFailed { edge, segment, outcome: failure });
         let wait = retry.wait(u32::from(fiber.attempts), failure.seen(), &mut fiber.backoff, &mut streams.backoff);
-        if wait.is_zero() {
-            return Next::Attempt;
-        }
         fiber.state = State::BackingOff;
         let wait = wait.min(fiber.deadline - now);
         let key = self.ticket(index);
+        if wait.is_zero() {
+            return Step::Wake(key);
+        }
         host.arm(now, Delay::of(wait), Class::Completion, key);
-        Next::Flow(Flow::Waits)
+        Step::Rest
     }
 
     /// No further attempt: fall back, or fail.
     #[cold]
     #[inline(never)]
-    fn give_up(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Flow {
+    fn give_up(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Step {
         let Some(time) = self.plan.sites[self.fibers[index].site.index()].fallback else {
             return self.call_over(host, now, index, failure.passed_on(), Some(failure));
         };
@@ -346,7 +328,7 @@ impl System<'_> {
         fiber.state = State::FallingBack;
         let key = self.ticket(index);
         host.arm(now, delay, Class::Completion, key);
-        Flow::Waits
+        Step::Rest
     }
 
     #[inline(always)]
@@ -357,7 +339,7 @@ impl System<'_> {
         index: u32,
         outcome: Outcome,
         failure: Option<Failure>,
-    ) -> Flow {
+    ) -> Step {
         let edge = self.route(index).edge;
         let fiber = &mut self.fibers[index];
         let (segment, attempts, took) = (fiber.segment(), fiber.attempts, now - fiber.step_began);
@@ -365,7 +347,7 @@ impl System<'_> {
             fiber.outcome = worse(fiber.outcome, outcome);
         }
         host.observe(now, Observation::CallEnded { edge, segment, outcome, failure, attempts, took });
-        if outcome.is_success() { Flow::Done } else { Flow::Failed(outcome) }
+        if outcome.is_success() { Step::Run(index) } else { Step::Finish(index, outcome) }
     }
 
     /// What the death of a fiber means for the attempt it has under way: nobody will hear how it ended.

@@ -4,7 +4,7 @@ use squall_policies::SimTime;
 
 use super::fiber::{Fiber, State};
 use super::host::{Class, Host};
-use super::system::System;
+use super::system::{Step, System};
 use crate::observation::Observation;
 use crate::plan::{EndpointId, Load, LoadId, Plan, ReplicaId, SegmentId, Source};
 use crate::rng::{Random as _, Stream};
@@ -17,14 +17,6 @@ pub(super) struct Client {
     /// The client that the next user belongs to.
     next: u32,
     total_weight: f64,
-}
-
-/// What a user does with an answer.
-pub(super) enum Answered {
-    /// Nothing more.
-    Leaves,
-    /// Thinks, and will ask again.
-    Thinks,
 }
 
 impl Client {
@@ -52,9 +44,9 @@ impl Client {
 
 impl System<'_> {
     /// An open loop's user asks once.
-    pub(super) fn open_request(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) {
+    pub(super) fn open_request(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) -> Step {
         let index = self.user(load);
-        self.user_begins(host, now, index, load);
+        self.user_begins(host, now, index, load)
     }
 
     /// Every user of the closed loops takes a place and thinks first, so that they do not all ask at once.
@@ -70,23 +62,23 @@ impl System<'_> {
     }
 
     /// A closed loop's user has thought enough.
-    pub(super) fn user_asks(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
-        let service = self.plan.endpoints[self.fibers[index].endpoint.index()].service;
-        let load = LoadId(service.0 - self.plan.real_services as u32);
+    pub(super) fn user_asks(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
         if now >= self.end() {
             self.fibers.release(index);
-        } else {
-            self.user_begins(host, now, index, load);
+            return Step::Rest;
         }
+        let service = self.plan.endpoints[self.fibers[index].endpoint.index()].service;
+        let load = LoadId(service.0 - self.plan.real_services as u32);
+        self.user_begins(host, now, index, load)
     }
 
-    /// A user has the answer, or has given up.
-    pub(super) fn user_answered(&mut self, host: &mut impl Host, now: SimTime, index: u32, load: LoadId) -> Answered {
+    /// A user has the answer, or has given up: thinks, or leaves.
+    pub(super) fn user_answered(&mut self, host: &mut impl Host, now: SimTime, index: u32, load: LoadId) {
         if matches!(self.plan.loads[load.index()].source, Source::Open { .. }) || now >= self.end() {
-            return Answered::Leaves;
+            self.fibers.release(index);
+        } else {
+            self.think(host, now, index, load);
         }
-        self.think(host, now, index, load);
-        Answered::Thinks
     }
 
     /// A new fiber for a user of this load, at the next of its clients.
@@ -108,7 +100,7 @@ impl System<'_> {
         host.arm(now, delay, Class::Completion, key);
     }
 
-    fn user_begins(&mut self, host: &mut impl Host, now: SimTime, index: u32, load: LoadId) {
+    fn user_begins(&mut self, host: &mut impl Host, now: SimTime, index: u32, load: LoadId) -> Step {
         let plan = self.plan;
         let clients = &plan.services[plan.loads[load.index()].clients.index()];
         let task = self.clients[load.index()].task(&plan.loads[load.index()].weights);
@@ -127,7 +119,7 @@ impl System<'_> {
             ..Fiber::FREE
         };
         host.observe(now, Observation::Admitted { endpoint, replica, segment });
-        self.run(host, now, index);
+        Step::Run(index)
     }
 
     /// When the load ends.

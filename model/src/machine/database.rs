@@ -2,11 +2,10 @@
 
 use squall_policies::{Outcome, SimTime, Span};
 
-use super::call::Flow;
 use super::fiber::{Fifo, State};
 use super::host::{Class, Delay, Host};
 use super::key::Key;
-use super::system::System;
+use super::system::{Step, System};
 use crate::observation::Observation;
 use crate::plan::{Database, DatabaseId, Op, Plan, TimeId};
 use crate::rng::Stream;
@@ -62,7 +61,7 @@ impl System<'_> {
         index: u32,
         id: DatabaseId,
         time: TimeId,
-    ) -> Flow {
+    ) -> Step {
         self.fibers[index].step_began = now;
         if self.databases[id.index()].disturbed
             && let Some(outcome) = self.database_fails(host, now, id)
@@ -71,7 +70,7 @@ impl System<'_> {
             let segment = self.fibers[index].segment();
             host.observe(now, Observation::QueryStarted { database: id, segment, waited: Span::ZERO });
             host.observe(now, Observation::QueryEnded { database: id, segment, outcome, took: Span::ZERO });
-            return Flow::Failed(outcome);
+            return Step::Finish(index, outcome);
         }
         let limit = self.connection_limit(now, id);
         let database = &mut self.databases[id.index()];
@@ -81,7 +80,7 @@ impl System<'_> {
             database.queue.push(&mut self.fibers, index);
             self.fibers[index].state = State::Connecting;
             self.fibers[index].key = Key::NONE;
-            return Flow::Waits;
+            return Step::Rest;
         }
         database.busy += 1;
         if database.busy >= limit && !database.saturated {
@@ -89,7 +88,7 @@ impl System<'_> {
             host.observe(now, Observation::DatabaseSaturated { database: id });
         }
         self.start_query(host, now, index, id, time);
-        Flow::Waits
+        Step::Rest
     }
 
     /// A query has its connection.
@@ -185,16 +184,14 @@ impl System<'_> {
     }
 
     /// A database goes on where it was frozen.
-    pub(super) fn thaw_database(&mut self, host: &mut impl Host, now: SimTime, id: DatabaseId) {
+    pub(super) fn thaw_database(&mut self, now: SimTime, id: DatabaseId) {
         let database = &mut self.databases[id.index()];
         database.pauses -= 1;
         if database.pauses > 0 {
             return;
         }
         database.paused_total = database.paused_total + (now - database.paused_since);
-        for key in core::mem::take(&mut database.stash) {
-            self.wake(host, now, key);
-        }
+        self.later.extend(core::mem::take(&mut database.stash).into_iter().map(Step::Wake));
     }
 
     /// A database freezes.

@@ -5,7 +5,7 @@
 use squall_policies::{Outcome, SimTime, Span};
 
 use super::host::{Delay, Host};
-use super::system::System;
+use super::system::{Step, System};
 use crate::observation::Observation;
 use crate::plan::{DatabaseId, EdgeId, Effect, EndpointId, Fault, FaultId, Plan, ReplicaId, ServiceId, Target, TimeId};
 use crate::rng::{Random as _, Stream};
@@ -90,7 +90,7 @@ impl<'p> System<'p> {
         self.mark_disturbed();
         let fault = &self.plan.faults[id.index()];
         match (fault.effect, fault.target) {
-            (Effect::Pause, Target::Database(database)) => self.thaw_database(host, now, database),
+            (Effect::Pause, Target::Database(database)) => self.thaw_database(now, database),
             (Effect::Pause, target) => self.replicas_of(target).for_each(|r| self.thaw(host, now, r)),
             (Effect::Capacity(_), Target::Database(database)) => self.connect_waiting(host, now, database),
             (Effect::Capacity(_), target) => self.replicas_of(target).for_each(|r| self.serve_waiting(host, now, r)),
@@ -177,11 +177,10 @@ impl<'p> System<'p> {
         Condition::Up
     }
 
-    /// What faults make of a request that has just got its worker; answers whether it goes on by itself later, or has
-    /// failed.
+    /// What faults make of a request that has just got its worker.
     #[cold]
     #[inline(never)]
-    pub(super) fn disturb_request(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> bool {
+    pub(super) fn disturb_request(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
         let scope = self.scope(self.fibers[index].replica, self.fibers[index].endpoint);
         let (mut instead, mut more, mut own_share) = (Span::ZERO, Span::ZERO, 1.0);
         let mut at = 0;
@@ -191,8 +190,7 @@ impl<'p> System<'p> {
                 Effect::Errors { share, status } => {
                     if self.faults.strikes(id, share * strength) {
                         Self::fired(host, now, id);
-                        self.finish(host, now, index, Outcome::Error(status));
-                        return true;
+                        return Step::Finish(index, Outcome::Error(status));
                     }
                     continue;
                 }
@@ -206,7 +204,7 @@ impl<'p> System<'p> {
             Self::fired(host, now, id);
         }
         self.fibers[index].own_share = own_share as f32;
-        self.hold(host, now, index, Delay::of(instead + more))
+        if self.hold(host, now, index, Delay::of(instead + more)) { Step::Rest } else { Step::Run(index) }
     }
 
     /// What faults make of a step's own time.

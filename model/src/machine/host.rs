@@ -66,6 +66,12 @@ pub struct Request {
 /// [`System::replied`](super::System::replied), `arm` to [`System::wake`](super::System::wake), each once and after
 /// the delay it names. A late or spurious `replied` or `wake` is harmless.
 pub trait Host: Sink {
+    /// Whether what takes no time on the network arrives in the same instant, at machines of the same [`System`]: then
+    /// it never comes to `send` or `reply`.
+    ///
+    /// [`System`]: super::System
+    const INSTANT: bool;
+
     /// Carry `request` to its replica.
     fn send(&mut self, now: SimTime, delay: Delay, request: Request);
 

@@ -2,12 +2,11 @@
 
 use squall_policies::{Outcome, SimTime, Span};
 
-use super::client::Answered;
 use super::fault::Condition;
 use super::fiber::{Fiber, Fifo, State};
 use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
-use super::system::System;
+use super::system::{Step, System};
 use crate::observation::Observation;
 use crate::plan::{EdgeId, Plan, ReplicaId, Role, Service, TimeId};
 use crate::rng::Stream;
@@ -89,18 +88,23 @@ impl Replica {
 
 impl System<'_> {
     /// A request comes to a replica.
-    pub(super) fn admit(&mut self, host: &mut impl Host, now: SimTime, request: Request) {
+    #[inline(always)]
+    pub(super) fn admit<H: Host>(&mut self, host: &mut H, now: SimTime, request: Request) -> Step {
         let plan = self.plan;
         let Request { from, edge, to, endpoint, segment } = request;
         let replica = &self.replicas[to.index()];
         if replica.disturbed || !replica.ready {
             match self.condition(host, now, to, endpoint) {
                 Condition::Up => {}
-                Condition::Frozen => return self.replicas[to.index()].stash.push(Stashed::Request(request)),
+                Condition::Frozen => {
+                    self.replicas[to.index()].stash.push(Stashed::Request(request));
+                    return Step::Rest;
+                }
                 Condition::Down => return self.send_back(host, now, edge, from, Outcome::Refused),
                 Condition::Hanging => {
                     self.hung += 1;
-                    return host.observe(now, Observation::Hung { endpoint, replica: to, segment });
+                    host.observe(now, Observation::Hung { endpoint, replica: to, segment });
+                    return Step::Rest;
                 }
             }
         }
@@ -109,10 +113,7 @@ impl System<'_> {
         if replica.busy >= limit && replica.queue.len() >= replica.queue_limit {
             let drops = plan.services[plan.endpoints[endpoint.index()].service.index()].queue_drops;
             host.observe(now, Observation::Rejected { endpoint, replica: to, segment, answered: !drops });
-            if !drops {
-                self.send_back(host, now, edge, from, Outcome::Rejected);
-            }
-            return;
+            return if drops { Step::Rest } else { self.send_back(host, now, edge, from, Outcome::Rejected) };
         }
         let index = self.fibers.alloc();
         let fiber = &mut self.fibers[index];
@@ -131,22 +132,24 @@ impl System<'_> {
             replica.busy += 1;
             host.observe(now, Observation::Admitted { endpoint, replica: to, segment });
             self.note_saturation(host, now, to, limit);
-            self.serve(host, now, index);
+            Step::Serve(index)
         } else {
             replica.queue.push(&mut self.fibers, index);
             host.observe(now, Observation::Queued { endpoint, replica: to, segment });
+            Step::Rest
         }
     }
 
     /// A request has its worker: its program begins.
     #[inline(always)]
-    pub(super) fn serve(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
-        self.fibers[index].started = now;
-        let replica = self.fibers[index].replica;
-        if self.replicas[replica.index()].disturbed && self.disturb_request(host, now, index) {
-            return;
+    pub(super) fn serve(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
+        let fiber = &mut self.fibers[index];
+        fiber.started = now;
+        if self.replicas[fiber.replica.index()].disturbed {
+            self.disturb_request(host, now, index)
+        } else {
+            Step::Run(index)
         }
-        self.run(host, now, index);
     }
 
     /// Spends a step's own time; answers whether the fiber has to wait for it.
@@ -193,7 +196,7 @@ impl System<'_> {
 
     /// A request has ended: it answers, and its worker takes the next.
     #[inline(always)]
-    pub(super) fn answer(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
+    pub(super) fn answer<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, outcome: Outcome) -> Step {
         let fiber = &self.fibers[index];
         let (edge, reply_to, replica, endpoint) = (fiber.edge, fiber.reply_to, fiber.replica, fiber.endpoint);
         let (segment, took, held) = (fiber.segment(), now - fiber.arrived, now - fiber.started);
@@ -201,22 +204,23 @@ impl System<'_> {
         let service = self.plan.endpoints[endpoint.index()].service;
         if let Role::Client(load) = self.plan.services[service.index()].role {
             self.replicas[replica.index()].busy -= 1;
-            match self.user_answered(host, now, index, load) {
-                Answered::Leaves => self.fibers.release(index),
-                Answered::Thinks => {}
-            }
-            return;
+            self.user_answered(host, now, index, load);
+            return Step::Rest;
         }
         self.fibers.release(index);
-        self.send_back(host, now, edge, reply_to, outcome);
         self.free_worker(host, now, replica);
+        self.send_back(host, now, edge, reply_to, outcome)
     }
 
     /// Sends an answer back the way its request came.
     #[inline(always)]
-    pub(super) fn send_back(&mut self, host: &mut impl Host, now: SimTime, edge: EdgeId, to: Key, outcome: Outcome) {
+    fn send_back<H: Host>(&mut self, host: &mut H, now: SimTime, edge: EdgeId, to: Key, outcome: Outcome) -> Step {
         let delay = self.links.network(self.plan, edge);
+        if H::INSTANT && delay.span.is_zero() {
+            return Step::Reply(to, outcome);
+        }
         host.reply(now, delay, to, outcome);
+        Step::Rest
     }
 
     /// A worker is free: it takes the next request, if there is one and it may.
@@ -260,7 +264,7 @@ impl System<'_> {
         let fiber = &self.fibers[next];
         let (endpoint, segment, waited) = (fiber.endpoint, fiber.segment(), now - fiber.arrived);
         host.observe(now, Observation::Dequeued { endpoint, replica: id, segment, waited });
-        self.runnable.push_back(next);
+        self.later.push_back(Step::Serve(next));
     }
 
     #[inline(always)]
@@ -286,16 +290,9 @@ impl System<'_> {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn stash_reply(&mut self, index: u32, key: Key, outcome: Outcome) {
+    pub(super) fn stash(&mut self, index: u32, what: Stashed) {
         let replica = self.fibers[index].replica;
-        self.replicas[replica.index()].stash.push(Stashed::Reply(key, outcome));
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(super) fn stash_wake(&mut self, index: u32, key: Key) {
-        let replica = self.fibers[index].replica;
-        self.replicas[replica.index()].stash.push(Stashed::Wake(key));
+        self.replicas[replica.index()].stash.push(what);
     }
 
     /// A replica goes on where it was frozen: first what came meanwhile, in the order it came.
@@ -307,11 +304,11 @@ impl System<'_> {
         }
         replica.paused_total = replica.paused_total + (now - replica.paused_since);
         for what in core::mem::take(&mut replica.stash) {
-            match what {
-                Stashed::Request(request) => self.arrive(host, now, request),
-                Stashed::Reply(key, outcome) => self.replied(host, now, key, outcome),
-                Stashed::Wake(key) => self.wake(host, now, key),
-            }
+            self.later.push_back(match what {
+                Stashed::Request(request) => Step::Arrive(request),
+                Stashed::Reply(key, outcome) => Step::Reply(key, outcome),
+                Stashed::Wake(key) => Step::Wake(key),
+            });
         }
         self.serve_waiting(host, now, id);
     }
@@ -333,7 +330,8 @@ impl System<'_> {
         let replica = &mut self.replicas[id.index()];
         let stash = core::mem::take(&mut replica.stash);
         for request in stash.into_iter().filter_map(|s| if let Stashed::Request(r) = s { Some(r) } else { None }) {
-            self.send_back(host, now, request.edge, request.from, Outcome::Refused);
+            let step = self.send_back(host, now, request.edge, request.from, Outcome::Refused);
+            self.later.push_back(step);
         }
         for index in self.fibers.on(id) {
             self.die(host, now, index);
@@ -374,7 +372,8 @@ impl System<'_> {
             let outcome = Outcome::Refused;
             host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
             self.replicas[replica.index()].busy -= 1;
-            self.send_back(host, now, edge, reply_to, outcome);
+            let step = self.send_back(host, now, edge, reply_to, outcome);
+            self.later.push_back(step);
         }
         self.fibers.release(index);
     }

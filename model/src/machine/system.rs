@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use squall_policies::{Outcome, SimTime};
 
-use super::call::Flow;
 use super::client::Client;
 use super::database::DatabaseState;
 use super::fault::Faults;
@@ -13,7 +12,7 @@ use super::host::{Delay, Host, Request};
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
 use super::route::Route;
-use super::service::{Replica, ServiceState};
+use super::service::{Replica, ServiceState, Stashed};
 use crate::dist::Dist;
 use crate::plan::{FaultId, Join, LoadId, Op, Pc, Plan, ReplicaId, TimeId};
 use crate::rng::{Random as _, Stream};
@@ -24,8 +23,8 @@ pub struct System<'p> {
     pub(super) plan: &'p Plan,
     pub(super) tickets: Tickets,
     pub(super) fibers: Fibers,
-    /// Fibers that may run on now, once the step under way has come to its end.
-    pub(super) runnable: VecDeque<u32>,
+    /// What is still to be done now, once the step under way has come to its end.
+    pub(super) later: VecDeque<Step>,
     pub(super) services: Vec<ServiceState>,
     pub(super) replicas: Vec<Replica>,
     pub(super) databases: Vec<DatabaseState>,
@@ -38,6 +37,25 @@ pub struct System<'p> {
     pub(super) hung: u64,
     /// The segment that the clock was last seen in.
     pub(super) segment: u32,
+}
+
+/// What happens next, in the same instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// A fiber's program goes on.
+    Run(u32),
+    /// A request has its worker.
+    Serve(u32),
+    /// A fiber has come to its end.
+    Finish(u32, Outcome),
+    /// A request comes to a replica.
+    Arrive(Request),
+    /// An answer comes back.
+    Reply(Key, Outcome),
+    /// A fiber's timer fires.
+    Wake(Key),
+    /// Nothing follows from this step.
+    Rest,
 }
 
 /// A count of what is in the machines, to hold against what was seen of them.
@@ -62,7 +80,7 @@ impl<'p> System<'p> {
             plan,
             tickets: Tickets::default(),
             fibers: Fibers::new(),
-            runnable: VecDeque::new(),
+            later: VecDeque::new(),
             services: plan.services.iter().map(|s| ServiceState::new(plan, s)).collect(),
             replicas: plan.services.iter().flat_map(Replica::of).collect(),
             databases: plan.databases.iter().map(|d| DatabaseState::new(plan, d)).collect(),
@@ -98,49 +116,64 @@ impl<'p> System<'p> {
 
     /// A user of an open loop asks now, having meant to do so now.
     pub fn ask(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) {
-        self.open_request(host, now, load);
-        self.drain(host, now);
+        let step = self.open_request(host, now, load);
+        self.drive(host, now, step);
     }
 
     /// A request has come to its replica.
     pub fn arrive(&mut self, host: &mut impl Host, now: SimTime, request: Request) {
-        self.admit(host, now, request);
-        self.drain(host, now);
+        self.drive(host, now, Step::Arrive(request));
     }
 
     /// The answer to an attempt has come back. Late ones are stale, and harmless.
     pub fn replied(&mut self, host: &mut impl Host, now: SimTime, key: Key, outcome: Outcome) {
-        let Some(index) = self.waiting(key) else { return };
-        if self.frozen(index) {
-            self.stash_reply(index, key, outcome);
-            return;
-        }
-        let flow = self.attempt_replied(host, now, index, outcome);
-        self.resume(host, now, index, flow);
-        self.drain(host, now);
+        self.drive(host, now, Step::Reply(key, outcome));
     }
 
     /// A timer's time has come. Stale ones are harmless.
+    #[inline]
     pub fn wake(&mut self, host: &mut impl Host, now: SimTime, key: Key) {
         match key.place() {
-            Place::Fiber(_) => self.wake_fiber(host, now, key),
-            Place::Replica(replica) => self.replica_ready(host, now, ReplicaId(replica), key),
+            Place::Fiber(_) => self.drive(host, now, Step::Wake(key)),
+            Place::Replica(replica) => {
+                self.replica_ready(host, now, ReplicaId(replica), key);
+                self.drive(host, now, Step::Rest);
+            }
             Place::Link(link) => self.wake_link(host, now, link, key),
             Place::Host(_) => {}
         }
-        self.drain(host, now);
     }
 
     /// A fault of the plan begins.
     pub fn begin_fault(&mut self, host: &mut impl Host, now: SimTime, fault: FaultId) {
         self.fault_begins(host, now, fault);
-        self.drain(host, now);
+        self.drive(host, now, Step::Rest);
     }
 
     /// A fault of the plan ends.
     pub fn end_fault(&mut self, host: &mut impl Host, now: SimTime, fault: FaultId) {
         self.fault_ends(host, now, fault);
-        self.drain(host, now);
+        self.drive(host, now, Step::Rest);
+    }
+
+    /// Takes one step after another until nothing more can happen now. Nothing here calls itself: what follows from a
+    /// step is the next step, or one kept for later.
+    fn drive<H: Host>(&mut self, host: &mut H, now: SimTime, first: Step) {
+        let mut step = first;
+        loop {
+            step = match step {
+                Step::Run(index) => self.run(host, now, index),
+                Step::Arrive(request) => self.admit(host, now, request),
+                Step::Reply(key, outcome) => self.reply(host, now, key, outcome),
+                Step::Finish(index, outcome) => self.finish(host, now, index, outcome),
+                Step::Serve(index) => self.serve(host, now, index),
+                Step::Wake(key) => self.wake_fiber(host, now, key),
+                Step::Rest => match self.later.pop_front() {
+                    Some(step) => step,
+                    None => return,
+                },
+            };
+        }
     }
 
     /// The fiber that waits for exactly this key.
@@ -158,112 +191,80 @@ impl<'p> System<'p> {
         key
     }
 
-    /// Lets everything run that may run now.
     #[inline(always)]
-    fn drain(&mut self, host: &mut impl Host, now: SimTime) {
-        while let Some(index) = self.runnable.pop_front() {
-            match self.fibers[index].state {
-                State::Queued => self.serve(host, now, index),
-                _ => self.run(host, now, index),
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn wake_fiber(&mut self, host: &mut impl Host, now: SimTime, key: Key) {
-        let Some(index) = self.waiting(key) else { return };
+    fn reply(&mut self, host: &mut impl Host, now: SimTime, key: Key, outcome: Outcome) -> Step {
+        let Some(index) = self.waiting(key) else { return Step::Rest };
         if self.frozen(index) {
-            self.stash_wake(index, key);
-            return;
+            self.stash(index, Stashed::Reply(key, outcome));
+            return Step::Rest;
         }
-        match self.fibers[index].state {
-            State::Busy => {
-                if self.still_owes(host, now, index) {
-                    return;
-                }
-                self.run(host, now, index);
-            }
-            State::Querying => {
-                if self.query_still_owes(host, now, index) {
-                    return;
-                }
-                self.query_done(host, now, index, Outcome::Ok);
-                self.run(host, now, index);
-            }
-            State::Calling => {
-                let flow = self.attempt_timed_out(host, now, index);
-                self.resume(host, now, index, flow);
-            }
-            State::BackingOff => {
-                let flow = self.backed_off(host, now, index);
-                self.resume(host, now, index, flow);
-            }
-            State::FallingBack => {
-                let flow = self.fell_back(host, now, index);
-                self.resume(host, now, index, flow);
-            }
-            State::Thinking => self.user_asks(host, now, index),
-            state => unreachable!("a fiber that is {state:?} waits for no timer"),
-        }
+        self.attempt_replied(host, now, index, outcome)
     }
 
-    /// Goes on after a call, if it is over.
     #[inline(always)]
-    fn resume(&mut self, host: &mut impl Host, now: SimTime, index: u32, flow: Flow) {
-        match flow {
-            Flow::Waits => {}
-            Flow::Done => self.run(host, now, index),
-            Flow::Failed(outcome) => self.finish(host, now, index, outcome),
+    fn wake_fiber(&mut self, host: &mut impl Host, now: SimTime, key: Key) -> Step {
+        let Some(index) = self.waiting(key) else { return Step::Rest };
+        if self.frozen(index) {
+            self.stash(index, Stashed::Wake(key));
+            return Step::Rest;
+        }
+        let state = self.fibers[index].state;
+        match state {
+            State::Busy if self.still_owes(host, now, index) => Step::Rest,
+            State::Busy => Step::Run(index),
+            State::Querying if self.query_still_owes(host, now, index) => Step::Rest,
+            State::Querying => {
+                self.query_done(host, now, index, Outcome::Ok);
+                Step::Run(index)
+            }
+            State::Calling => self.attempt_timed_out(host, now, index),
+            State::BackingOff => self.backed_off(host, now, index),
+            State::FallingBack => self.fell_back(host, now, index),
+            State::Thinking => self.user_asks(host, now, index),
+            _ => unreachable!("a fiber that is {state:?} waits for no timer"),
         }
     }
 
     /// Runs a fiber's program until it has to wait or has ended.
-    pub(super) fn run(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
+    #[inline(always)]
+    fn run<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
         let plan = self.plan;
         let fiber = &mut self.fibers[index];
         fiber.state = State::Running;
         if !fiber.outcome.is_success() {
             // A branch has failed, and so has this.
-            let outcome = fiber.outcome;
-            return self.finish(host, now, index, outcome);
+            return Step::Finish(index, fiber.outcome);
         }
         loop {
-            let pc = self.fibers[index].pc;
-            self.fibers[index].pc = Pc(pc.0 + 1);
+            let fiber = &mut self.fibers[index];
+            let pc = fiber.pc;
+            fiber.pc = Pc(pc.0 + 1);
             match plan.ops[pc.index()] {
                 Op::Work(time) | Op::Wait(time) => {
                     if self.spend(host, now, index, time) {
-                        return;
+                        return Step::Rest;
                     }
                 }
-                Op::Query(database, time) => match self.query(host, now, index, database, time) {
-                    Flow::Waits => return,
-                    Flow::Done => {}
-                    Flow::Failed(outcome) => return self.finish(host, now, index, outcome),
-                },
-                Op::Call(site) => match self.call(host, now, index, site) {
-                    Flow::Waits => return,
-                    Flow::Done => {}
-                    Flow::Failed(outcome) => return self.finish(host, now, index, outcome),
-                },
+                Op::Query(database, time) => return self.query(host, now, index, database, time),
+                Op::Call(site) => return self.call(host, now, index, site),
+                Op::Join | Op::Reply => return Step::Finish(index, fiber.outcome),
                 Op::Fork { first, count, .. } => {
-                    self.fork(index, &plan.branches[first as usize..(first + count) as usize], 0);
                     if count > 0 {
-                        return;
+                        self.fork(index, &plan.branches[first as usize..(first + count) as usize], 0);
+                        return Step::Rest;
                     }
                 }
                 Op::Repeat { times, after } => {
-                    self.fibers[index].pc = after;
+                    fiber.pc = after;
                     if times > 0 {
-                        return self.fork(index, &[Pc(pc.0 + 1)], times);
+                        self.fork(index, &[Pc(pc.0 + 1)], times);
+                        return Step::Rest;
                     }
                 }
                 Op::Again { body } => {
-                    let fiber = &mut self.fibers[index];
                     fiber.rounds -= 1;
                     if fiber.rounds == 0 {
-                        let outcome = fiber.outcome;
-                        return self.finish(host, now, index, outcome);
+                        return Step::Finish(index, fiber.outcome);
                     }
                     fiber.pc = body;
                 }
@@ -272,15 +273,11 @@ impl<'p> System<'p> {
                         self.fibers[index].pc = otherwise;
                     }
                 }
-                Op::Jump { to } => self.fibers[index].pc = to,
+                Op::Jump { to } => fiber.pc = to,
                 Op::Fail { share, status } => {
                     if self.choices(index).unit() < share {
-                        return self.finish(host, now, index, Outcome::Error(status));
+                        return Step::Finish(index, Outcome::Error(status));
                     }
-                }
-                Op::Join | Op::Reply => {
-                    let outcome = self.fibers[index].outcome;
-                    return self.finish(host, now, index, outcome);
                 }
             }
         }
@@ -322,17 +319,18 @@ impl<'p> System<'p> {
                 ..Fiber::FREE
             };
             self.fibers[child] = fiber;
-            self.runnable.push_back(child);
+            self.later.push_back(Step::Run(child));
         }
     }
 
     /// A fiber has come to its end, well or not.
     #[inline(always)]
-    pub(super) fn finish(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
+    fn finish<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, outcome: Outcome) -> Step {
         if self.fibers[index].branch {
             self.join(index, outcome);
+            Step::Rest
         } else {
-            self.answer(host, now, index, outcome);
+            self.answer(host, now, index, outcome)
         }
     }
 
@@ -360,7 +358,7 @@ impl<'p> System<'p> {
         if decides || fiber.pending == 0 {
             fiber.key = Key::NONE;
             fiber.state = State::Running;
-            self.runnable.push_back(parent);
+            self.later.push_back(Step::Run(parent));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Fewest attempts under way: of a few replicas drawn at random (Envoy 1.40, with replacement; tower and Linkerd, distinct
-//! ones), or of all (Envoy's full scan). Knows nothing of latency.
+//! Fewest attempts under way: of a few replicas drawn at random (Envoy 1.40, with replacement; tower and Linkerd,
+//! distinct ones), or of all (Envoy's full scan). Knows nothing of latency.
 
 use super::{Replicas, nth_usable, random};
 use crate::Random;
@@ -65,7 +65,7 @@ pub(super) fn distinct<C: PartialOrd>(
     choices: u32,
     replicas: &impl Replicas,
     rng: &mut impl Random,
-    cost: impl Fn(usize) -> C,
+    mut cost: impl FnMut(usize) -> C,
 ) -> Option<usize> {
     let usable = (0..replicas.len()).filter(|i| replicas.usable(*i)).count() as u32;
     let mut drawn = [u32::MAX; MOST_CHOICES as usize];

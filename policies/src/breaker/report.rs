@@ -83,8 +83,17 @@ pub enum Reason {
         rate: f32,
         /// The share below which the breaker trips.
         threshold: f32,
-        /// Calls in the window, or replicas compared.
+        /// Calls in the window.
         calls: u32,
+    },
+    /// A replica's success rate lies too far below the others'. Rates in per cent.
+    Outlier {
+        /// The share that succeeded.
+        rate: f32,
+        /// The mean less so many standard deviations.
+        threshold: f32,
+        /// Replicas compared.
+        replicas: u32,
     },
     /// So many failures in a row.
     Consecutive(u32),
@@ -126,6 +135,9 @@ impl fmt::Display for Reason {
             }
             Self::SuccessRate { rate, threshold, calls } => {
                 write!(f, "success rate {rate:.1}% < {threshold:.1}% of {}", Counted(calls, "call"))
+            }
+            Self::Outlier { rate, threshold, replicas } => {
+                write!(f, "success rate {rate:.1}% < {threshold:.1}%, an outlier among {replicas} replicas")
             }
             Self::Consecutive(failures) => write!(f, "{} in a row", Counted(failures, "failure")),
             Self::ProbeFailed => f.write_str("the probe failed"),
@@ -174,6 +186,10 @@ mod tests {
             (Reason::FailureRate { rate: 100.0, threshold: 33.33, calls: 1 }, "failure rate 100.0% ≥ 33.33% of 1 call"),
             (Reason::SlowRate { rate: 60.0, threshold: 60.0, calls: 5 }, "slow-call rate 60.0% ≥ 60% of 5 calls"),
             (Reason::SuccessRate { rate: 79.0, threshold: 80.0, calls: 9 }, "success rate 79.0% < 80.0% of 9 calls"),
+            (
+                Reason::Outlier { rate: 50.0, threshold: 52.0, replicas: 5 },
+                "success rate 50.0% < 52.0%, an outlier among 5 replicas",
+            ),
             (Reason::Consecutive(5), "5 failures in a row"),
             (Reason::Consecutive(1), "1 failure in a row"),
             (Reason::ProbesPassed(1), "the probe passed"),

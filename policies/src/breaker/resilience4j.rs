@@ -1,11 +1,11 @@
 //! The breaker of resilience4j (master af9e7c9, May 2026, after 2.4.0): a window of calls or of whole seconds, failure
-//! and slow-call rates in single precision, a counted number of probes. Results carry no era there: a late result counts
-//! as a probe's, and the transition's reason says so. Knows no queue and no clock.
+//! and slow-call rates in single precision, a counted number of probes. Results carry no era there: a late result
+//! counts as a probe's, and the transition's reason says so. Knows no queue and no clock.
 
 use super::report::{Metrics, Reason, State, Transition, Why};
-use super::window::{Class, Counts, LastCalls, LastSeconds, classify};
 use super::{Admission, Token};
 use crate::check::{Invalid, require};
+use crate::window::{Class, Counts, LastCalls, Slices, classify};
 use crate::{Interval, Outcome, Outcomes, Random, SimTime, Span};
 
 /// What the breaker looks back upon.
@@ -37,7 +37,8 @@ pub struct Resilience4jConfig {
     pub half_open_calls: u32,
     /// Whether open ends on its own at the end of the wait, instead of with the first call after it. Default: no.
     pub auto_half_open: bool,
-    /// How long half-open may last; under 1 ms for ever: probes that never return then reject calls for ever. Default 0.
+    /// How long half-open may last; under 1 ms for ever: probes that never return then reject calls for ever. Default
+    /// 0.
     pub half_open_limit: Span,
     /// Whether that limit leads to closed instead of open. Default: no.
     pub close_after_half_open_limit: bool,
@@ -103,7 +104,7 @@ pub struct Resilience4j {
 #[derive(Clone, Debug)]
 enum ClosedWindow {
     Calls(LastCalls),
-    Seconds(LastSeconds),
+    Seconds(Slices),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +122,7 @@ impl Resilience4j {
     pub fn new(config: Resilience4jConfig) -> Self {
         let closed = match config.window {
             Window::Calls(size) => ClosedWindow::Calls(LastCalls::new(size)),
-            Window::Seconds(size) => ClosedWindow::Seconds(LastSeconds::new(size)),
+            Window::Seconds(size) => ClosedWindow::Seconds(Slices::new(size, Span::from_secs(1), SimTime::ZERO)),
         };
         let probes = LastCalls::new(config.half_open_calls);
         Self { config, phase: Phase::Closed, era: 0, openings: 0, closed, probes, probing: false, not_permitted: 0 }

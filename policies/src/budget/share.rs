@@ -1,6 +1,6 @@
 //! The plain budget: a caller's retries are at most a share of its calls. A call deposits the share, a retry takes one
-//! whole; deposits that are not used within `ttl` expire, so that a long quiet time saves up no storm. There is no reserve:
-//! from the first call on, calls and retries together never exceed (1 + share) times the calls.
+//! whole; deposits that are not used within `ttl` expire, so that a long quiet time saves up no storm. There is no
+//! reserve: from the first call on, calls and retries together never exceed (1 + share) times the calls.
 
 use crate::check::{Invalid, require};
 use crate::{SimTime, Span};

@@ -1,8 +1,9 @@
 //! How long to wait before a retry: a formula for the wait, and a jitter that spreads it. Knows neither outcomes nor
 //! budgets.
 //!
-//! The general formulas take k = 0 for the first retry, work in nanoseconds and cut at the cap *before* the jitter, except
-//! where a jitter says otherwise. The implementations' own (resilience4j, Polly, Envoy) bring their jitter and rounding.
+//! The general formulas take k = 0 for the first retry, work in nanoseconds and cut at the cap *before* the jitter,
+//! except where a jitter says otherwise. The implementations' own (resilience4j, Polly, Envoy) bring their jitter and
+//! rounding.
 
 use crate::check::{Invalid, require};
 use crate::{Interval, Random, Span};
@@ -72,8 +73,8 @@ pub enum Jitter {
     Full,
     /// e/2 + U[0, e/2).
     Equal,
-    /// min(cap, U[base, 3 · the wait before]), starting from the base; the factor plays no part. A back-off without a cap
-    /// grows without bound.
+    /// min(cap, U[base, 3 · the wait before]), starting from the base; the factor plays no part. A back-off without a
+    /// cap grows without bound.
     Decorrelated,
     /// e · U[1 − f, 1 + f]; may exceed the cap. gRPC: 0.2.
     Proportional(f64),

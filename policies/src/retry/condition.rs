@@ -26,8 +26,8 @@ impl Statuses {
     }
 }
 
-/// What a word of Envoy's `retry_on` (1.40) means here; `None` for a word Envoy does not have. A time-out of one try is a
-/// local reset there. `retriable-status-codes` and `retriable-headers` name nothing by themselves: give [`Statuses`].
+/// What a word of Envoy's `retry_on` (1.40) means here; `None` for a word Envoy does not have. A time-out of one try is
+/// a local reset there. `retriable-status-codes` and `retriable-headers` name nothing by themselves: give [`Statuses`].
 pub fn envoy_retry_on(word: &str) -> Option<Outcomes> {
     let resets = Outcomes::TIMEOUT | Outcomes::REFUSED;
     Some(match word {

@@ -1,6 +1,6 @@
-//! Windows of call results: the last N calls, or the last N whole seconds. They count; they decide nothing.
+//! Windows of call results: the last N calls, or the last N slices of time. They count; they decide nothing.
 
-use crate::{Outcome, SimTime};
+use crate::{Outcome, Outcomes, SimTime, Span};
 
 /// What a window holds, summed up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,13 +16,13 @@ impl Counts {
         Self { calls: 1, failed: failed as u32, slow: slow as u32 }
     }
 
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.calls += other.calls;
         self.failed += other.failed;
         self.slow += other.slow;
     }
 
-    fn remove(&mut self, other: Self) {
+    pub(crate) fn remove(&mut self, other: Self) {
         self.calls -= other.calls;
         self.failed -= other.failed;
         self.slow -= other.slow;
@@ -65,60 +65,92 @@ impl LastCalls {
     }
 }
 
-/// The current second of the clock and the N − 1 before it. The real span is thus more than N − 1 and at most N seconds,
-/// and hangs on where the clock's seconds begin.
+/// Equal slices of time on a grid: the current one and the N − 1 before it. The real span is thus more than N − 1 and
+/// at most N slices, and hangs on where the grid begins.
 #[derive(Clone, Debug)]
-pub(crate) struct LastSeconds {
+pub(crate) struct Slices {
     buckets: Box<[Counts]>,
     head: usize,
-    second: u64,
+    /// Number of the slice at `head`, counted from the anchor.
+    slice: u64,
+    width: Span,
+    anchor: SimTime,
     total: Counts,
 }
 
-impl LastSeconds {
-    pub(crate) fn new(seconds: u32) -> Self {
-        let buckets = vec![Counts::default(); seconds.max(1) as usize].into();
-        Self { buckets, head: 0, second: 0, total: Counts::default() }
+impl Slices {
+    pub(crate) fn new(slices: u32, width: Span, anchor: SimTime) -> Self {
+        let buckets = vec![Counts::default(); slices.max(1) as usize].into();
+        let width = width.max(Span::from_nanos(1));
+        Self { buckets, head: 0, slice: 0, width, anchor, total: Counts::default() }
     }
 
-    pub(crate) fn push(&mut self, clock: SimTime, call: Counts) -> Counts {
-        self.advance(second_of(clock));
+    pub(crate) fn push(&mut self, now: SimTime, call: Counts) -> Counts {
+        self.roll(now);
         self.buckets[self.head].add(call);
         self.total.add(call);
         self.total
     }
 
-    /// What the window holds when the clock says `clock`, without moving it.
-    pub(crate) fn counts(&self, clock: SimTime) -> Counts {
+    /// What the window holds at `now`, without moving it.
+    pub(crate) fn counts(&self, now: SimTime) -> Counts {
         let mut counts = self.total;
-        for step in 1..=self.steps_to(second_of(clock)) {
+        for step in 1..=self.steps_to(self.slice_of(now)) {
             counts.remove(self.buckets[(self.head + step) % self.buckets.len()]);
         }
         counts
     }
 
+    /// Moves the window to `now`; whether a new slice began.
+    pub(crate) fn roll(&mut self, now: SimTime) -> bool {
+        let slice = self.slice_of(now);
+        for _ in 0..self.steps_to(slice) {
+            self.head = if self.head + 1 == self.buckets.len() { 0 } else { self.head + 1 };
+            self.total.remove(self.buckets[self.head]);
+            self.buckets[self.head] = Counts::default();
+        }
+        let began = slice > self.slice;
+        self.slice = self.slice.max(slice);
+        began
+    }
+
+    /// What all slices but the current one hold, as of the last roll.
+    pub(crate) fn closed(&self) -> Counts {
+        let mut counts = self.total;
+        counts.remove(self.buckets[self.head]);
+        counts
+    }
+
+    /// When the current slice ends.
+    pub(crate) fn next_slice(&self) -> SimTime {
+        self.anchor + self.width * (self.slice + 1)
+    }
+
+    /// Whether the window holds nothing at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.total.calls == 0
+    }
+
+    /// Forgets everything; the grid stays.
     pub(crate) fn clear(&mut self) {
         self.buckets.fill(Counts::default());
         self.total = Counts::default();
     }
 
-    fn advance(&mut self, second: u64) {
-        for _ in 0..self.steps_to(second) {
-            self.head = (self.head + 1) % self.buckets.len();
-            self.total.remove(self.buckets[self.head]);
-            self.buckets[self.head] = Counts::default();
-        }
-        self.second = self.second.max(second);
+    /// Forgets everything and begins a new grid.
+    pub(crate) fn restart(&mut self, anchor: SimTime) {
+        self.clear();
+        (self.anchor, self.slice) = (anchor, 0);
     }
 
-    /// How many buckets fall out until `second`: all of them at most.
-    fn steps_to(&self, second: u64) -> usize {
-        second.saturating_sub(self.second).min(self.buckets.len() as u64) as usize
+    fn slice_of(&self, now: SimTime) -> u64 {
+        (now - self.anchor).as_nanos() / self.width.as_nanos()
     }
-}
 
-fn second_of(clock: SimTime) -> u64 {
-    clock.as_nanos() / 1_000_000_000
+    /// How many buckets fall out until `slice`: all of them at most.
+    fn steps_to(&self, slice: u64) -> usize {
+        slice.saturating_sub(self.slice).min(self.buckets.len() as u64) as usize
+    }
 }
 
 /// Which outcomes a breaker takes for failures, and which it does not look at.
@@ -130,7 +162,7 @@ pub(crate) enum Class {
 }
 
 /// Sorts an outcome: ignored comes first, then failure; what is neither is a success.
-pub(crate) fn classify(outcome: Outcome, failures: crate::Outcomes, ignored: crate::Outcomes) -> Class {
+pub(crate) fn classify(outcome: Outcome, failures: Outcomes, ignored: Outcomes) -> Class {
     if ignored.contains(outcome) {
         Class::Ignored
     } else if failures.contains(outcome) {
@@ -143,7 +175,6 @@ pub(crate) fn classify(outcome: Outcome, failures: crate::Outcomes, ignored: cra
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Outcomes;
     use proptest::prelude::*;
 
     const SECOND: u64 = 1_000_000_000;
@@ -151,7 +182,7 @@ mod tests {
     #[test]
     fn a_time_window_holds_the_current_second_and_the_ones_before_it() {
         let at = SimTime::from_nanos;
-        let mut window = LastSeconds::new(2);
+        let mut window = Slices::new(2, Span::from_secs(1), SimTime::ZERO);
         window.push(at(SECOND - 1), Counts::one(true, false));
         // 1 ns later the second changes; the first call leaves at 2 s, though it is only one second old.
         window.push(at(SECOND), Counts::one(false, true));
@@ -193,7 +224,7 @@ mod tests {
             size in 1u32..6,
             gaps in prop::collection::vec((0u64..3 * SECOND, any::<bool>()), 1..40),
         ) {
-            let mut window = LastSeconds::new(size);
+            let mut window = Slices::new(size, Span::from_secs(1), SimTime::ZERO);
             let (mut now, mut calls) = (0, vec![]);
             for (gap, failed) in gaps {
                 now += gap;

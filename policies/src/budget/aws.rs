@@ -1,0 +1,123 @@
+//! The retry quota of the AWS SDKs' standard mode (smithy-rs 56ee88c; botocore 1.44.5): a retry takes tokens according
+//! to what failed, and its success gives them back.
+
+use crate::check::{Invalid, require};
+use crate::{Outcome, Outcomes};
+
+/// Configuration of [`Aws`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AwsConfig {
+    /// Tokens at the start and at most. Default 500.
+    pub capacity: u32,
+    /// Which rules.
+    pub rules: AwsRules,
+}
+
+/// The two sets of rules. The default is the newer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AwsRules {
+    /// 2.0: a retry takes 5, after a time-out or a transient failure (no connection, 5xx of a gateway) 10.
+    V2_0,
+    /// 2.1: a retry takes 14, after a rate limit 5.
+    #[default]
+    V2_1,
+}
+
+impl Default for AwsConfig {
+    fn default() -> Self {
+        Self { capacity: 500, rules: AwsRules::default() }
+    }
+}
+
+impl AwsConfig {
+    /// Whether the values are in their ranges.
+    pub fn check(&self) -> Result<(), Invalid> {
+        require(self.capacity >= 1, "capacity", "at least 1")
+    }
+}
+
+impl AwsRules {
+    /// What a retry after `outcome` takes.
+    pub fn cost(self, outcome: Outcome) -> u32 {
+        let transient = Outcomes::TIMEOUT | Outcomes::REFUSED | Outcomes::REQUEST_TIMEOUT;
+        match self {
+            Self::V2_0 if transient.contains(outcome) => 10,
+            Self::V2_0 => 5,
+            Self::V2_1 if Outcomes::RATE_LIMITED.contains(outcome) => 5,
+            Self::V2_1 => 14,
+        }
+    }
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    config: AwsConfig,
+    tokens: u32,
+}
+
+impl Aws {
+    /// A full quota.
+    pub fn new(config: AwsConfig) -> Self {
+        Self { config, tokens: config.capacity }
+    }
+
+    /// Takes the price of a retry after `outcome`, if it is there (`>=`), and says what it was.
+    pub fn withdraw(&mut self, outcome: Outcome) -> Option<u32> {
+        let cost = self.config.rules.cost(outcome);
+        self.tokens = self.tokens.checked_sub(cost)?;
+        Some(cost)
+    }
+
+    /// An attempt ended that cost `cost`: its success gives that back, or one token if it was a first attempt.
+    pub fn record(&mut self, outcome: Outcome, cost: u32) {
+        if outcome.is_success() {
+            self.tokens = (self.tokens + cost.max(1)).min(self.config.capacity);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_set_of_rules_has_its_prices() {
+        let table = [
+            (AwsRules::V2_0, Outcome::Error(500), 5),
+            (AwsRules::V2_0, Outcome::RateLimited, 5),
+            (AwsRules::V2_0, Outcome::Timeout, 10),
+            (AwsRules::V2_0, Outcome::Refused, 10),
+            (AwsRules::V2_1, Outcome::Error(500), 14),
+            (AwsRules::V2_1, Outcome::Timeout, 14),
+            (AwsRules::V2_1, Outcome::RateLimited, 5),
+        ];
+        for (rules, outcome, cost) in table {
+            assert_eq!(rules.cost(outcome), cost, "{rules:?} {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn the_quota_pays_for_its_last_retry_to_the_token() {
+        let mut quota = Aws::new(AwsConfig { capacity: 28, ..AwsConfig::default() });
+        let costs = [(); 3].map(|()| quota.withdraw(Outcome::Error(500)));
+        assert_eq!(costs, [Some(14), Some(14), None]);
+        let mut short = Aws::new(AwsConfig { capacity: 13, ..AwsConfig::default() });
+        assert_eq!(short.withdraw(Outcome::Error(500)), None);
+        assert_eq!(short.withdraw(Outcome::RateLimited), Some(5));
+    }
+
+    #[test]
+    fn success_gives_back_what_its_own_retry_cost_or_one() {
+        let mut quota = Aws::new(AwsConfig::default());
+        let first = quota.withdraw(Outcome::Error(500)).unwrap();
+        quota.record(Outcome::Error(500), first);
+        let second = quota.withdraw(Outcome::RateLimited).unwrap();
+        quota.record(Outcome::Ok, second);
+        assert_eq!(quota.tokens, 500 - 14);
+        quota.record(Outcome::Ok, 0);
+        assert_eq!(quota.tokens, 500 - 13);
+        (0..20).for_each(|_| quota.record(Outcome::Ok, 0));
+        assert_eq!(quota.tokens, 500);
+    }
+}

@@ -1,0 +1,119 @@
+//! gRPC's retry throttling (A6, grpc-go 4793ad0, grpcio 1.85.1): failures drain a bucket, successes fill it slowly, and
+//! there are retries only while it is more than half full. Counted in thousandths.
+
+use crate::check::{Invalid, require};
+use crate::{Outcome, Outcomes};
+
+/// Configuration of [`Grpc`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GrpcConfig {
+    /// Tokens at the start and at most. Default 10, at most 1000.
+    pub max_tokens: u32,
+    /// Tokens that a success adds; kept to three decimals. Default 0.1.
+    pub token_ratio: f64,
+    /// Outcomes that take a token: those that are retried. Default: all that is no success.
+    pub retryable: Outcomes,
+}
+
+impl Default for GrpcConfig {
+    fn default() -> Self {
+        Self { max_tokens: 10, token_ratio: 0.1, retryable: Outcomes::FAILURE }
+    }
+}
+
+impl GrpcConfig {
+    /// Whether the values are in the ranges that the original accepts.
+    pub fn check(&self) -> Result<(), Invalid> {
+        require((1..=1000).contains(&self.max_tokens), "max_tokens", "from 1 to 1000")?;
+        let ratio = 0.001..=1e6;
+        require(ratio.contains(&self.token_ratio), "token_ratio", "at least 0.001")
+    }
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Grpc {
+    tokens: u32,
+    max: u32,
+    ratio: u32,
+    retryable: Outcomes,
+}
+
+impl Grpc {
+    /// A full bucket.
+    pub fn new(config: &GrpcConfig) -> Self {
+        let max = config.max_tokens * 1000;
+        Self { tokens: max, max, ratio: (config.token_ratio * 1000.0) as u32, retryable: config.retryable }
+    }
+
+    /// An attempt ended.
+    pub fn record(&mut self, outcome: Outcome) {
+        if outcome.is_success() {
+            self.tokens = self.tokens.saturating_add(self.ratio).min(self.max);
+        } else if self.retryable.contains(outcome) {
+            self.tokens = self.tokens.saturating_sub(1000);
+        }
+    }
+
+    /// Whether there may be a retry: more than half the tokens are left (`>`).
+    pub fn allows(&self) -> bool {
+        self.tokens > self.max / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Attempts of a call that always fails, of at most five.
+    fn attempts(bucket: &mut Grpc) -> u32 {
+        for attempt in 1..5 {
+            bucket.record(Outcome::Refused);
+            if !bucket.allows() {
+                return attempt;
+            }
+        }
+        bucket.record(Outcome::Refused);
+        5
+    }
+
+    #[test]
+    fn failing_calls_make_five_attempts_then_one_each_and_thirty_successes_are_not_enough() {
+        let mut bucket = Grpc::new(&GrpcConfig::default());
+        assert_eq!([(); 4].map(|()| attempts(&mut bucket)), [5, 1, 1, 1]);
+        assert_eq!(bucket.tokens, 2_000);
+        (0..30).for_each(|_| bucket.record(Outcome::Ok));
+        assert_eq!(bucket.tokens, 5_000);
+        assert!(!bucket.allows());
+        bucket.record(Outcome::Ok);
+        assert!(bucket.allows());
+    }
+
+    #[test]
+    fn tokens_stay_between_nothing_and_their_maximum() {
+        let mut bucket = Grpc::new(&GrpcConfig::default());
+        bucket.record(Outcome::Ok);
+        assert_eq!(bucket.tokens, 10_000);
+        (0..20).for_each(|_| bucket.record(Outcome::Timeout));
+        assert_eq!(bucket.tokens, 0);
+    }
+
+    #[test]
+    fn failures_that_are_not_retried_take_nothing_and_the_ratio_has_three_decimals() {
+        let config = GrpcConfig { token_ratio: 0.1239, retryable: Outcomes::REFUSED, ..GrpcConfig::default() };
+        let mut bucket = Grpc::new(&config);
+        bucket.record(Outcome::Error(500));
+        assert_eq!(bucket.tokens, 10_000);
+        bucket.record(Outcome::Refused);
+        bucket.record(Outcome::Ok);
+        assert_eq!(bucket.tokens, 9_123);
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let base = GrpcConfig::default();
+        assert_eq!(GrpcConfig { max_tokens: 1001, ..base }.check().unwrap_err().field, "max_tokens");
+        assert_eq!(GrpcConfig { token_ratio: 0.0, ..base }.check().unwrap_err().field, "token_ratio");
+        assert_eq!(GrpcConfig { max_tokens: 1000, ..base }.check(), Ok(()));
+    }
+}

@@ -1,0 +1,69 @@
+//! `squall run`: one experiment in virtual time, from a file to a report and an exit code.
+
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use squall_model::Span;
+use squall_model::plan::Plan;
+use squall_telemetry::report::{Report, Verdict, World};
+use squall_telemetry::{Recorder, Recording, Run as Ran, step_for};
+
+use crate::cli::Run;
+use crate::exit::Exit;
+use crate::interrupt::Watch;
+use crate::output;
+use crate::report::{json, text};
+use crate::topologies::Topology;
+
+/// Runs the experiment and reports it.
+pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
+    let Some(topology) = Topology::find(&run.file)? else { return Ok(Exit::Wrong) };
+    let Some((plan, warnings)) = topology.plan(&run.overrides)? else { return Ok(Exit::Wrong) };
+    let to_stdout = run.json.as_deref() == Some(Path::new("-"));
+    if !quiet && !to_stdout {
+        output::problem(&warnings)?;
+    }
+    let (report, interrupted) = storm(&plan);
+    if let Some(path) = &run.json
+        && !write_json(&report, path)?
+    {
+        return Ok(Exit::CouldNotRun);
+    }
+    if !to_stdout && !(quiet && report.verdict == Verdict::Pass) {
+        output::result(&text::render(&report, &plan, output::width(), text::Style::Color))?;
+    }
+    Ok(match report.verdict {
+        _ if interrupted => Exit::Interrupted,
+        Verdict::Pass => Exit::Held,
+        Verdict::Fail => Exit::Failed,
+    })
+}
+
+/// Runs a plan to its end, or until Ctrl-C; answers its report and whether it was cut short.
+fn storm(plan: &Plan) -> (Report, bool) {
+    let mut watch = Watch::new(plan);
+    let mut recorder = Recorder::new(plan, step_for(plan.duration));
+    let began = Instant::now();
+    let ended = squall_engine::run_while(plan, &mut recorder, |now| watch.go_on(now));
+    let recording: Recording = recorder.finish(ended.at);
+    let wall = Span::from_nanos(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
+    let ran = Ran { world: World::Sim, events: ended.events, peak_in_flight: ended.census.peak_fibers, wall };
+    (Report::new(plan, &recording, &ran), ended.cut_short)
+}
+
+/// Writes the report; complains and answers `false` if that does not work.
+fn write_json(report: &Report, path: &Path) -> io::Result<bool> {
+    let text = json::render(report)?;
+    if path == Path::new("-") {
+        output::result(&text)?;
+        return Ok(true);
+    }
+    match std::fs::write(path, text) {
+        Ok(()) => Ok(true),
+        Err(error) => {
+            output::error(&format!("cannot write `{}`: {error}", path.display()), None)?;
+            Ok(false)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Ctrl-C and progress of a long run. The first Ctrl-C ends the run early, and its report is still written; the second
+//! ends the program.
+
+use std::io::IsTerminal as _;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use squall_model::SimTime;
+use squall_model::plan::Plan;
+
+/// Whether Ctrl-C was pressed.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static LISTENING: OnceLock<bool> = OnceLock::new();
+
+/// A run shorter than this shows no progress.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Watches over a run.
+pub(crate) struct Watch {
+    began: Instant,
+    /// Made when the run has turned out to be long, and only for a terminal.
+    bar: Option<ProgressBar>,
+    length: SimTime,
+}
+
+impl Watch {
+    /// Begins to listen for Ctrl-C.
+    pub(crate) fn new(plan: &Plan) -> Self {
+        LISTENING.get_or_init(|| ctrlc::set_handler(interrupt).is_ok());
+        Self { began: Instant::now(), bar: None, length: SimTime::ZERO + plan.duration }
+    }
+
+    /// Shows how far the run is; whether it may go on.
+    pub(crate) fn go_on(&mut self, now: SimTime) -> bool {
+        if self.bar.is_none() && self.began.elapsed() > PATIENCE && std::io::stderr().is_terminal() {
+            self.bar = Some(bar(self.length));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(now.as_nanos().min(self.length.as_nanos()) / 1_000_000_000);
+        }
+        !INTERRUPTED.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn interrupt() {
+    if INTERRUPTED.swap(true, Ordering::Relaxed) {
+        std::process::exit(130);
+    }
+}
+
+fn bar(length: SimTime) -> ProgressBar {
+    let template = "{bar:40} {pos} of {len} simulated seconds, {eta} left";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length.as_nanos() / 1_000_000_000).with_style(style)
+}

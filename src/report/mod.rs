@@ -1,0 +1,5 @@
+//! How a report is shown: one file a format, a report in and text out. Knows nothing of how figures were found, and opens
+//! no file.
+
+pub(crate) mod json;
+pub(crate) mod text;

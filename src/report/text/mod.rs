@@ -1,0 +1,210 @@
+//! The report for a terminal: the verdict first, then what went wrong in order, what was expected, the figures over time,
+//! and the tables. Text in, text out: the caller knows the terminal's width and whether it has colours.
+
+mod paint;
+#[cfg(test)]
+pub(crate) mod sample;
+mod spark;
+mod table;
+mod tables;
+mod timeline;
+mod verdict;
+
+use squall_model::plan::Plan;
+use squall_telemetry::format;
+use squall_telemetry::report::{CauseKind, Engine, Report, World};
+
+use paint::Paint;
+pub(crate) use paint::Style;
+
+/// Narrower than this nothing can be read; wider lines are not filled.
+const WIDTHS: core::ops::RangeInclusive<usize> = 40..=240;
+
+/// The report in lines of at most `width` characters.
+pub(crate) fn render(report: &Report, plan: &Plan, width: usize, style: Style) -> String {
+    let page = Page { report, plan, width: width.clamp(*WIDTHS.start(), *WIDTHS.end()), paint: Paint(style) };
+    let sections = [
+        page.verdict(),
+        page.story(),
+        page.expectations(),
+        page.section("Over time", timeline::render(&page)),
+        tables::render(&page),
+        page.footer(),
+    ];
+    sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// What every section needs.
+struct Page<'r> {
+    report: &'r Report,
+    plan: &'r Plan,
+    width: usize,
+    paint: Paint,
+}
+
+impl Page<'_> {
+    fn verdict(&self) -> String {
+        let passed = self.report.verdict == squall_telemetry::report::Verdict::Pass;
+        let word = if passed { self.paint.good("PASS") } else { self.paint.bad("FAIL") };
+        let sentence = format!("{}: {}", self.report.scenario, verdict::sentence(self.report));
+        let lines = wrapped(&sentence, self.width - INDENT.len() - 4);
+        let first = lines.first().map(|line| self.paint.strong(line)).unwrap_or_default();
+        let rest = lines.iter().skip(1).map(|line| format!("      {}\n", self.paint.strong(line)));
+        let about = wrapped(&self.plan.about, self.width - 6);
+        let about = about.iter().map(|line| format!("      {}\n", self.paint.faint(line)));
+        format!("{word}  {first}\n{}{}", rest.collect::<String>(), about.collect::<String>())
+    }
+
+    fn story(&self) -> String {
+        let at = |seconds: f64| format!("{seconds:.2}s");
+        let widest = self.report.causes.iter().map(|cause| at(cause.at_s).len()).max().unwrap_or(0);
+        let mut text = String::new();
+        for cause in &self.report.causes {
+            let indent = INDENT.len() + widest + 2;
+            let lines = wrapped(&cause.what, self.width - indent);
+            for (i, line) in lines.iter().enumerate() {
+                let line = match cause.kind {
+                    CauseKind::FaultBegan | CauseKind::FaultEnded => self.paint.warn(line),
+                    CauseKind::Recovered | CauseKind::BreakerClosed => self.paint.good(line),
+                    CauseKind::NeverRecovered => self.paint.bad(line),
+                    _ => line.clone(),
+                };
+                let time = if i == 0 { at(cause.at_s) } else { String::new() };
+                text += &format!("{INDENT}{time:>widest$}  {line}\n");
+            }
+        }
+        self.section("What went wrong", text)
+    }
+
+    fn expectations(&self) -> String {
+        let expect = &self.report.expect;
+        let widest = expect.iter().map(|line| width(&line.text)).max().unwrap_or(0);
+        let longest = expect.iter().map(|line| width(&line.actual)).max().unwrap_or(0);
+        // One line each if there is room, else what was found goes under what was wanted.
+        let beside = INDENT.len() + 2 + widest + 2 + longest <= self.width;
+        let mut text = String::new();
+        for line in expect {
+            let mark = if line.pass { self.paint.good("✓") } else { self.paint.bad("✗") };
+            let actual = if line.pass { self.paint.faint(&line.actual) } else { self.paint.bad(&line.actual) };
+            let wanted = if beside { padded(&line.text, widest) } else { line.text.clone() };
+            let gap = if beside { "  ".to_owned() } else { format!("\n{INDENT}  → ") };
+            text += &format!("{INDENT}{mark} {wanted}{gap}{actual}\n");
+        }
+        let held = expect.iter().filter(|line| line.pass).count();
+        self.section(&format!("Expected ({held} of {} held)", expect.len()), text)
+    }
+
+    fn footer(&self) -> String {
+        let report = self.report;
+        let world = match report.world {
+            World::Sim => "virtual time",
+            World::Live => "real HTTP",
+        };
+        let Engine { events, events_per_s, peak_in_flight } = report.engine;
+        let simulated = format::at(report.time.simulated_s);
+        let wall = format::duration(report.time.wall_s * 1e9);
+        let [events, speed, peak] = [events, events_per_s, peak_in_flight].map(format::count);
+        let text = format!(
+            "{simulated} of {world} in {wall} · {events} events, {speed}/s · at most {peak} in flight · seed {} · digest {}",
+            report.seed, report.digest
+        );
+        let lines = wrapped(&text, self.width);
+        lines.iter().map(|line| format!("{}\n", self.paint.faint(line))).collect()
+    }
+
+    /// A headed section; nothing if it is empty.
+    fn section(&self, head: &str, body: String) -> String {
+        if body.is_empty() { body } else { format!("{}\n{body}", self.paint.strong(head)) }
+    }
+}
+
+const INDENT: &str = "  ";
+
+/// How many columns a text takes, colour codes not counted in.
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// The text, filled up with blanks on the right.
+fn padded(text: &str, to: usize) -> String {
+    format!("{text}{}", " ".repeat(to.saturating_sub(width(text))))
+}
+
+/// The text, cut to so many columns.
+fn cut(text: &str, to: usize) -> String {
+    if width(text) <= to {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(to.saturating_sub(1)).collect();
+    format!("{}…", head.trim_end())
+}
+
+/// The text in lines of at most `to` columns, broken between words; a longer word has a line of its own.
+fn wrapped(text: &str, to: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= to => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without the colour codes.
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_cascade_is_understood_at_80_columns() {
+        insta::assert_snapshot!(render(&sample::cascade(), &sample::plan(), 80, Style::Plain));
+    }
+
+    #[test]
+    fn it_can_be_read_at_60_columns() {
+        insta::assert_snapshot!(render(&sample::cascade(), &sample::plan(), 60, Style::Plain));
+    }
+
+    #[test]
+    fn it_uses_the_room_of_120_columns() {
+        insta::assert_snapshot!(render(&sample::cascade(), &sample::plan(), 120, Style::Plain));
+    }
+
+    #[test]
+    fn a_healthy_run_is_short() {
+        insta::assert_snapshot!(render(&sample::healthy(), &sample::plan(), 80, Style::Plain));
+    }
+
+    #[test]
+    fn a_storm_shows_its_retries_and_its_breaker() {
+        insta::assert_snapshot!(render(&sample::storm(), &sample::plan(), 80, Style::Plain));
+    }
+
+    #[test]
+    fn no_line_is_wider_than_it_may_be() {
+        for report in [sample::cascade(), sample::healthy(), sample::storm()] {
+            for to in 40..=200 {
+                let text = render(&report, &sample::plan(), to, Style::Plain);
+                for line in text.lines().filter(|line| line.split_whitespace().count() > 1) {
+                    assert!(width(line) <= to, "{} at {to}: {line}", width(line));
+                }
+                assert!(text.lines().all(|line| line == line.trim_end()), "no blanks at the end of a line, at {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn colour_changes_no_letter() {
+        let render = |style| render(&sample::cascade(), &sample::plan(), 80, style);
+        assert_ne!(render(Style::Color), render(Style::Plain));
+        assert_eq!(plain(&render(Style::Color)), render(Style::Plain));
+    }
+}

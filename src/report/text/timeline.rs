@@ -1,0 +1,178 @@
+//! Curves over time: what was asked and answered, how long it took, who was busy, how often was tried; and under them
+//! when faults were at work.
+
+use squall_telemetry::format;
+use squall_telemetry::report::{LoadSeries, Service, ServiceSeries};
+
+use super::spark::{Axis, Fold, curve, top};
+use super::{INDENT, Page, cut, padded, width};
+
+/// At most so many loads, services, calls and faults have curves of their own.
+const LOADS: usize = 3;
+const SERVICES: usize = 6;
+const CALLS: usize = 4;
+const FAULTS: usize = 4;
+
+/// One curve with its name and its greatest value.
+struct Curve {
+    name: String,
+    line: String,
+    scale: String,
+}
+
+/// All curves over one axis; nothing if there is but one step to show.
+pub(super) fn render(page: &Page<'_>) -> String {
+    let timeline = &page.report.timeline;
+    let steps = (page.report.time.simulated_s / timeline.step_s).round() as usize;
+    if steps < 2 || timeline.load.is_empty() {
+        return String::new();
+    }
+    let mut chart = Chart { page, axis: Axis::new(steps, 1), curves: Vec::new() };
+    // Names and scales decide how much room is left, and are the same for any axis.
+    chart.draw();
+    let names = chart.widest(|curve| &curve.name).min(page.width * 2 / 5);
+    let scales = chart.widest(|curve| &curve.scale);
+    let room = page.width.saturating_sub(INDENT.len() + names + scales + 4);
+    chart.axis = Axis::new(steps, room);
+    chart.curves.clear();
+    chart.draw();
+    chart.lines(names)
+}
+
+struct Chart<'p, 'r> {
+    page: &'p Page<'r>,
+    axis: Axis,
+    curves: Vec<Curve>,
+}
+
+impl Chart<'_, '_> {
+    fn widest(&self, part: impl Fn(&Curve) -> &String) -> usize {
+        self.curves.iter().map(|curve| width(part(curve))).max().unwrap_or(0)
+    }
+
+    fn draw(&mut self) {
+        self.loads();
+        self.services();
+        self.calls();
+    }
+
+    fn push(&mut self, name: String, values: &[Option<f64>], top: f64, scale: String) {
+        self.curves.push(Curve { name, line: curve(values, top), scale });
+    }
+
+    fn a_second(&self, counts: &[u64]) -> Vec<Option<f64>> {
+        let step = self.page.report.timeline.step_s;
+        self.axis.fold(&counts.iter().map(|count| Some(*count as f64 / step)).collect::<Vec<_>>(), Fold::Mean)
+    }
+
+    fn levels(&self, levels: &[f64]) -> Vec<Option<f64>> {
+        self.axis.fold(&levels.iter().copied().map(Some).collect::<Vec<_>>(), Fold::Mean)
+    }
+
+    fn loads(&mut self) {
+        for (name, series) in self.page.report.timeline.load.iter().take(LOADS) {
+            let offered = self.a_second(&series.offered);
+            let answered = self.a_second(&answered(series));
+            let highest = top(&offered).max(top(&answered));
+            self.push(format!("{name} asked"), &offered, highest, format::rate(top(&offered)));
+            self.push(format!("{name} answered"), &answered, highest, format::rate(top(&answered)));
+            let p99 = self.axis.fold(&series.p99_ms, Fold::Max);
+            let longest = top(&p99);
+            self.push(format!("{name} p99"), &p99, longest, format::duration(longest * 1e6));
+        }
+    }
+
+    /// The busiest services, in the order of the file.
+    fn services(&mut self) {
+        let report = self.page.report;
+        let mut busiest: Vec<(usize, f64)> =
+            report.services.iter().map(|(_, service)| share_busy(service)).enumerate().collect();
+        busiest.sort_by(|a, b| b.1.total_cmp(&a.1));
+        busiest.truncate(SERVICES);
+        for (row, (name, series)) in report.timeline.services.iter().enumerate() {
+            if busiest.iter().any(|(kept, _)| *kept == row) {
+                self.busy(name, series, report.services.find(name).and_then(|service| service.workers.limit));
+            }
+        }
+        let longest = report.timeline.services.iter().map(|(name, series)| (name, series, max(&series.queue)));
+        if let Some((name, series, longest)) =
+            longest.max_by(|a, b| a.2.total_cmp(&b.2)).filter(|(.., most)| *most >= 1.0)
+        {
+            let queue = self.levels(&series.queue);
+            self.push(format!("{name} queue"), &queue, top(&queue), format::number(longest));
+        }
+    }
+
+    fn busy(&mut self, name: &str, series: &ServiceSeries, limit: Option<u64>) {
+        let busy = self.levels(&series.workers_busy);
+        let most = max(&series.workers_busy);
+        let (highest, scale) = match limit {
+            Some(limit) => (limit as f64, format!("{} of {}", format::number(most), format::count(limit))),
+            None => (top(&busy), format::number(most)),
+        };
+        self.push(format!("{name} busy"), &busy, highest, scale);
+    }
+
+    /// Calls whose policies had something to do.
+    fn calls(&mut self) {
+        let report = self.page.report;
+        let telling = report.calls.iter().filter(|(_, call)| call.retries > 0 || call.short_circuited > 0).take(CALLS);
+        for (name, _) in telling {
+            let Some(series) = report.timeline.calls.find(name) else { continue };
+            let attempts = self.a_second(&series.attempts);
+            self.push(format!("{name} tries"), &attempts, top(&attempts), format::rate(top(&attempts)));
+        }
+    }
+
+    fn lines(&self, names: usize) -> String {
+        let mut text = String::new();
+        for curve in &self.curves {
+            let name = padded(&cut(&curve.name, names), names);
+            let scale = self.page.paint.faint(&curve.scale);
+            text += &format!("{INDENT}{name}  {}  {scale}\n", padded(&curve.line, self.axis.columns()));
+        }
+        text + &self.faults(names) + &self.times(names)
+    }
+
+    fn faults(&self, names: usize) -> String {
+        let step = self.page.report.timeline.step_s;
+        let mut text = String::new();
+        for fault in self.page.report.faults.iter().take(FAULTS) {
+            let from = self.axis.column(fault.from_s / step);
+            let to = self.axis.column((fault.to_s / step).ceil());
+            let name = padded(&cut(&format!("fault {}", fault.name), names), names);
+            let bar = format!("{name}  {}{}", " ".repeat(from), "▔".repeat(to.saturating_sub(from).max(1)));
+            text += &format!("{INDENT}{}\n", self.page.paint.warn(&bar));
+        }
+        text
+    }
+
+    /// The times at the quarters of the axis.
+    fn times(&self, names: usize) -> String {
+        let columns = self.axis.columns();
+        let whole = self.page.report.time.simulated_s.round().max(self.page.report.timeline.step_s);
+        let mut line = String::new();
+        for quarter in 0..4 {
+            let text = format::at((whole * f64::from(quarter) / 4.0 * 10.0).round() / 10.0);
+            let column = columns * quarter as usize / 4;
+            if column == 0 || column > width(&line) {
+                line = padded(&line, column) + &text;
+            }
+        }
+        format!("{INDENT}{}  {}\n", " ".repeat(names), self.page.paint.faint(&line))
+    }
+}
+
+fn answered(series: &LoadSeries) -> Vec<u64> {
+    series.ok.iter().zip(&series.degraded).map(|(ok, degraded)| ok + degraded).collect()
+}
+
+fn max(values: &[f64]) -> f64 {
+    values.iter().copied().fold(0.0, f64::max)
+}
+
+fn share_busy(service: &Service) -> f64 {
+    let workers = service.workers;
+    let share = workers.limit.map_or(0.0, |limit| f64::from(workers.busy_max) / limit as f64);
+    share + workers.saturated_s
+}

@@ -1,0 +1,538 @@
+//! The report of a run, as it stands in `report.json` (schema 1): plain figures with names. Knows neither how they were
+//! found nor how they are shown.
+//!
+//! Keys carry unit and qualifier last. What is empty is `null`, never 0. Maps are in the order of the topology file.
+
+use serde::{Deserialize, Serialize};
+
+use crate::named::Named;
+
+/// The version of the report's shape. Fields may be added under the same version; those that are there stay.
+pub const SCHEMA: u32 = 1;
+
+/// Everything that is reported of one run.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The topology's name.
+    pub scenario: String,
+    /// Where it ran.
+    pub world: World,
+    /// The root seed.
+    pub seed: u64,
+    /// The digest over every observation: 32 hexadecimal digits.
+    pub digest: String,
+    /// Whether every expectation held.
+    pub verdict: Verdict,
+    /// How long it was, and how long it took.
+    pub time: Time,
+    /// What it cost to run.
+    pub engine: Engine,
+    /// By load.
+    pub load: Named<Load>,
+    /// All load together.
+    pub system: System,
+    /// By service.
+    pub services: Named<Service>,
+    /// By database.
+    pub databases: Named<Database>,
+    /// By cache.
+    pub caches: Named<Nothing>,
+    /// By topic.
+    pub topics: Named<Nothing>,
+    /// By caller and callee: `a -> b`. Loads call, too.
+    pub calls: Named<Call>,
+    /// What was done to the system.
+    pub faults: Vec<Fault>,
+    /// What went wrong, in order.
+    pub causes: Vec<Cause>,
+    /// What should have held.
+    pub expect: Vec<Expectation>,
+    /// Figures over time.
+    pub timeline: Timeline,
+}
+
+/// Where a run took place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum World {
+    /// Virtual time.
+    Sim,
+    /// Real HTTP.
+    Live,
+}
+
+/// Whether every expectation held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every one.
+    Pass,
+    /// Not every one.
+    Fail,
+}
+
+/// How long a run was, and how long it took.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Time {
+    /// Seconds from the first moment to the last, on the run's own clock.
+    pub simulated_s: f64,
+    /// Seconds that it took.
+    pub wall_s: f64,
+}
+
+/// What it cost to run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Engine {
+    /// Steps of the machines.
+    pub events: u64,
+    /// Steps for each second that it took.
+    pub events_per_s: u64,
+    /// The most requests in flight at once, at all services together.
+    pub peak_in_flight: u64,
+}
+
+/// Times in milliseconds.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Latency {
+    /// Mean, exact.
+    pub mean: f64,
+    /// Median; this and the following by nearest rank, within 0.1 %.
+    pub p50: f64,
+    /// 90 % are at most this.
+    pub p90: f64,
+    /// 95 % are at most this.
+    pub p95: f64,
+    /// 99 % are at most this.
+    pub p99: f64,
+    /// 99.9 % are at most this.
+    pub p999: f64,
+    /// Greatest, exact.
+    pub max: f64,
+}
+
+/// Why requests failed, as their users saw it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Failures {
+    /// No answer in time.
+    pub timeout: u64,
+    /// Turned away for want of room, or by a rate limit.
+    pub rejected: u64,
+    /// Not sent, because a breaker was open.
+    pub breaker_open: u64,
+    /// An answer that says it failed.
+    pub error: u64,
+    /// No connection.
+    pub refused: u64,
+}
+
+/// One load: requests that started between warm-up and the load's end, wherever they ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Load {
+    /// Requests begun: ok + degraded + failed + in flight.
+    pub offered: u64,
+    /// Full answers.
+    pub ok: u64,
+    /// Simpler answers, from a fallback.
+    pub degraded: u64,
+    /// No answer, or none that is of use.
+    pub failed: u64,
+    /// Not ended when the run was.
+    pub in_flight: u64,
+    /// First attempts and retries of the users themselves.
+    pub attempts: u64,
+    /// The failed ones by reason.
+    pub failures: Failures,
+    /// From the intended start to the answer, of ok and degraded ones.
+    pub latency_ms: Option<Latency>,
+    /// Requests ended, by second of the load.
+    pub rate_per_s: f64,
+    /// Ok and degraded ones, by second of the load.
+    pub goodput_per_s: f64,
+    /// From the intended start to the end, of failed ones.
+    pub failed_latency_ms: Option<Latency>,
+    /// By task; a load without tasks is its own.
+    pub tasks: Named<Task>,
+}
+
+/// One task of a load; as [`Load`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Task {
+    /// Requests begun.
+    pub offered: u64,
+    /// Full answers.
+    pub ok: u64,
+    /// Simpler answers.
+    pub degraded: u64,
+    /// No answer, or none that is of use.
+    pub failed: u64,
+    /// Not ended when the run was.
+    pub in_flight: u64,
+    /// The failed ones by reason.
+    pub failures: Failures,
+    /// From the intended start to the answer, of ok and degraded ones.
+    pub latency_ms: Option<Latency>,
+    /// From the intended start to the end, of failed ones.
+    pub failed_latency_ms: Option<Latency>,
+}
+
+/// All load together.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct System {
+    /// Requests begun.
+    pub offered: u64,
+    /// Full answers.
+    pub ok: u64,
+    /// Simpler answers.
+    pub degraded: u64,
+    /// No answer, or none that is of use.
+    pub failed: u64,
+    /// Not ended when the run was.
+    pub in_flight: u64,
+    /// Failed ones among those offered; `null` if there were none.
+    pub error_share: Option<f64>,
+    /// Failed ones whose cause was further down than the service that they came to, among those offered. An estimate:
+    /// of the failures that an entry service answered, the share that passed on another's; of its callers' time-outs,
+    /// the share of its workers' time that went into calls.
+    pub propagated_error_share: Option<f64>,
+    /// First attempts and retries of the users themselves for each request offered.
+    pub attempts_per_request: Option<f64>,
+}
+
+/// One service, all its replicas together.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Service {
+    /// Requests that came: ok + failed + rejected + in flight.
+    pub requests: u64,
+    /// Answers that can be used, degraded ones among them.
+    pub ok: u64,
+    /// Ended without.
+    pub failed: u64,
+    /// Not let in.
+    pub rejected: u64,
+    /// From arrival to end, of all that ended.
+    pub latency_ms: Option<Latency>,
+    /// From arrival to getting a worker, of all that got one.
+    pub wait_ms: Option<Latency>,
+    /// From getting a worker to the end, of all that ended.
+    pub service_ms: Option<Latency>,
+    /// Its workers between warm-up and the load's end.
+    pub workers: Workers,
+    /// Its queue between warm-up and the load's end.
+    pub queue: Queue,
+    /// CPU time used among that there was; `null` where it is not modelled.
+    pub cpu_share: Option<f64>,
+    /// The most memory a replica used; `null` where it is not modelled.
+    pub memory_mib_max: Option<f64>,
+    /// How many replicas there were.
+    pub replicas: Extremes,
+    /// Of the ok ones, those from a fallback.
+    pub degraded: u64,
+    /// Not ended when the run was.
+    pub in_flight: u64,
+    /// By endpoint.
+    pub endpoints: Named<Endpoint>,
+}
+
+/// One endpoint of a service; as [`Service`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Requests that came.
+    pub requests: u64,
+    /// Answers that can be used.
+    pub ok: u64,
+    /// Ended without.
+    pub failed: u64,
+    /// Not let in.
+    pub rejected: u64,
+    /// Not ended when the run was.
+    pub in_flight: u64,
+    /// From arrival to end, of all that ended.
+    pub latency_ms: Option<Latency>,
+}
+
+/// The workers of a service.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Workers {
+    /// How many there are, on all replicas; `null` is unlimited.
+    pub limit: Option<u64>,
+    /// Busy on average.
+    pub busy_mean: f64,
+    /// The most that were busy.
+    pub busy_max: u32,
+    /// When all were busy for the first time.
+    pub saturated_first_s: Option<f64>,
+    /// For how long all were busy.
+    pub saturated_s: f64,
+}
+
+/// The queue of a service.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Queue {
+    /// Waiting on average.
+    pub mean: f64,
+    /// The most that waited.
+    pub max: u32,
+    /// How many may wait, on all replicas; `null` is unlimited.
+    pub limit: Option<u64>,
+}
+
+/// The least and the most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Extremes {
+    /// Least.
+    pub min: u32,
+    /// Most.
+    pub max: u32,
+}
+
+/// One database.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Database {
+    /// Queries that got a connection.
+    pub queries: u64,
+    /// From asking for a connection to the end, of all that ended.
+    pub latency_ms: Option<Latency>,
+    /// From asking for a connection to getting it.
+    pub wait_ms: Option<Latency>,
+    /// Its connections between warm-up and the load's end.
+    pub connections: Connections,
+    /// Queries that failed.
+    pub failed: u64,
+    /// Those that waited for a connection.
+    pub waiting: Queue,
+}
+
+/// The connections of a database.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Connections {
+    /// How many there are; `null` is unlimited.
+    pub limit: Option<u64>,
+    /// Busy on average.
+    pub busy_mean: f64,
+    /// The most that were busy.
+    pub busy_max: u32,
+    /// When all were busy for the first time.
+    pub saturated_first_s: Option<f64>,
+    /// For how long all were busy.
+    pub saturated_s: f64,
+}
+
+/// What has no figures yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Nothing {}
+
+/// One call: a caller, a callee, and the policies between.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// Calls begun.
+    pub calls: u64,
+    /// First attempts and retries, also those that the caller's own policies did not send.
+    pub attempts: u64,
+    /// Attempts after the first.
+    pub retries: u64,
+    /// Attempts for each call; `null` if there were none.
+    pub attempts_per_call: Option<f64>,
+    /// Calls that got a full answer.
+    pub ok: u64,
+    /// Calls that failed.
+    pub failed: u64,
+    /// Calls that got a simpler answer, also from the caller's own fallback.
+    pub degraded: u64,
+    /// Attempts that got no answer in time.
+    pub timeouts: u64,
+    /// Attempts that the callee turned away.
+    pub rejected: u64,
+    /// Attempts that the breaker did not send.
+    pub short_circuited: u64,
+    /// Attempts that the bulkhead did not send.
+    pub bulkhead_full: u64,
+    /// Retries that the budget did not grant.
+    pub budget_refused: u64,
+    /// Attempts sent along a slow one.
+    pub hedges: u64,
+    /// Attempts taken back.
+    pub cancelled: u64,
+    /// From the first attempt to the answer, of ok and degraded ones.
+    pub latency_ms: Option<Latency>,
+    /// Its circuit breaker; `null` if it has none.
+    pub breaker: Option<Breaker>,
+    /// Attempts answered with an error.
+    pub errors: u64,
+    /// Attempts that got no connection.
+    pub refused: u64,
+    /// Attempts for which there was no replica.
+    pub no_replica: u64,
+}
+
+/// A circuit breaker, or those of all replicas of a caller.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Breaker {
+    /// The state at the end of the run; of several, the least closed.
+    pub state: String,
+    /// How often it opened.
+    pub opened: u64,
+    /// Every change of state.
+    pub transitions: Vec<Transition>,
+}
+
+/// A change of state of a breaker.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Transition {
+    /// When.
+    pub at_s: f64,
+    /// The state left.
+    pub from: String,
+    /// The state entered.
+    pub to: String,
+    /// The rule that fired, and its figures.
+    pub why: String,
+    /// Which replica's breaker, from 0, where the caller has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<u32>,
+}
+
+/// What was done to the system.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Fault {
+    /// Its name, or its target's.
+    pub name: String,
+    /// From when.
+    pub from_s: f64,
+    /// Until when.
+    pub to_s: f64,
+    /// To how many requests it did something.
+    pub fired: u64,
+    /// What it does, and to what: `stock-db: latency 5s`.
+    pub what: String,
+}
+
+/// One line of the story of what went wrong.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Cause {
+    /// When.
+    pub at_s: f64,
+    /// What: `order: all 50 workers busy`.
+    pub what: String,
+    /// What kind of thing it was.
+    pub kind: CauseKind,
+    /// The name of what it happened to.
+    pub subject: String,
+}
+
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CauseKind {
+    /// A fault began.
+    FaultBegan,
+    /// A fault ended.
+    FaultEnded,
+    /// All workers or connections were busy.
+    Saturated,
+    /// Requests had to wait for a worker.
+    Queued,
+    /// An attempt timed out.
+    TimedOut,
+    /// There were more retries than first attempts.
+    RetryStorm,
+    /// A breaker opened.
+    BreakerOpened,
+    /// A breaker closed, for good.
+    BreakerClosed,
+    /// Requests were turned away.
+    Rejected,
+    /// A user's request failed.
+    Failed,
+    /// Goodput was back.
+    Recovered,
+    /// Goodput never came back.
+    NeverRecovered,
+}
+
+/// One line of `expect`, judged.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Expectation {
+    /// The line as written.
+    pub text: String,
+    /// Whether it held.
+    pub pass: bool,
+    /// What was found.
+    pub actual: String,
+}
+
+/// Figures over time, a value a step. Offered counts in the step of arrival, the rest in the step in which it ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Timeline {
+    /// The length of a step.
+    pub step_s: f64,
+    /// By load.
+    pub load: Named<LoadSeries>,
+    /// By service.
+    pub services: Named<ServiceSeries>,
+    /// By call.
+    pub calls: Named<CallSeries>,
+    /// By database.
+    pub databases: Named<DatabaseSeries>,
+}
+
+/// A load over time.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct LoadSeries {
+    /// Requests begun.
+    pub offered: Vec<u64>,
+    /// Full answers.
+    pub ok: Vec<u64>,
+    /// Simpler answers.
+    pub degraded: Vec<u64>,
+    /// Failed.
+    pub failed: Vec<u64>,
+    /// Median latency of the answers; `null` in a step without any.
+    pub p50_ms: Vec<Option<f64>>,
+    /// 99 % of the answers took at most this.
+    pub p99_ms: Vec<Option<f64>>,
+}
+
+/// A service over time.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct ServiceSeries {
+    /// Workers busy on average.
+    pub workers_busy: Vec<f64>,
+    /// Requests waiting on average.
+    pub queue: Vec<f64>,
+    /// Answers that can be used.
+    pub ok: Vec<u64>,
+    /// Ended without.
+    pub failed: Vec<u64>,
+    /// Not let in.
+    pub rejected: Vec<u64>,
+    /// The most that waited.
+    pub queue_max: Vec<u32>,
+}
+
+/// A call over time.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct CallSeries {
+    /// First attempts and retries.
+    pub attempts: Vec<u64>,
+    /// Attempts after the first.
+    pub retries: Vec<u64>,
+    /// Calls that failed.
+    pub failed: Vec<u64>,
+    /// Attempts that got no answer in time.
+    pub timeouts: Vec<u64>,
+    /// Attempts that the breaker did not send.
+    pub short_circuited: Vec<u64>,
+    /// Calls that got an answer, full or simpler.
+    pub ok: Vec<u64>,
+}
+
+/// A database over time.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct DatabaseSeries {
+    /// Connections busy on average.
+    pub busy: Vec<f64>,
+    /// Queries waiting for one on average.
+    pub waiting: Vec<f64>,
+}

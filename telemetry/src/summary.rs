@@ -1,0 +1,538 @@
+//! Fills the report from a recording: names to rows, counts over the summary's segments, nanoseconds to the report's
+//! units. Judges and tells nothing itself; expectations and causes come from their own modules.
+
+use core::ops::Range;
+
+use squall_model::plan::{DatabaseId, EdgeId, Fault as FaultRow, Plan, ReplicaId, ServiceId};
+use squall_model::{SimTime, Span};
+use squall_policies::breaker::State;
+
+use crate::histogram::Histogram;
+use crate::levels::Levels;
+use crate::named::Named;
+use crate::recording::Recording;
+use crate::report::{
+    Breaker, Call, Connections, Database, Endpoint, Engine, Extremes, Failures, Fault, Latency, Load, Queue, Report,
+    SCHEMA, Service, System, Task, Time, Transition, Verdict, Workers, World,
+};
+use crate::tallies::{self, Requests};
+use crate::{blame, causes, expect, timeline, wording};
+
+/// What a recording cannot know of its run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// Where it took place.
+    pub world: World,
+    /// Steps of the machines.
+    pub events: u64,
+    /// The most requests in flight at once.
+    pub peak_in_flight: u64,
+    /// How long it took.
+    pub wall: Span,
+}
+
+impl Report {
+    /// The report of a run of `plan`.
+    pub fn new(plan: &Plan, recording: &Recording, run: &Run) -> Self {
+        let summary = Summary { plan, recording, segments: plan.phases.summary() };
+        let expect = expect::judge(plan, recording);
+        let passed = expect.iter().all(|expectation| expectation.pass);
+        Self {
+            schema: SCHEMA,
+            scenario: plan.name.clone(),
+            world: run.world,
+            seed: plan.seed,
+            digest: recording.fingerprint().to_string(),
+            verdict: if passed { Verdict::Pass } else { Verdict::Fail },
+            time: Time { simulated_s: seconds(recording.end()), wall_s: run.wall.as_secs_f64() },
+            engine: engine(run),
+            load: plan.loads.iter().map(|load| (load.name.clone(), summary.load(load.clients))).collect(),
+            system: summary.system(),
+            services: summary.services(),
+            databases: summary.databases(),
+            caches: Named::default(),
+            topics: Named::default(),
+            calls: summary.calls(),
+            faults: faults(plan, recording),
+            causes: causes::story(plan, recording),
+            expect,
+            timeline: timeline::of(plan, recording),
+        }
+    }
+}
+
+fn engine(run: &Run) -> Engine {
+    let per_second = if run.wall.is_zero() { 0.0 } else { run.events as f64 / run.wall.as_secs_f64() };
+    Engine { events: run.events, events_per_s: per_second as u64, peak_in_flight: run.peak_in_flight }
+}
+
+/// What started between warm-up and the load's end.
+struct Summary<'r> {
+    plan: &'r Plan,
+    recording: &'r Recording,
+    segments: Range<usize>,
+}
+
+impl Summary<'_> {
+    fn length(&self) -> u64 {
+        self.recording.length(self.segments.clone())
+    }
+
+    fn requests(&self, rows: Range<usize>) -> Requests {
+        self.recording.books.requests.over(rows, self.segments.clone())
+    }
+
+    fn calls_of(&self, edge: EdgeId) -> tallies::Calls {
+        self.recording.books.calls.over(edge.index()..edge.index() + 1, self.segments.clone())
+    }
+
+    fn load(&self, clients: ServiceId) -> Load {
+        let tasks = self.plan.services[clients.index()].endpoint_range();
+        let all = self.task(tasks.clone());
+        let seconds = self.length() as f64 / 1e9;
+        let per_second = |count: u64| if seconds > 0.0 { rounded(count as f64 / seconds) } else { 0.0 };
+        let one = |row: usize| (self.plan.endpoints[row].name.clone(), self.task(row..row + 1));
+        Load {
+            offered: all.offered,
+            ok: all.ok,
+            degraded: all.degraded,
+            failed: all.failed,
+            in_flight: all.in_flight,
+            attempts: self.edges_from(clients).map(|edge| self.calls_of(edge).attempts()).sum(),
+            failures: all.failures,
+            latency_ms: all.latency_ms,
+            rate_per_s: per_second(all.ok + all.degraded + all.failed),
+            goodput_per_s: per_second(all.ok + all.degraded),
+            failed_latency_ms: all.failed_latency_ms,
+            tasks: tasks.map(one).collect(),
+        }
+    }
+
+    fn task(&self, rows: Range<usize>) -> Task {
+        let count = self.requests(rows.clone());
+        let first = self.recording.books.first_task;
+        let rows = rows.start - first..rows.end - first;
+        let times = &self.recording.books.times;
+        let failed = count.failures;
+        Task {
+            offered: count.arrived(),
+            ok: count.ok,
+            degraded: count.degraded,
+            failed: failed.total() + count.turned_away,
+            in_flight: count.in_flight(),
+            failures: Failures {
+                timeout: failed.timeout,
+                rejected: failed.rejected + count.turned_away,
+                breaker_open: failed.breaker_open,
+                error: failed.error,
+                refused: failed.refused,
+            },
+            latency_ms: latency(&times.answered.over_rows(rows.clone(), self.segments.clone())),
+            failed_latency_ms: latency(&times.failed.over_rows(rows, self.segments.clone())),
+        }
+    }
+
+    fn edges_from(&self, caller: ServiceId) -> impl Iterator<Item = EdgeId> {
+        let edges = self.plan.edges.iter().enumerate();
+        edges.filter(move |(_, edge)| edge.caller == caller).map(|(row, _)| EdgeId::from(row))
+    }
+
+    fn system(&self) -> System {
+        let loads: Vec<_> = self.plan.loads.iter().map(|load| self.load(load.clients)).collect();
+        let sum = |figure: fn(&Load) -> u64| loads.iter().map(figure).sum::<u64>();
+        let offered = sum(|load| load.offered);
+        let by_offered = |figure: f64| (offered > 0).then(|| rounded(figure / offered as f64));
+        let failed = sum(|load| load.failed);
+        System {
+            offered,
+            ok: sum(|load| load.ok),
+            degraded: sum(|load| load.degraded),
+            failed,
+            in_flight: sum(|load| load.in_flight),
+            error_share: by_offered(failed as f64),
+            propagated_error_share: by_offered(blame::passed_on(self.plan, self.recording).min(failed as f64)),
+            attempts_per_request: by_offered(sum(|load| load.attempts) as f64),
+        }
+    }
+
+    fn services(&self) -> Named<Service> {
+        let services = self.plan.services.iter().take(self.plan.real_services).enumerate();
+        services.map(|(row, service)| (service.name.clone(), self.service(row))).collect()
+    }
+
+    fn service(&self, row: usize) -> Service {
+        let service = &self.plan.services[row];
+        let rows = service.endpoint_range();
+        let count = self.requests(rows.clone());
+        let times = &self.recording.books.times;
+        let over = |shelf: &crate::shelf::Shelf| shelf.over_rows(rows.clone(), self.segments.clone());
+        let direct = over(&times.direct);
+        let mut waits = over(&times.waited);
+        waits.record_times(0, count.admitted);
+        let one = |row: usize| (self.plan.endpoints[row].name.clone(), self.endpoint(row));
+        Service {
+            requests: count.arrived(),
+            ok: count.succeeded(),
+            failed: count.failures.total(),
+            rejected: count.turned_away,
+            latency_ms: latency(&both(&direct, &over(&times.queued))),
+            wait_ms: latency(&waits),
+            service_ms: latency(&both(&direct, &over(&times.held))),
+            workers: self.workers(row),
+            queue: self.queue(&self.recording.books.waiting, row, capacity(service.queue, service.replicas)),
+            cpu_share: None,
+            memory_mib_max: None,
+            replicas: Extremes { min: service.replicas, max: service.replicas },
+            degraded: count.degraded,
+            in_flight: count.in_flight(),
+            endpoints: rows.clone().map(one).collect(),
+        }
+    }
+
+    fn endpoint(&self, row: usize) -> Endpoint {
+        let count = self.requests(row..row + 1);
+        let times = &self.recording.books.times;
+        let over = |shelf: &crate::shelf::Shelf| shelf.over(row, self.segments.clone());
+        Endpoint {
+            requests: count.arrived(),
+            ok: count.succeeded(),
+            failed: count.failures.total(),
+            rejected: count.turned_away,
+            in_flight: count.in_flight(),
+            latency_ms: latency(&both(&over(&times.direct), &over(&times.queued))),
+        }
+    }
+
+    fn workers(&self, row: usize) -> Workers {
+        let service = &self.plan.services[row];
+        let busy = self.recording.books.busy.over(row, self.segments.clone());
+        let full = self.recording.books.services_full.over(row, self.segments.clone());
+        Workers {
+            limit: capacity(service.workers, service.replicas),
+            busy_mean: rounded(busy.mean(self.length())),
+            busy_max: busy.peak,
+            saturated_first_s: full.first().map(to_seconds),
+            saturated_s: to_seconds(full.time),
+        }
+    }
+
+    fn queue(&self, levels: &Levels, row: usize, limit: Option<u64>) -> Queue {
+        let waiting = levels.over(row, self.segments.clone());
+        Queue { mean: rounded(waiting.mean(self.length())), max: waiting.peak, limit }
+    }
+
+    fn databases(&self) -> Named<Database> {
+        let databases = self.plan.databases.iter().enumerate();
+        databases.map(|(row, database)| (database.name.clone(), self.database(DatabaseId::from(row)))).collect()
+    }
+
+    fn database(&self, id: DatabaseId) -> Database {
+        let (row, books) = (id.index(), &self.recording.books);
+        let count = books.queries.over(row..row + 1, self.segments.clone());
+        let mut waits = books.times.query_waits.over(row, self.segments.clone());
+        waits.record_times(0, count.started - waits.count());
+        let busy = books.connections.over(row, self.segments.clone());
+        let full = books.databases_full.over(row, self.segments.clone());
+        Database {
+            queries: count.started,
+            latency_ms: latency(&books.times.queries.over(row, self.segments.clone())),
+            wait_ms: latency(&waits),
+            connections: Connections {
+                limit: capacity(self.plan.databases[row].connections, 1),
+                busy_mean: rounded(busy.mean(self.length())),
+                busy_max: busy.peak,
+                saturated_first_s: full.first().map(to_seconds),
+                saturated_s: to_seconds(full.time),
+            },
+            failed: count.failed,
+            waiting: self.queue(&books.pending, row, None),
+        }
+    }
+
+    fn calls(&self) -> Named<Call> {
+        let edges = self.plan.edges.iter().enumerate();
+        edges.map(|(row, edge)| (edge.name.clone(), self.call(EdgeId::from(row)))).collect()
+    }
+
+    fn call(&self, edge: EdgeId) -> Call {
+        let count = self.calls_of(edge);
+        let per_call = count.attempts() as f64 / count.begun as f64;
+        Call {
+            calls: count.begun,
+            attempts: count.attempts(),
+            retries: count.retries,
+            attempts_per_call: (count.begun > 0).then(|| rounded(per_call)),
+            ok: count.ok,
+            failed: count.failed,
+            degraded: count.degraded,
+            timeouts: count.failures.timeout,
+            rejected: count.failures.rejected,
+            short_circuited: count.failures.breaker_open,
+            bulkhead_full: count.bulkhead_full,
+            budget_refused: count.budget_refused,
+            hedges: 0,
+            cancelled: 0,
+            latency_ms: latency(&self.recording.books.times.calls.over(edge.index(), self.segments.clone())),
+            breaker: self.breaker(edge),
+            errors: count.failures.error,
+            refused: count.failures.refused,
+            no_replica: count.no_replica,
+        }
+    }
+
+    fn breaker(&self, id: EdgeId) -> Option<Breaker> {
+        let edge = &self.plan.edges[id.index()];
+        edge.breaker?;
+        let caller = &self.plan.services[edge.caller.index()];
+        let changes: Vec<_> = self.recording.breakers().iter().filter(|change| change.edge == id).collect();
+        let last_of = |replica: usize| {
+            changes.iter().rfind(|change| change.replica == ReplicaId::from(replica)).map(|change| change.transition.to)
+        };
+        let states = caller.replica_range().map(|replica| last_of(replica).unwrap_or(State::Closed));
+        let state = states.max_by_key(|state| openness(*state)).unwrap_or(State::Closed);
+        let transitions = changes.iter().map(|change| Transition {
+            at_s: seconds(change.at),
+            from: change.transition.from.to_string(),
+            to: change.transition.to.to_string(),
+            why: change.transition.why.to_string(),
+            replica: (caller.replicas > 1).then(|| change.replica.0 - caller.first_replica.0),
+        });
+        Some(Breaker {
+            state: state.to_string(),
+            opened: changes.iter().filter(|change| change.transition.to == State::Open).count() as u64,
+            transitions: transitions.collect(),
+        })
+    }
+}
+
+/// One entry of the file may be several faults of the plan.
+fn faults(plan: &Plan, recording: &Recording) -> Vec<Fault> {
+    let rows: Vec<_> = plan.faults.iter().zip(recording.faults()).collect();
+    let entries = rows.chunk_by(|(a, _), (b, _)| a.entry == b.entry && a.name == b.name);
+    entries
+        .filter_map(|rows| {
+            let (first, _) = rows.first()?;
+            let faults: Vec<&FaultRow> = rows.iter().map(|(fault, _)| *fault).collect();
+            Some(Fault {
+                name: first.name.clone(),
+                from_s: seconds(first.from),
+                to_s: seconds(first.to),
+                fired: rows.iter().map(|(_, record)| record.fired).sum(),
+                what: wording::faults(plan, &faults),
+            })
+        })
+        .collect()
+}
+
+/// How far a breaker is from letting everything pass.
+const fn openness(state: State) -> u8 {
+    match state {
+        State::Closed | State::Disabled | State::MetricsOnly => 0,
+        State::HalfOpen => 1,
+        State::Open => 2,
+        State::ForcedOpen => 3,
+    }
+}
+
+/// So many on each replica; `None` is unlimited.
+fn capacity(each: u32, replicas: u32) -> Option<u64> {
+    (each != u32::MAX).then(|| u64::from(each) * u64::from(replicas))
+}
+
+fn both(one: &Histogram, other: &Histogram) -> Histogram {
+    let mut merged = one.clone();
+    merged.merge(other);
+    merged
+}
+
+/// A distribution in milliseconds; `None` if it is empty.
+fn latency(times: &Histogram) -> Option<Latency> {
+    let percentile = |per_mille| times.percentile(per_mille).map(|ns| millis(ns as f64));
+    Some(Latency {
+        mean: millis(times.mean()?),
+        p50: percentile(500)?,
+        p90: percentile(900)?,
+        p95: percentile(950)?,
+        p99: percentile(990)?,
+        p999: percentile(999)?,
+        max: percentile(1000)?,
+    })
+}
+
+/// Milliseconds, to the nanosecond.
+pub(crate) fn millis(ns: f64) -> f64 {
+    libm::round(ns) / 1e6
+}
+
+/// To six decimals, so that figures do not trail digits that mean nothing.
+pub(crate) fn rounded(figure: f64) -> f64 {
+    libm::round(figure * 1e6) / 1e6
+}
+
+pub(crate) fn to_seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+fn seconds(at: SimTime) -> f64 {
+    to_seconds(at.as_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ITEM, PAGE, STORE, Story, USER, chain_expecting, edge};
+    use squall_model::Outcome;
+    use squall_model::observation::{Failure, Observation};
+    use squall_model::plan::FaultId;
+    use squall_policies::breaker::{self, Reason, Why};
+
+    const RUN: Run = Run { world: World::Sim, events: 1000, peak_in_flight: 7, wall: Span::from_millis(20) };
+
+    fn report() -> Report {
+        let plan = chain_expecting(&["users p99 < 300ms in calm"]);
+        let mut story = Story::new(&plan);
+        let (back, users) = (edge(&plan, "front -> back"), edge(&plan, "users -> front"));
+        for at in [500, 2_000, 2_100] {
+            story.visit(USER, at, [0, 51], Outcome::Ok);
+            story.visit(PAGE, at, [1, 50], Outcome::Ok);
+            story.visit(ITEM, at, [0, 40], Outcome::Degraded);
+            story.query(STORE, at, [5, 15], Outcome::Ok);
+            story.call(back, at, 45);
+            story.call(users, at, 51);
+        }
+        let timeout = Failure::Callee(Outcome::Timeout);
+        story.failing_call(back, 4_500, 500, &[timeout, Failure::BreakerOpen]);
+        story.failing_call(users, 4_500, 1_000, &[Failure::Callee(Outcome::Error(502))]);
+        story.visit(PAGE, 4_500, [0, 1_000], Outcome::Error(502));
+        story.visit(USER, 4_500, [0, 1_000], Outcome::Error(502));
+        story.turned_away(ITEM, 4_500);
+        story.stay(USER, 9_000, 0);
+        story.saturated(ITEM, 4_500, 500);
+        story.tell(4_000, Observation::FaultBegan { fault: FaultId(0) });
+        story.tell(4_500, Observation::FaultFired { fault: FaultId(0) });
+        for (at, from, to) in [(4_000, State::Closed, State::Open), (5_000, State::Open, State::HalfOpen)] {
+            let transition = breaker::Transition { from, to, why: Why::from(Reason::Asked), replica: None };
+            story.tell(at, Observation::Breaker { edge: back, replica: ReplicaId(0), transition });
+        }
+        Report::new(&plan, &story.record(10_000), &RUN)
+    }
+
+    /// The keys of an object in their order.
+    fn keys(value: &serde_json::Value, pointer: &str) -> Vec<String> {
+        let text = value.pointer(pointer).unwrap().to_string();
+        let fields: Named<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        fields.iter().map(|(name, _)| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn counts_are_those_of_the_summary() {
+        let report = report();
+        let load = report.load.find("users").unwrap();
+        assert_eq!((load.offered, load.ok, load.failed, load.in_flight, load.attempts), (4, 2, 1, 1, 3));
+        assert_eq!(load.failures, Failures { error: 1, ..Failures::default() });
+        assert_eq!((load.rate_per_s, load.goodput_per_s), (0.333_333, 0.222_222));
+        assert_eq!(load.latency_ms.map(|latency| latency.max), Some(51.0));
+        assert_eq!(load.failed_latency_ms.map(|latency| latency.p50), Some(1000.0));
+        assert_eq!(report.system.error_share, Some(0.25));
+        assert_eq!(report.system.propagated_error_share, Some(0.25));
+        assert_eq!(report.system.attempts_per_request, Some(0.75));
+    }
+
+    #[test]
+    fn services_databases_and_calls_have_their_figures() {
+        let report = report();
+        let back = report.services.find("back").unwrap();
+        assert_eq!((back.requests, back.ok, back.degraded, back.rejected, back.in_flight), (3, 2, 2, 1, 0));
+        let busy = Workers {
+            limit: Some(2),
+            busy_mean: rounded(0.08 / 9.0),
+            busy_max: 1,
+            saturated_first_s: Some(4.5),
+            saturated_s: 0.5,
+        };
+        assert_eq!(back.workers, busy);
+        let front = report.services.find("front").unwrap();
+        let means = [front.wait_ms, front.service_ms, front.latency_ms].map(|latency| latency.unwrap().mean);
+        assert_eq!(means, [0.666_667, 366.666_667, 367.333_333]);
+        let store = report.databases.find("store").unwrap();
+        assert_eq!((store.queries, store.wait_ms.unwrap().mean, store.latency_ms.unwrap().mean), (2, 5.0, 20.0));
+        let call = report.calls.find("front -> back").unwrap();
+        assert_eq!((call.calls, call.attempts, call.retries, call.attempts_per_call), (3, 4, 1, Some(1.333_333)));
+        assert_eq!((call.ok, call.failed, call.timeouts, call.short_circuited), (2, 1, 1, 1));
+        let breaker = call.breaker.as_ref().unwrap();
+        assert_eq!((breaker.state.as_str(), breaker.opened, breaker.transitions.len()), ("half-open", 1, 2));
+        assert_eq!(report.faults[0].fired, 1);
+    }
+
+    #[test]
+    fn an_empty_distribution_is_null() {
+        let plan = chain_expecting(&[]);
+        let report = Report::new(&plan, &Story::new(&plan).record(10_000), &RUN);
+        let json = serde_json::to_value(&report).unwrap();
+        let empty = [
+            "/load/users/latency_ms",
+            "/services/back/wait_ms",
+            "/calls/front -> back/attempts_per_call",
+            "/system/error_share",
+        ];
+        for pointer in empty {
+            assert_eq!(json.pointer(pointer), Some(&serde_json::Value::Null), "{pointer}");
+        }
+        assert_eq!(json.pointer("/timeline/load/users/p99_ms/0"), Some(&serde_json::Value::Null));
+    }
+
+    #[test]
+    fn the_report_has_the_shape_that_others_rely_on() {
+        let report = report();
+        let text = serde_json::to_string(&report).unwrap();
+        let top: Named<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        let names: Vec<_> = top.iter().map(|(name, _)| name).collect();
+        let expected = "schema scenario world seed digest verdict time engine load system services databases caches topics \
+                        calls faults causes expect timeline";
+        assert_eq!(names.join(" "), expected);
+        assert!(text.starts_with(r#"{"schema":1,"scenario":"chain","world":"sim","seed":1,"digest":""#), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let table = [
+            ("/time", "simulated_s wall_s"),
+            ("/engine", "events events_per_s peak_in_flight"),
+            (
+                "/load/users",
+                "offered ok degraded failed in_flight attempts failures latency_ms rate_per_s goodput_per_s",
+            ),
+            ("/load/users/failures", "timeout rejected breaker_open error refused"),
+            ("/load/users/latency_ms", "mean p50 p90 p95 p99 p999 max"),
+            ("/system", "offered ok degraded failed in_flight error_share propagated_error_share attempts_per_request"),
+            (
+                "/services/back",
+                "requests ok failed rejected latency_ms wait_ms service_ms workers queue cpu_share memory_mib_max replicas",
+            ),
+            ("/services/back/workers", "limit busy_mean busy_max saturated_first_s saturated_s"),
+            ("/services/back/queue", "mean max"),
+            ("/databases/store", "queries latency_ms wait_ms connections"),
+            ("/databases/store/connections", "limit busy_mean busy_max"),
+            (
+                "/calls/front -> back",
+                "calls attempts retries attempts_per_call ok failed degraded timeouts rejected short_circuited \
+                 bulkhead_full budget_refused hedges cancelled latency_ms breaker",
+            ),
+            ("/calls/front -> back/breaker", "state opened transitions"),
+            ("/calls/front -> back/breaker/transitions/0", "at_s from to why"),
+            ("/faults/0", "name from_s to_s fired"),
+            ("/causes/0", "at_s what"),
+            ("/expect/0", "text pass actual"),
+            ("/timeline", "step_s load services calls"),
+            ("/timeline/load/users", "offered ok degraded failed p50_ms p99_ms"),
+            ("/timeline/services/back", "workers_busy queue ok failed rejected"),
+            ("/timeline/calls/front -> back", "attempts retries failed timeouts short_circuited"),
+            ("/timeline/databases/store", "busy waiting"),
+        ];
+        for (pointer, wanted) in table {
+            let found = keys(&json, pointer);
+            let wanted: Vec<_> = wanted.split(' ').collect();
+            for name in &wanted {
+                assert!(found.iter().any(|found| found == name), "{pointer} has no {name}");
+            }
+        }
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+    }
+}
