@@ -11,18 +11,23 @@ use crate::cli::Overrides;
 use crate::diagnostics::Sources;
 use crate::output;
 
+/// The files of the folder `topologies`, by name.
+macro_rules! built_in {
+    ($($name:literal,)*) => { &[$(($name, include_str!(concat!("../topologies/", $name, ".yaml")))),*] };
+}
+
 /// The built-in ones, by name.
-const BUILT_IN: &[(&str, &str)] = &[
-    ("cascade", include_str!("../topologies/cascade.yaml")),
-    ("cascade-breaker", include_str!("../topologies/cascade-breaker.yaml")),
-    ("cascade-timeout", include_str!("../topologies/cascade-timeout.yaml")),
-    ("chain", include_str!("../topologies/chain.yaml")),
-    ("graceful-degradation", include_str!("../topologies/graceful-degradation.yaml")),
-    ("metastable", include_str!("../topologies/metastable.yaml")),
-    ("metastable-recovers", include_str!("../topologies/metastable-recovers.yaml")),
-    ("retry-storm", include_str!("../topologies/retry-storm.yaml")),
-    ("retry-storm-backoff", include_str!("../topologies/retry-storm-backoff.yaml")),
-    ("social", include_str!("../topologies/social.yaml")),
+const BUILT_IN: &[(&str, &str)] = built_in![
+    "cascade",
+    "cascade-breaker",
+    "cascade-timeout",
+    "chain",
+    "graceful-degradation",
+    "metastable",
+    "metastable-recovers",
+    "retry-storm",
+    "retry-storm-backoff",
+    "social",
 ];
 
 /// Longest topology file that is read; a longer one is refused when its text is looked at.

@@ -1,8 +1,8 @@
 //! The topology file as written: from text to typed elements with positions, every mistake at once.
 //!
-//! Names are not looked up here; nothing is drawn, run or read from disk. The way is: [`tree`] reads YAML, [`set`]
-//! applies overrides, [`merge`] puts `defaults` under services and calls, and [`decode`] turns the tree into
-//! [`elements`], whose tables are the JSON Schema too.
+//! Names are not looked up here; nothing is drawn, run or read from disk. The way is: `tree` reads YAML, `set`
+//! applies overrides, `merge` puts `defaults` under services and calls, and `decode` turns the tree into
+//! `elements`, whose tables are the JSON Schema too.
 
 mod at;
 pub mod decode;

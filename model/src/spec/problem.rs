@@ -72,9 +72,9 @@ pub(super) fn nearest<'a>(written: &str, allowed: &[&'a str]) -> Option<&'a str>
     (far(&best) <= limit).then_some(best)
 }
 
-/// At most twenty names; the rest is counted.
+/// At most thirty names; the rest is counted.
 fn listed(names: &[&str]) -> String {
-    const SHOWN: usize = 20;
+    const SHOWN: usize = 30;
     let shown = names[..names.len().min(SHOWN)].join(", ");
     match names.len().saturating_sub(SHOWN) {
         0 => shown,

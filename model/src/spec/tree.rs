@@ -132,8 +132,8 @@ pub fn shortened(text: &str) -> String {
 pub fn parse(text: &str, source: u16, offset: usize) -> (Option<Node>, Vec<Problem>) {
     let place = Place::new(text, source, offset);
     if text.len() > MAX_BYTES {
-        let what = format!("{} MiB is more than a topology may have", text.len() >> 20);
-        let problem = Problem::error(place.at(0, 1), what).hint(format!("at most {} MiB", MAX_BYTES >> 20));
+        let problem = Problem::error(place.at(0, 1), "longer than a topology may be")
+            .hint(format!("at most {} MiB", MAX_BYTES >> 20));
         return (None, vec![problem]);
     }
     Builder::new(text, place).build()

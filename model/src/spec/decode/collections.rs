@@ -73,6 +73,9 @@ impl<T: Decode> Decode for Named<T> {
             node.entries().iter().filter(|entry| !entry.key.made_up).map(|entry| entry.key.text.as_str()).collect();
         let mut things = Vec::with_capacity(node.entries().len());
         for entry in node.entries() {
+            if cx.is_full() {
+                break;
+            }
             let key = &entry.key;
             if key.made_up {
                 let noun = T::NOUN.trim_start_matches("an ").trim_start_matches("a ");
@@ -118,7 +121,14 @@ impl<T: Decode> Decode for Vec<T> {
             cx.expected(&format!("a list, each item {}", T::NOUN), node);
             return None;
         }
-        Some(node.items().iter().filter_map(|item| T::decode(item, cx)).collect())
+        let mut things = Vec::with_capacity(node.items().len());
+        for item in node.items() {
+            if cx.is_full() {
+                break;
+            }
+            things.extend(T::decode(item, cx));
+        }
+        Some(things)
     }
 
     fn schema(defs: &mut Defs) -> Json {

@@ -39,6 +39,9 @@ pub trait Decode: Sized {
     fn schema(defs: &mut Defs) -> Json;
 }
 
+/// More problems than this nobody reads.
+const MOST_PROBLEMS: usize = 1000;
+
 /// What decoding needs and what it leaves behind.
 pub struct Cx<'a> {
     /// Everything wrong so far.
@@ -52,9 +55,18 @@ impl<'a> Cx<'a> {
         Self { problems: Vec::new(), files }
     }
 
-    /// Notes a problem.
+    /// Notes a problem; after very many only that there are more.
     pub fn report(&mut self, problem: Problem) {
-        self.problems.push(problem);
+        match self.problems.len() {
+            MOST_PROBLEMS => self.problems.push(Problem::error(problem.at, "the rest is not looked at")),
+            count if count < MOST_PROBLEMS => self.problems.push(problem),
+            _ => {}
+        }
+    }
+
+    /// Whether there are so many problems that looking on is no use.
+    pub fn is_full(&self) -> bool {
+        self.problems.len() > MOST_PROBLEMS
     }
 
     /// Notes that `node` is not `noun`.
