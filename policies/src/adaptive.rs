@@ -157,6 +157,13 @@ mod tests {
         }
     }
 
+    #[test]
+    #[should_panic(expected = "only a call that entered leaves")]
+    fn a_call_that_did_not_enter_cannot_leave() {
+        let config = AdaptiveConfig { algorithm: algorithms()[0], window: None };
+        Adaptive::new(&config, &mut SplitMix64::new(1)).leave();
+    }
+
     /// A callee that serves 100 at once in 10 ms each and queues the rest, under all the calls the limit admits.
     fn settles(algorithm: AlgorithmConfig, window: Option<WindowConfig>) -> u32 {
         let mut rng = SplitMix64::new(1);

@@ -113,14 +113,44 @@ impl Balancer {
     /// The replica for the next attempt; `None` if none is usable. `key` is the request's hash, for kinds that send the
     /// same request to the same replica.
     pub fn pick(&mut self, now: SimTime, key: u64, replicas: &impl Replicas, rng: &mut impl Random) -> Option<usize> {
+        self.pick_again(now, (key, 0), replicas, rng)
+    }
+
+    fn pick_again(
+        &mut self,
+        now: SimTime,
+        (key, attempt): (u64, u32),
+        replicas: &impl Replicas,
+        rng: &mut impl Random,
+    ) -> Option<usize> {
         match self {
             Self::RoundRobin(next) => round_robin(next, replicas, rng),
             Self::Random => random(replicas, rng),
             Self::LeastRequest(config) => least_request::pick(*config, replicas, rng),
             Self::PeakEwma(balancer) => balancer.pick(now, replicas, rng),
-            Self::RingHash(balancer) => balancer.pick(key, replicas),
-            Self::Maglev(balancer) => balancer.pick(key, replicas),
+            Self::RingHash(balancer) => balancer.pick(key, attempt, replicas),
+            Self::Maglev(balancer) => balancer.pick(key, attempt, replicas),
         }
+    }
+
+    /// A replica for a retry that had better be another: picks again, up to `again` times, while `used` says that the
+    /// picked one was tried before (Envoy: once, Istio: 5 times), and takes the last pick as it is.
+    pub fn pick_other(
+        &mut self,
+        now: SimTime,
+        key: u64,
+        replicas: &impl Replicas,
+        rng: &mut impl Random,
+        (again, used): (u32, impl Fn(usize) -> bool),
+    ) -> Option<usize> {
+        let mut picked = self.pick(now, key, replicas, rng)?;
+        for attempt in 1..=again {
+            if !used(picked) {
+                break;
+            }
+            picked = self.pick_again(now, (key, attempt), replicas, rng)?;
+        }
+        Some(picked)
     }
 
     /// An attempt at `replica` was answered after `latency`; for kinds that look at it.
@@ -232,6 +262,31 @@ pub(crate) mod tests {
         let mut rng = SplitMix64::new(1);
         let mut pick = |replicas| balancer.pick(SimTime::ZERO, 0, &Fleet(vec![Some(0); replicas]), &mut rng).unwrap();
         assert_eq!([pick(3), pick(3), pick(2), pick(4), pick(1)], [0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn a_retry_avoids_replicas_it_has_tried_as_far_as_its_picks_go() {
+        let fleet = Fleet(vec![Some(0); 2]);
+        let mut rng = SplitMix64::new(1);
+        for (again, tried_again) in [(0, 0.5), (1, 0.25), (5, 1.0 / 64.0)] {
+            let mut pick = |_: &i32| {
+                let used = (again, |replica| replica == 0);
+                Balancer::Random.pick_other(SimTime::ZERO, 0, &fleet, &mut rng, used) == Some(0)
+            };
+            assert_share((0..8_000).filter(&mut pick).count(), 8_000, tried_again);
+        }
+        let mut ring = Balancer::new(&BalancerConfig::RingHash(RingHashConfig::default()));
+        let mut maglev = Balancer::new(&BalancerConfig::Maglev(MaglevConfig::default()));
+        for balancer in [&mut ring, &mut maglev] {
+            let mut others = 0;
+            for _ in 0..500 {
+                let key = rng.next_u64();
+                let first = balancer.pick(SimTime::ZERO, key, &fleet, &mut rng).unwrap();
+                let used = (5, |replica| replica == first);
+                others += u32::from(balancer.pick_other(SimTime::ZERO, key, &fleet, &mut rng, used) != Some(first));
+            }
+            assert!(others > 450, "{others} of 500 found another");
+        }
     }
 
     #[test]

@@ -253,3 +253,149 @@ impl Breaker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SplitMix64;
+    use proptest::prelude::*;
+
+    const KINDS: usize = 8;
+
+    /// Every kind, made to change its state often.
+    fn kind(index: usize) -> BreakerConfig {
+        let short = crate::Interval::Fixed(Span::from_millis(300));
+        let half_open_limit = Span::from_millis(700);
+        let r4j = Resilience4jConfig {
+            window: Window::Calls(5),
+            minimum_calls: 3,
+            open_for: short,
+            half_open_calls: 2,
+            ..Resilience4jConfig::default()
+        };
+        let timed = Resilience4jConfig { window: Window::Seconds(2), auto_half_open: true, half_open_limit, ..r4j };
+        let rate = Some(SuccessRateConfig { minimum: 3, ..SuccessRateConfig::default() });
+        let kinds: [BreakerConfig; KINDS] = [
+            BreakerConfig::Resilience4j(r4j),
+            BreakerConfig::Resilience4j(timed),
+            BreakerConfig::Polly(PollyConfig {
+                minimum_throughput: 2,
+                break_duration: Span::from_millis(500),
+                ..PollyConfig::default()
+            }),
+            BreakerConfig::Hystrix(HystrixConfig {
+                request_volume_threshold: 2,
+                sleep_window: Span::from_millis(300),
+                ..HystrixConfig::default()
+            }),
+            BreakerConfig::Consecutive(ConsecutiveConfig { failures: 2, open_for: short, ..Default::default() }),
+            BreakerConfig::Linkerd(LinkerdConfig { max_failures: 2, ..Default::default() }),
+            BreakerConfig::Linkerd(LinkerdConfig { max_failures: 0, success_rate: rate, ..Default::default() }),
+            BreakerConfig::EnvoyOutlier(EnvoyOutlierConfig {
+                consecutive_5xx: 2,
+                interval: Span::from_millis(500),
+                base_ejection_time: Span::from_millis(800),
+                max_ejection_percent: 100,
+                success_rate_minimum_hosts: 2,
+                success_rate_request_volume: 2,
+                healthy_panic_threshold: 0.0,
+                ..Default::default()
+            }),
+        ];
+        kinds[index]
+    }
+
+    /// What transitions must add up to: each leaves the state that the one before entered, for each replica.
+    #[derive(Default)]
+    struct History(Vec<Option<State>>);
+
+    impl History {
+        fn follows(&mut self, transition: Transition) -> bool {
+            let replica = transition.replica.unwrap_or(0) as usize;
+            self.0.resize(self.0.len().max(replica + 1), None);
+            let before = self.0[replica].replace(transition.to).unwrap_or(State::Closed);
+            before == transition.from && transition.from != transition.to
+        }
+    }
+
+    #[test]
+    fn a_token_and_an_answer_are_small() {
+        assert!(size_of::<Token>() <= 16, "{}", size_of::<Token>());
+        assert!(size_of::<Transition>() <= 48, "{}", size_of::<Transition>());
+    }
+
+    #[test]
+    fn every_kind_s_settings_are_valid_and_opens_when_all_calls_fail() {
+        for index in 0..KINDS {
+            let config = kind(index);
+            assert_eq!(config.check(), Ok(()));
+            let (mut breaker, mut rng) = (Breaker::new(&config, SimTime::ZERO), SplitMix64::new(1));
+            let mut now = SimTime::ZERO;
+            let opened = (0..100).any(|_| {
+                now += Span::from_millis(20);
+                if let (Admission::Pass(token), _) = breaker.admit(now, &mut rng) {
+                    breaker.record(now, token, Outcome::Error(500), Span::ZERO, &mut rng);
+                }
+                breaker.state() == State::Open
+            });
+            assert!(opened, "{config:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_kind_tells_a_consistent_story_and_lets_itself_be_drained(
+            index in 0usize..KINDS,
+            replicas in 1usize..4,
+            seed in any::<u64>(),
+            steps in prop::collection::vec((0u64..400, 0u8..6, any::<bool>()), 1..300),
+        ) {
+            let (mut now, mut rng) = (SimTime::ZERO, SplitMix64::new(seed));
+            let mut breaker = Breaker::new(&kind(index), now);
+            breaker.set_replicas(replicas, now);
+            let (mut history, mut pending) = (History::default(), vec![]);
+            for (ms, step, fails) in steps {
+                let end = now + Span::from_millis(ms);
+                // Time passes as in a simulation: from wake to wake.
+                while let Some(wake) = breaker.next_wake().filter(|wake| *wake <= end) {
+                    prop_assert!(wake >= now, "a wake in the past would never end");
+                    now = wake;
+                    while let Some(transition) = breaker.on_wake(now, &mut rng) {
+                        prop_assert!(history.follows(transition), "{:?}", transition);
+                    }
+                    prop_assert!(breaker.next_wake().is_none_or(|next| next > now), "woken at {:?} for nothing", now);
+                }
+                now = end;
+                let transition = match step {
+                    0..3 => {
+                        let (admission, transition) = breaker.admit(now, &mut rng);
+                        if let Admission::Pass(token) = admission {
+                            let usable = (0..replicas).find(|replica| breaker.usable(*replica));
+                            pending.push(match usable {
+                                Some(replica) => breaker.assign(token, replica),
+                                None => token,
+                            });
+                        }
+                        transition
+                    }
+                    3..5 => pending.pop().and_then(|token| {
+                        let outcome = if fails { Outcome::Timeout } else { Outcome::Ok };
+                        breaker.record(now, token, outcome, Span::from_millis(ms), &mut rng)
+                    }),
+                    _ if fails => pending.pop().and_then(|token| breaker.cancel(now, token, &mut rng)),
+                    _ => {
+                        if let Some(token) = pending.pop() {
+                            breaker.release(token);
+                        }
+                        None
+                    }
+                };
+                if let Some(transition) = transition {
+                    prop_assert!(history.follows(transition), "{:?}", transition);
+                }
+                let metrics = breaker.metrics(now);
+                prop_assert!(metrics.failed <= metrics.calls && metrics.slow <= metrics.calls);
+            }
+        }
+    }
+}

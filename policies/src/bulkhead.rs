@@ -123,6 +123,18 @@ mod tests {
         assert_eq!((bulkhead.running(), bulkhead.waiting()), (0, 0));
     }
 
+    #[test]
+    #[should_panic(expected = "only a waiting call gives up waiting")]
+    fn a_call_that_does_not_wait_cannot_give_up() {
+        bulkhead(1, 10).give_up();
+    }
+
+    #[test]
+    #[should_panic(expected = "a bulkhead takes back only permits it gave")]
+    fn a_permit_that_was_not_given_cannot_be_given_back() {
+        let _ = bulkhead(1, 10).release();
+    }
+
     proptest! {
         #[test]
         fn permits_are_never_negative_nor_above_the_limit_and_none_is_lost(

@@ -29,8 +29,8 @@
 //!
 //! | module | policies | after |
 //! |---|---|---|
-//! | [`breaker`] | circuit breakers, failure accrual, outlier detection | resilience4j, Polly, Hystrix, Envoy, Linkerd |
-//! | [`retry`] | conditions, back-off formulas, jitters | resilience4j, Polly and .NET, Envoy and Istio, gRPC, Linkerd, AWS |
+//! | [`breaker`] | breakers, failure accrual, outlier detection | resilience4j, Polly, Hystrix, Envoy, Linkerd |
+//! | [`retry`] | conditions, back-off, jitter | resilience4j, Polly, .NET, Envoy, Istio, gRPC, Linkerd, AWS |
 //! | [`budget`] | how many retries there may be | Finagle, tower, Envoy, gRPC, AWS |
 //! | [`bulkhead`], [`thread_pool`] | how many calls at once | resilience4j, Hystrix |
 //! | [`limiter`] | how many calls in a span of time | resilience4j, AWS, Google SRE |

@@ -3,10 +3,12 @@
 
 mod backoff;
 mod condition;
+mod retry_after;
 
 pub use backoff::{Backoff, BackoffState, Jitter, PollyShape};
 pub(crate) use backoff::{additive, exponential};
 pub use condition::{Statuses, envoy_retry_on};
+pub use retry_after::RetryAfter;
 
 use crate::check::{Invalid, require};
 use crate::{Interval, Outcome, Outcomes, Random, Span};

@@ -204,6 +204,22 @@ mod tests {
     }
 
     #[test]
+    fn core_threads_never_die_and_hystrix_without_a_queue_has_no_rejection_size() {
+        let mut pool = pool(1, 2, 1);
+        pool.submit(at(0));
+        assert!(!pool.finish(at(0)));
+        pool.submit(at(1_000_000));
+        assert_eq!(pool.threads(), 1);
+        assert_eq!(ThreadPoolConfig::hystrix().queue_rejection, None);
+    }
+
+    #[test]
+    #[should_panic(expected = "only a running task ends")]
+    fn a_task_that_does_not_run_cannot_end() {
+        let _ = pool(1, 1, 1).finish(at(0));
+    }
+
+    #[test]
     fn hystrix_refuses_from_its_rejection_size_on_though_the_queue_has_room() {
         let mut pool = ThreadPool::new(ThreadPoolConfig::hystrix_with_queue(1, 100, 5));
         let answers: Vec<_> = (0..7).map(|_| pool.submit(at(0))).collect();

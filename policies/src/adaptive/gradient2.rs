@@ -152,6 +152,16 @@ mod tests {
     }
 
     #[test]
+    fn twice_the_present_latency_itself_is_not_yet_too_much() {
+        for (first, long) in [(3, 2e6), (5, 3e6 * 0.95)] {
+            let mut gradient = Gradient2::new(Gradient2Config::default());
+            gradient.update(sample(first, 0));
+            gradient.update(sample(1, 0));
+            assert_eq!(gradient.long, long);
+        }
+    }
+
+    #[test]
     fn values_out_of_range_are_named() {
         let base = Gradient2Config::default();
         let table = [

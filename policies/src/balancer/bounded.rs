@@ -68,6 +68,16 @@ mod tests {
     }
 
     #[test]
+    fn a_replica_at_its_share_relieves_another() {
+        // 14 under way: ⌈15 · 1⌉ = 15 slots, 5 for each of three.
+        for (pending, relieves) in [(5, true), (6, false)] {
+            let fleet = Fleet(vec![Some(8), Some(pending), Some(6 - pending)]);
+            let chosen = (0..100).filter(|key| Bounded::new(100).relieve(0, *key, &fleet) == 1).count();
+            assert_eq!(chosen > 0, relieves, "{pending}");
+        }
+    }
+
+    #[test]
     fn the_same_request_is_relieved_by_the_same_replica_and_others_by_others() {
         let fleet = Fleet(vec![Some(50), Some(0), Some(0), Some(0)]);
         let chosen: Vec<usize> = (0..100).map(|key| Bounded::new(150).relieve(0, key, &fleet)).collect();

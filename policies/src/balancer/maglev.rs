@@ -75,12 +75,14 @@ impl Maglev {
         }
     }
 
-    /// The replica of a request whose hash is `key`.
-    pub fn pick(&mut self, key: u64, replicas: &impl Replicas) -> Option<usize> {
+    /// The replica of a request whose hash is `key`; every further `attempt` turns the hash over.
+    pub fn pick(&mut self, key: u64, attempt: u32, replicas: &impl Replicas) -> Option<usize> {
         if self.replicas != replicas.len() {
             self.set_replicas(&super::numbered(replicas.len()));
         }
-        let (before, after) = self.table.split_at((key % self.size) as usize % self.table.len().max(1));
+        let hash = if attempt == 0 { key } else { key ^ (u64::MAX - u64::from(attempt) + 1) };
+        let start = (hash % self.size) as usize;
+        let (before, after) = self.table.split_at_checked(start)?;
         let first = after.iter().chain(before).map(|r| *r as usize).find(|replica| replicas.usable(*replica))?;
         Some(self.bounded.relieve(first, key, replicas))
     }
@@ -131,12 +133,12 @@ mod tests {
         for _ in 0..1_000 {
             let key = rng.next_u64();
             let replica = maglev.table[(key % 65_537) as usize] as usize;
-            assert_eq!(maglev.pick(key, &all), Some(replica));
-            let after = maglev.pick(key, &without).unwrap();
+            assert_eq!(maglev.pick(key, 0, &all), Some(replica));
+            let after = maglev.pick(key, 0, &without).unwrap();
             assert!(after != 1 && (replica == 1 || after == replica));
         }
-        assert_eq!(maglev.pick(1, &Fleet(vec![None; 3])), None);
-        assert_eq!(maglev.pick(1, &Fleet(vec![])), None);
+        assert_eq!(maglev.pick(1, 0, &Fleet(vec![None; 3])), None);
+        assert_eq!(maglev.pick(1, 0, &Fleet(vec![])), None);
     }
 
     #[test]

@@ -67,12 +67,13 @@ impl RingHash {
         self.places.sort_unstable();
     }
 
-    /// The replica of a request whose hash is `key`.
-    pub fn pick(&mut self, key: u64, replicas: &impl Replicas) -> Option<usize> {
+    /// The replica of a request whose hash is `key`; every further `attempt` begins one place on.
+    pub fn pick(&mut self, key: u64, attempt: u32, replicas: &impl Replicas) -> Option<usize> {
         if self.replicas != replicas.len() {
             self.set_replicas(&super::numbered(replicas.len()));
         }
-        let start = self.places.partition_point(|(hash, _)| *hash < key);
+        let start = self.places.partition_point(|(hash, _)| *hash < key) + attempt as usize;
+        let start = start.checked_rem(self.places.len())?;
         let (before, after) = self.places.split_at(start);
         let clockwise = after.iter().chain(before).map(|(_, replica)| *replica as usize);
         let first = clockwise.into_iter().find(|replica| replicas.usable(*replica))?;
@@ -119,11 +120,11 @@ mod tests {
         assert_eq!(places.iter().map(|(hash, _)| *hash).min(), Some(places[0].0));
         for (i, (hash, replica)) in places.iter().enumerate() {
             let next = places[(i + 1) % 3].1 as usize;
-            assert_eq!(ring.pick(*hash, &fleet), Some(*replica as usize));
-            assert_eq!(ring.pick(hash.wrapping_add(1), &fleet), Some(next));
+            assert_eq!(ring.pick(*hash, 0, &fleet), Some(*replica as usize));
+            assert_eq!(ring.pick(hash.wrapping_add(1), 0, &fleet), Some(next));
         }
         let name_and_number = xx_hash_64(b"10.0.0.2:80_0", 0);
-        assert_eq!(ring.pick(name_and_number, &fleet), Some(1));
+        assert_eq!(ring.pick(name_and_number, 0, &fleet), Some(1));
     }
 
     #[test]
@@ -134,7 +135,7 @@ mod tests {
         let mut moved = 0;
         for _ in 0..3_000 {
             let key = rng.next_u64();
-            let (before, after) = (ring.pick(key, &all).unwrap(), ring.pick(key, &without).unwrap());
+            let (before, after) = (ring.pick(key, 0, &all).unwrap(), ring.pick(key, 0, &without).unwrap());
             assert!(after != 1 && (before == 1 || before == after));
             moved += u32::from(before != after);
         }
@@ -146,7 +147,7 @@ mod tests {
         let fleet = Fleet(vec![Some(90), Some(0), Some(0)]);
         let mut bounded = ring(RingHashConfig { balance_factor: 120, ..RingHashConfig::default() }, &NAMES);
         let mut rng = SplitMix64::new(1);
-        assert!((0..500).all(|_| bounded.pick(rng.next_u64(), &fleet) != Some(0)));
+        assert!((0..500).all(|_| bounded.pick(rng.next_u64(), 0, &fleet) != Some(0)));
     }
 
     #[test]

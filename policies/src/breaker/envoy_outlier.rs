@@ -717,6 +717,20 @@ mod tests {
     }
 
     #[test]
+    fn a_replica_without_calls_has_no_rate_even_if_none_are_needed() {
+        let none_needed = EnvoyOutlierConfig {
+            success_rate_request_volume: 0,
+            success_rate_minimum_hosts: 2,
+            consecutive_5xx: 0,
+            ..config()
+        };
+        let mut c = Cluster::new(none_needed, 3);
+        c.results(500, 0, 1, FAIL);
+        c.run_until(1_000);
+        assert_eq!(c.outlier.stats().detected, 0, "one replica alone is no outlier");
+    }
+
+    #[test]
     fn a_failure_percentage_that_equals_its_threshold_ejects_at_the_tick() {
         let by_failure =
             EnvoyOutlierConfig { enforcing_success_rate: 0, enforcing_failure_percentage: 100, ..config() };

@@ -337,6 +337,14 @@ mod tests {
     }
 
     #[test]
+    fn of_no_calls_there_is_no_rate_even_if_none_are_needed() {
+        let mut s = stepper(HystrixConfig { request_volume_threshold: 0, ..HystrixConfig::default() });
+        assert_eq!(s.breaker.metrics(s.now).failure_rate, None);
+        s.call(FAIL);
+        assert_eq!(s.breaker.metrics(s.now).failure_rate, Some(100.0));
+    }
+
+    #[test]
     fn values_out_of_range_are_named() {
         let base = HystrixConfig::default();
         let table = [

@@ -146,7 +146,6 @@ impl Linkerd {
         outcome: Outcome,
         rng: &mut impl Random,
     ) -> Option<Transition> {
-        let expired = self.on_wake(now);
         let endpoint = self.endpoints.get_mut(token.replica as usize)?;
         let failed = self.config.failures.contains(outcome);
         let degrades = failed || (self.config.success_rate.is_some() && Outcomes::RATE_LIMITED.contains(outcome));
@@ -165,7 +164,7 @@ impl Linkerd {
             Phase::Probation { .. } => Some(endpoint.pass(now, Why { reason: Reason::ProbesPassed(1), late })),
             Phase::Shut { .. } => None,
         };
-        decided.map(|transition| Transition { replica: Some(token.replica), ..transition }).or(expired)
+        decided.map(|transition| Transition { replica: Some(token.replica), ..transition })
     }
 
     /// Gives back the place of a probe that never ran, or was given up.

@@ -305,6 +305,7 @@ mod tests {
         let mut s = stepper(config());
         let straggler = s.admit().unwrap();
         s.calls(4, FAIL);
+        assert_eq!(s.breaker.metrics(s.now).failure_rate, Some(100.0), "four are enough to judge");
         s.finish(straggler, FAIL);
         assert_eq!(s.breaker.metrics(s.now).failed, 5);
         s.at(MS(5_000)).call(Outcome::Ok);

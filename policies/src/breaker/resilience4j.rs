@@ -278,6 +278,10 @@ impl Resilience4j {
         if calls < self.minimum() {
             return Verdict::TooFew;
         }
+        // Thresholds are above zero, so a spotless window spares the divisions.
+        if failed == 0 && slow == 0 {
+            return Verdict::Below;
+        }
         let (failure, slowness) = (percent(failed, calls), percent(slow, calls));
         if failure >= self.config.failure_rate {
             Verdict::Trips(Reason::FailureRate { rate: failure, threshold: self.config.failure_rate, calls })
