@@ -16,6 +16,7 @@ use crate::recovery::{self, Recovery};
 use crate::report::{Cause, CauseKind};
 use crate::saturation::Saturation;
 use crate::summary::to_seconds;
+use crate::tallies::Calls;
 use crate::wording;
 
 /// Saturated for this share of the time before the first fault, a service is simply like that.
@@ -96,7 +97,8 @@ impl Teller<'_> {
             let service = &self.plan.services[row];
             if let Some(at) = self.newly_full(&self.recording.books.services_full, row) {
                 let all = u64::from(service.workers) * u64::from(service.replicas);
-                self.tell(at, CauseKind::Saturated, &service.name, &format!("all {all} workers busy"));
+                let what = if all == 1 { "its only worker busy".to_owned() } else { format!("all {all} workers busy") };
+                self.tell(at, CauseKind::Saturated, &service.name, &what);
             }
         }
     }
@@ -146,8 +148,9 @@ impl Teller<'_> {
             if let Some(at) = self.first(|firsts| &firsts.timed_out, row).filter(|_| !users) {
                 self.tell(at, CauseKind::TimedOut, &edge.name, "first time-out");
             }
+            let end = self.plan.duration.as_nanos();
             let windows = self.recording.books.windows.calls(row).into_iter().zip(self.recording.windows());
-            let storm = windows.into_iter().find(|(count, _)| count.retries > count.begun);
+            let storm = windows.into_iter().find(|(count, (start, _))| *start < end && is_storm(count));
             if let Some((count, (start, _))) = storm {
                 let [retries, firsts] = [count.retries, count.begun].map(format::count);
                 let what = format!("more retries than first attempts ({retries} to {firsts} in one step)");
@@ -192,7 +195,8 @@ impl Teller<'_> {
         let Some(fault) = self.first_fault else { return };
         let clients: Vec<ServiceId> = self.plan.loads.iter().map(|load| load.clients).collect();
         match recovery::since(self.plan, self.recording, &clients, [fault, fault]) {
-            Recovery::Since(at) if at > fault.as_nanos() => {
+            // In the first step answers are merely late.
+            Recovery::Since(at) if at > fault.as_nanos() + self.recording.step() => {
                 let what = "recovered: goodput is back where it was before the fault".to_owned();
                 self.story.push(Event { at, kind: CauseKind::Recovered, subject: "system".to_owned(), what });
             }
@@ -205,6 +209,11 @@ impl Teller<'_> {
             Recovery::Since(_) | Recovery::NothingBefore | Recovery::NothingAfter => {}
         }
     }
+}
+
+/// More retries than first attempts, and by more than a few.
+const fn is_storm(count: &Calls) -> bool {
+    count.retries >= 10 && count.retries * 10 > count.begun * 11
 }
 
 #[cfg(test)]
@@ -268,7 +277,9 @@ mod tests {
         users(&mut story, 0..0);
         fault(&mut story);
         let timeout = Failure::Callee(Outcome::Timeout);
-        story.failing_call(back, 4_100, 300, &[timeout, timeout, timeout]);
+        for _ in 0..5 {
+            story.failing_call(back, 4_100, 300, &[timeout, timeout, timeout]);
+        }
         let changes = [
             (4_700, State::Closed, State::Open),
             (5_700, State::Open, State::HalfOpen),
@@ -284,7 +295,7 @@ mod tests {
             &told(story),
             &[
                 (4.0, "fault slow begins (store: latency 5s)"),
-                (4.0, "front -> back: more retries than first attempts (2 to 1 in one step)"),
+                (4.0, "front -> back: more retries than first attempts (10 to 5 in one step)"),
                 (4.2, "front: queue full, first request turned away"),
                 (4.4, "front -> back: first time-out"),
                 (4.7, "front -> back: breaker opens (3 failures in a row)"),

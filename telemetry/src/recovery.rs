@@ -1,8 +1,9 @@
 //! Whether goodput came back after a fault, and when. Judged step by step of the timeline.
 //!
-//! A step is good if its goodput is at least 90 % of the mean of the steps before the fault. Where arrivals are random
-//! the steps before the fault were uneven too, so three of their standard deviations below the mean are allowed, but
-//! never less than half of the mean.
+//! It is back from the first step on from which the mean of all steps to the end of the load is at least 90 % of the
+//! mean before the fault, and none of them falls out. A step falls out below 90 %; where arrivals are random the steps
+//! before the fault were uneven too, so four of their standard deviations below the mean are allowed, but never less
+//! than half of the mean.
 
 use squall_model::SimTime;
 use squall_model::plan::{Plan, ServiceId};
@@ -40,13 +41,14 @@ pub(crate) fn since(
     let steps = goodput(recording, clients);
     let (warm, end) = (plan.warmup.as_nanos(), plan.duration.as_nanos());
     let before: Vec<f64> = steps.iter().filter(|s| s.start >= warm && s.end <= fault).map(|s| s.per_second).collect();
-    let Some(least) = least_good(&before) else { return Recovery::NothingBefore };
+    let Some(normal) = Normal::of(&before) else { return Recovery::NothingBefore };
     let after: Vec<&Step> = steps.iter().filter(|step| step.start >= from && step.end <= end).collect();
     let Some(last) = after.last() else { return Recovery::NothingAfter };
-    if last.per_second < least {
-        return Recovery::Never { before: mean(&before), last: last.per_second };
+    match normal.holds_from(&after) {
+        Some(0) => Recovery::Since(from),
+        Some(first) => Recovery::Since(after[first].start),
+        None => Recovery::Never { before: normal.mean, last: last.per_second },
     }
-    Recovery::Since(after.iter().rfind(|step| step.per_second < least).map_or(from, |bad| bad.end))
 }
 
 struct Step {
@@ -67,14 +69,38 @@ fn goodput(recording: &Recording, clients: &[ServiceId]) -> Vec<Step> {
         .collect()
 }
 
-/// The least goodput that is good; `None` if there is nothing to go by.
-fn least_good(before: &[f64]) -> Option<f64> {
-    if before.is_empty() {
-        return None;
+/// What goodput was before the fault.
+struct Normal {
+    mean: f64,
+    /// A step below this falls out.
+    least: f64,
+}
+
+impl Normal {
+    fn of(before: &[f64]) -> Option<Self> {
+        if before.is_empty() {
+            return None;
+        }
+        let mean = mean(before);
+        let variance = before.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / before.len() as f64;
+        let least = (0.9 * mean).min(mean - 4.0 * libm::sqrt(variance)).max(0.5 * mean);
+        Some(Self { mean, least })
     }
-    let mean = mean(before);
-    let variance = before.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / before.len() as f64;
-    Some((0.9 * mean).min(mean - 3.0 * libm::sqrt(variance)).max(0.5 * mean))
+
+    /// The first step from which on goodput is back and stays.
+    fn holds_from(&self, steps: &[&Step]) -> Option<usize> {
+        let (mut sum, mut first) = (0.0, None);
+        for (index, step) in steps.iter().enumerate().rev() {
+            if step.per_second < self.least {
+                break;
+            }
+            sum += step.per_second;
+            if sum >= 0.9 * self.mean * (steps.len() - index) as f64 {
+                first = Some(index);
+            }
+        }
+        first
+    }
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -107,9 +133,11 @@ mod tests {
             ([0, 100, 100, 100, 0, 0, 0, 90, 100, 100], since(7_000)),
             ([0, 100, 100, 100, 0, 0, 100, 89, 90, 100], since(8_000)),
             ([0, 100, 100, 100, 0, 0, 100, 100, 100, 89], Recovery::Never { before: 100.0, last: 89.0 }),
-            // Uneven before: 85 is three standard deviations (12.2) below 100 and more.
-            ([0, 85, 100, 115, 0, 0, 70, 70, 70, 70], since(6_000)),
-            ([0, 0, 0, 300, 0, 0, 49, 49, 49, 50], since(9_000)),
+            // Uneven before, with a standard deviation of 8.2: steps down to 67.3 are allowed, their mean is not.
+            ([0, 90, 100, 110, 0, 0, 60, 68, 110, 95], since(7_000)),
+            ([0, 90, 100, 110, 0, 0, 68, 68, 68, 100], since(9_000)),
+            ([0, 90, 100, 110, 0, 0, 80, 80, 80, 80], Recovery::Never { before: 100.0, last: 80.0 }),
+            ([0, 0, 0, 300, 0, 0, 100, 49, 100, 100], since(8_000)),
         ];
         for (good, expected) in table {
             assert_eq!(recovery(good, 6_000), expected, "{good:?}");
