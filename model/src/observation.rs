@@ -9,7 +9,8 @@
 //!   `Dequeued`; an admitted or dequeued one is `Ended` once, or never (unfinished when the run ends);
 //! - a call begins with its `Attempt` number 1 and ends with `CallEnded`; an attempt before the last ends with
 //!   `AttemptFailed`; the last one's end is told by `CallEnded` alone;
-//! - a query begins with `QueryArrived`, gets its connection with `QueryStarted` and ends with `QueryEnded`.
+//! - a query gets its connection with `QueryStarted`, after `QueryArrived` and some time if it had to wait for one, and
+//!   ends with `QueryEnded`.
 
 use squall_policies::breaker::Transition;
 use squall_policies::{Outcome, SimTime, Span};
@@ -137,12 +138,10 @@ pub enum Observation {
         /// From, to, and why.
         transition: Transition,
     },
-    /// A query asked for a connection.
+    /// A query asked for a connection and has to wait for one.
     QueryArrived {
         /// The database.
         database: DatabaseId,
-        /// Whether it must wait.
-        waits: bool,
     },
     /// A query got its connection.
     QueryStarted {
@@ -152,6 +151,8 @@ pub enum Observation {
         segment: SegmentId,
         /// How long it waited.
         waited: Span,
+        /// Whether it stood in the queue, and `QueryArrived` was told.
+        queued: bool,
     },
     /// A query ended; its connection is free.
     QueryEnded {

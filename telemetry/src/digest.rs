@@ -1,12 +1,11 @@
 //! A fingerprint of a run: 128 bits over every observation in order. Two runs with the same digest made the same
 //! observations at the same times. Knows nothing of what observations mean.
 //!
-//! Every observation is written as words of 64 bits, of which the first says what kind it is and so how many follow.
-//! Before them comes a word of kind 0 with the time, if it is not that of the observation before (runs of less than 2⁵⁶
-//! nanoseconds, two years). So different observations are different words. A word `w` turns the state `(a, b)` into
-//! `(b ^ high(p), low(p))` where `p = (a ^ w) · K` has 128 bits and K is odd. Each step can be undone, so no two states
-//! ever run into one another, and two runs that differ in one word have different digests for certain. This is no
-//! defence against someone who makes up collisions.
+//! Every observation is written as pairs of words of 64 bits. The first word says what kind it is, and so how many pairs
+//! follow; usual endings have a kind of their own, which is shorter. Before them comes a pair of kind 0 with the time, if
+//! it is not that of the observation before. So different observations are different words, as long as a plan has fewer
+//! than 2¹⁶ segments and 2²⁰ of anything else. A pair `(v, w)` turns the state `(a, b)` into `(b ^ high(p), low(p))` where
+//! `p = (a ^ v) · (2w ^ K)` has 128 bits and K is odd. This is no defence against someone who makes up collisions.
 
 use core::fmt;
 
@@ -20,6 +19,8 @@ pub const FORMAT: u64 = 1;
 
 /// The first digits of pi, so that nobody has chosen them.
 const PI: [u64; 3] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0];
+/// What a second word turns into a factor that is odd, so that nothing of the first is lost.
+const ODD: u64 = PI[2] | 1;
 /// So many words of nothing mix the last observation into all bits.
 const FINAL_ROUNDS: u32 = 8;
 
@@ -52,81 +53,86 @@ impl Digest {
     /// Of no observation.
     pub fn new() -> Self {
         let mut digest = Self { a: PI[1], b: PI[2], at: 0 };
-        digest.word(FORMAT);
+        digest.pair(FORMAT, 0);
         digest
     }
 
     /// Takes in one observation.
     #[inline(always)]
-    pub fn observe(&mut self, at: SimTime, what: &Observation) {
+    pub fn observe(&mut self, at: SimTime, what: Observation) {
         if at.as_nanos() != self.at {
             self.at = at.as_nanos();
-            self.word(self.at << 8);
+            self.pair(0, self.at);
         }
-        match *what {
+        match what {
             Observation::Admitted { endpoint, replica, segment } => {
-                self.word(head(1, segment.0, endpoint.0));
-                self.word(u64::from(replica.0));
+                self.pair(head(1, segment.0, endpoint.0, replica.0), 0)
             }
-            Observation::Queued { endpoint, replica, segment } => {
-                self.word(head(2, segment.0, endpoint.0));
-                self.word(u64::from(replica.0));
-            }
-            Observation::Rejected { endpoint, replica, segment, answered } => {
-                self.word(head(3, segment.0, endpoint.0));
-                self.word(pair(replica.0, u32::from(answered)));
-            }
-            Observation::Hung { endpoint, replica, segment } => {
-                self.word(head(4, segment.0, endpoint.0));
-                self.word(u64::from(replica.0));
-            }
-            Observation::Dequeued { endpoint, replica, segment, waited } => {
-                self.word(head(5, segment.0, endpoint.0));
-                self.word(u64::from(replica.0));
-                self.word(waited.as_nanos());
+            Observation::Attempt { site, edge, segment, number } => {
+                self.pair(head(9, segment.0, edge.0, u32::from(number)), u64::from(site.0));
             }
             Observation::Ended { endpoint, replica, segment, outcome, took, held } => {
-                self.word(head(6, segment.0, endpoint.0));
-                self.word(pair(replica.0, outcome_code(outcome)));
-                self.word(took.as_nanos());
-                self.word(held.as_nanos());
-            }
-            Observation::Saturated { replica } => self.word(head(7, 0, replica.0)),
-            Observation::Relieved { replica } => self.word(head(8, 0, replica.0)),
-            Observation::Attempt { site, edge, segment, number } => {
-                self.word(head(9, segment.0, edge.0));
-                self.word(pair(site.0, u32::from(number)));
-            }
-            Observation::AttemptFailed { edge, segment, outcome } => {
-                self.word(head(10, segment.0, edge.0));
-                self.word(failure_code(outcome));
+                if outcome == Outcome::Ok && took == held {
+                    self.pair(head(21, segment.0, endpoint.0, replica.0), took.as_nanos());
+                } else {
+                    self.pair(head(6, segment.0, endpoint.0, replica.0), took.as_nanos());
+                    self.pair(u64::from(outcome_code(outcome)), held.as_nanos());
+                }
             }
             Observation::CallEnded { edge, segment, outcome, failure, attempts, took } => {
-                self.word(head(11, segment.0, edge.0));
-                self.word(pair(outcome_code(outcome), u32::from(attempts)));
-                self.word(failure.map_or(0, failure_code));
-                self.word(took.as_nanos());
+                if outcome == Outcome::Ok && attempts == 1 && failure.is_none() {
+                    self.pair(head(22, segment.0, edge.0, 0), took.as_nanos());
+                } else {
+                    self.pair(head(11, segment.0, edge.0, u32::from(attempts)), took.as_nanos());
+                    self.pair(failure.map_or(0, failure_code), u64::from(outcome_code(outcome)));
+                }
             }
-            Observation::Breaker { edge, replica, ref transition } => {
-                self.word(head(12, 0, edge.0));
-                self.word(u64::from(replica.0));
-                self.transition(transition);
-            }
-            Observation::QueryArrived { database, waits } => self.word(head(13, u32::from(waits), database.0)),
-            Observation::QueryStarted { database, segment, waited } => {
-                self.word(head(14, segment.0, database.0));
-                self.word(waited.as_nanos());
+            Observation::QueryStarted { database, segment, waited, queued } => {
+                self.pair(head(14, segment.0, database.0, u32::from(queued)), waited.as_nanos());
             }
             Observation::QueryEnded { database, segment, outcome, took } => {
-                self.word(head(15, segment.0, database.0));
-                self.word(u64::from(outcome_code(outcome)));
-                self.word(took.as_nanos());
+                if outcome == Outcome::Ok {
+                    self.pair(head(23, segment.0, database.0, 0), took.as_nanos());
+                } else {
+                    self.pair(head(15, segment.0, database.0, 0), took.as_nanos());
+                    self.pair(u64::from(outcome_code(outcome)), 0);
+                }
             }
-            Observation::DatabaseSaturated { database } => self.word(head(16, 0, database.0)),
-            Observation::DatabaseRelieved { database } => self.word(head(17, 0, database.0)),
-            Observation::FaultBegan { fault } => self.word(head(18, 0, fault.0)),
-            Observation::FaultEnded { fault } => self.word(head(19, 0, fault.0)),
-            Observation::FaultFired { fault } => self.word(head(20, 0, fault.0)),
+            Observation::Queued { endpoint, replica, segment } => {
+                self.pair(head(2, segment.0, endpoint.0, replica.0), 0)
+            }
+            Observation::Dequeued { endpoint, replica, segment, waited } => {
+                self.pair(head(5, segment.0, endpoint.0, replica.0), waited.as_nanos());
+            }
+            rare => self.rare(rare),
+        }
+    }
+
+    /// What is not seen at every hop.
+    #[cold]
+    #[inline(never)]
+    fn rare(&mut self, what: Observation) {
+        match what {
+            Observation::Rejected { endpoint, replica, segment, answered } => {
+                self.pair(head(3, segment.0, endpoint.0, replica.0), u64::from(answered));
+            }
+            Observation::Hung { endpoint, replica, segment } => self.pair(head(4, segment.0, endpoint.0, replica.0), 0),
+            Observation::Saturated { replica } => self.pair(head(7, 0, 0, replica.0), 0),
+            Observation::Relieved { replica } => self.pair(head(8, 0, 0, replica.0), 0),
+            Observation::AttemptFailed { edge, segment, outcome } => {
+                self.pair(head(10, segment.0, edge.0, 0), failure_code(outcome));
+            }
+            Observation::Breaker { edge, replica, ref transition } => {
+                self.pair(head(12, 0, edge.0, replica.0), 0);
+                self.transition(transition);
+            }
+            Observation::QueryArrived { database } => self.pair(head(13, 0, database.0, 0), 0),
+            Observation::DatabaseSaturated { database } => self.pair(head(16, 0, database.0, 0), 0),
+            Observation::DatabaseRelieved { database } => self.pair(head(17, 0, database.0, 0), 0),
+            Observation::FaultBegan { fault } => self.pair(head(18, 0, fault.0, 0), 0),
+            Observation::FaultEnded { fault } => self.pair(head(19, 0, fault.0, 0), 0),
+            Observation::FaultFired { fault } => self.pair(head(20, 0, fault.0, 0), 0),
+            _ => unreachable!("what is seen at every hop is taken in there"),
         }
     }
 
@@ -134,14 +140,14 @@ impl Digest {
     pub fn fingerprint(&self) -> Fingerprint {
         let mut last = self.clone();
         for _ in 0..FINAL_ROUNDS {
-            last.word(PI[0]);
+            last.pair(PI[0], PI[0] >> 1);
         }
         Fingerprint(u128::from(last.a) << 64 | u128::from(last.b))
     }
 
     #[inline(always)]
-    fn word(&mut self, word: u64) {
-        let product = u128::from(self.a ^ word) * u128::from(PI[0]);
+    fn pair(&mut self, first: u64, second: u64) {
+        let product = u128::from(self.a ^ first) * u128::from(second << 1 ^ ODD);
         (self.a, self.b) = (self.b ^ (product >> 64) as u64, product as u64);
     }
 
@@ -149,21 +155,20 @@ impl Digest {
     fn transition(&mut self, transition: &Transition) {
         let Transition { from, to, why, replica } = *transition;
         let (code, [first, second]) = reason_words(why.reason);
-        self.word(pair(state_code(from) | state_code(to) << 8 | u32::from(why.late) << 16, code));
-        self.word(replica.map_or(0, |replica| u64::from(replica) + 1));
-        self.word(first);
-        self.word(second);
+        let states = state_code(from) | state_code(to) << 8 | u32::from(why.late) << 16;
+        self.pair(words(states, code), replica.map_or(0, |replica| u64::from(replica) + 1));
+        self.pair(first, second);
     }
 }
 
-/// Kind, segment (or a flag) and id. A plan has fewer than 2²⁴ segments.
+/// Kind, segment, and two numbers: 8, 16, 20 and 20 bits.
 #[inline(always)]
-const fn head(kind: u8, segment: u32, id: u32) -> u64 {
-    kind as u64 | (segment as u64) << 8 | (id as u64) << 32
+const fn head(kind: u8, segment: u32, id: u32, other: u32) -> u64 {
+    kind as u64 | (segment as u64) << 8 | (id as u64) << 24 | (other as u64) << 44
 }
 
 #[inline(always)]
-const fn pair(low: u32, high: u32) -> u64 {
+const fn words(low: u32, high: u32) -> u64 {
     low as u64 | (high as u64) << 32
 }
 
@@ -184,12 +189,12 @@ const fn outcome_code(outcome: Outcome) -> u32 {
 #[inline(always)]
 const fn failure_code(failure: Failure) -> u64 {
     match failure {
-        Failure::Callee(outcome) => pair(1, outcome_code(outcome)),
+        Failure::Callee(outcome) => words(1, outcome_code(outcome)),
         Failure::BreakerOpen => 2,
         Failure::BulkheadFull => 3,
         Failure::NoReplica => 4,
         Failure::Deadline => 5,
-        Failure::BudgetRefused(outcome) => pair(6, outcome_code(outcome)),
+        Failure::BudgetRefused(outcome) => words(6, outcome_code(outcome)),
     }
 }
 
@@ -221,7 +226,7 @@ const fn reason_words(reason: Reason) -> (u32, [u64; 2]) {
 }
 
 const fn rate_words(rate: f32, threshold: f32, calls: u32) -> [u64; 2] {
-    [pair(rate.to_bits(), threshold.to_bits()), calls as u64]
+    [words(rate.to_bits(), threshold.to_bits()), calls as u64]
 }
 
 #[cfg(test)]
@@ -331,16 +336,13 @@ mod tests {
                 O::CallEnded { edge, segment: s2, outcome: ok, failure: None, attempts: 1, took },
             ],
             transitions(),
+            vec![O::QueryArrived { database }, O::QueryArrived { database: d2 }],
             vec![
-                O::QueryArrived { database, waits: false },
-                O::QueryArrived { database: d2, waits: false },
-                O::QueryArrived { database, waits: true },
-            ],
-            vec![
-                O::QueryStarted { database, segment, waited },
-                O::QueryStarted { database: d2, segment, waited },
-                O::QueryStarted { database, segment: s2, waited },
-                O::QueryStarted { database, segment, waited: ns(11) },
+                O::QueryStarted { database, segment, waited, queued: true },
+                O::QueryStarted { database, segment, waited, queued: false },
+                O::QueryStarted { database: d2, segment, waited, queued: true },
+                O::QueryStarted { database, segment: s2, waited, queued: true },
+                O::QueryStarted { database, segment, waited: ns(11), queued: true },
             ],
             vec![
                 O::QueryEnded { database, segment, outcome: ok, took },
@@ -395,7 +397,7 @@ mod tests {
     fn of(observations: &[(u64, Observation)]) -> Fingerprint {
         let mut digest = Digest::new();
         for (at, what) in observations {
-            digest.observe(SimTime::from_nanos(*at), what);
+            digest.observe(SimTime::from_nanos(*at), *what);
         }
         digest.fingerprint()
     }
@@ -435,11 +437,11 @@ mod tests {
 
     #[test]
     fn one_bit_of_one_word_changes_about_half_of_the_digest() {
-        let words = [0u64, 1, 20_000_000_000, u64::MAX];
+        let words = [0u64, 1, 20_000_000_000, u64::MAX / 2];
         let digest = |words: &[u64]| {
             let mut digest = Digest::new();
             for word in words {
-                digest.word(*word);
+                digest.pair(*word, *word);
             }
             digest.fingerprint().0
         };

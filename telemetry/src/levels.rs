@@ -33,6 +33,8 @@ struct Gauge {
     /// Wraps if more go than came, which the recording's laws find out.
     level: u32,
     peak: u32,
+    /// The sum of the times that those that are gone say they were here; wraps.
+    times: u64,
 }
 
 impl Gauge {
@@ -68,6 +70,11 @@ impl Levels {
         }
     }
 
+    /// How many rows there are.
+    pub(crate) const fn rows(&self) -> usize {
+        self.gauges.len()
+    }
+
     /// One more.
     #[inline(always)]
     pub(crate) fn rise(&mut self, row: usize, now: u64) {
@@ -77,20 +84,26 @@ impl Levels {
         gauge.peak = gauge.peak.max(gauge.level);
     }
 
-    /// One more that may be gone in the same instant, and counts as a peak only if it is not.
-    #[inline(always)]
-    pub(crate) fn pass(&mut self, row: usize, now: u64) {
-        let gauge = &mut self.gauges[row];
-        gauge.balance = gauge.balance.wrapping_sub(now);
-        gauge.level = gauge.level.wrapping_add(1);
-    }
-
     /// One less.
     #[inline(always)]
     pub(crate) fn fall(&mut self, row: usize, now: u64) {
         let gauge = &mut self.gauges[row];
         gauge.balance = gauge.balance.wrapping_add(now);
         gauge.level = gauge.level.wrapping_sub(1);
+    }
+
+    /// One less, which says how long it was here.
+    #[inline(always)]
+    pub(crate) fn leave(&mut self, row: usize, now: u64, took: u64) {
+        let gauge = &mut self.gauges[row];
+        gauge.balance = gauge.balance.wrapping_add(now);
+        gauge.level = gauge.level.wrapping_sub(1);
+        gauge.times = gauge.times.wrapping_add(took);
+    }
+
+    /// The sum of the times that those that are gone say they were here; wraps at 2⁶⁴.
+    pub(crate) fn times(&self, row: usize) -> u64 {
+        self.gauges[row].times
     }
 
     /// Books the area up to `now` under `segment`.
@@ -158,12 +171,11 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_in_no_time_is_no_peak() {
+    fn who_leaves_says_how_long_it_was_here() {
         let mut levels = Levels::new(1, 1, 1);
-        levels.pass(0, 3);
-        levels.fall(0, 3);
-        levels.cut(9, 0);
-        assert_eq!(levels.whole(0), Area::default());
+        levels.rise(0, 3);
+        levels.leave(0, 9, 6);
+        assert_eq!((levels.level(0), levels.times(0)), (0, 6));
     }
 
     proptest! {

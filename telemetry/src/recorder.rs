@@ -26,8 +26,6 @@ use crate::windows::Windows;
 pub struct Recorder {
     pub(crate) clock: Clock,
     pub(crate) digest: Digest,
-    /// By endpoint: the row of its service.
-    service_of_endpoint: Vec<u32>,
     /// By replica: the row of its service.
     service_of_replica: Vec<u32>,
     /// Endpoints from here on are tasks of loads.
@@ -47,8 +45,6 @@ pub struct Recorder {
     pub(crate) connections: Levels,
     /// By database: queries waiting for a connection.
     pub(crate) pending: Levels,
-    /// By service: the sum of all times from arrival to end; wraps.
-    pub(crate) time_in_system: Vec<u64>,
     pub(crate) services_full: Saturation,
     pub(crate) databases_full: Saturation,
     pub(crate) windows: Windows,
@@ -117,21 +113,26 @@ impl Recorder {
         let clock = Clock::new(step, plan.phases.starts());
         let windows = clock.windows_until(SimTime::ZERO + plan.duration + plan.drain);
         let levels = |rows| Levels::new(rows, segments, windows);
+        let times = Times::new(plan);
+        let service = |row: usize| plan.endpoints[row].service.0;
         Self {
             clock,
             digest: Digest::new(),
-            service_of_endpoint: plan.endpoints.iter().map(|endpoint| endpoint.service.0).collect(),
             service_of_replica: services_of_replicas(plan),
             first_task: first_task(plan),
-            requests: Tallies::new(plan.endpoints.len(), segments),
-            calls: Tallies::new(edges, segments),
-            queries: Tallies::new(databases, segments),
-            times: Times::new(plan),
+            requests: Tallies::new(plan.endpoints.len(), segments, |row, segment| times.usual(row, segment), service),
+            calls: Tallies::new(edges, segments, |row, segment| times.calls.slot(row, segment), |row| row as u32),
+            queries: Tallies::new(
+                databases,
+                segments,
+                |row, segment| times.queries.slot(row, segment),
+                |row| row as u32,
+            ),
+            times,
             busy: levels(services),
             waiting: levels(services),
             connections: levels(databases),
             pending: levels(databases),
-            time_in_system: vec![0; services],
             services_full: Saturation::new(plan.services.iter().map(|service| service.replicas), segments),
             databases_full: Saturation::new(plan.databases.iter().map(|_| 1), segments),
             windows: Windows::new(plan, windows),
@@ -181,28 +182,22 @@ impl Recorder {
         self.windows.close(&self.requests, &self.calls, &mut self.times);
     }
 
-    #[inline]
-    fn service(&self, endpoint: EndpointId) -> usize {
-        self.service_of_endpoint[endpoint.index()] as usize
-    }
-
     #[inline(always)]
     fn ended(&mut self, now: u64, endpoint: EndpointId, segment: SegmentId, end: End) {
-        let service = self.service(endpoint);
         let (row, segment) = (endpoint.index(), segment.index());
-        self.requests.at(row, segment).end(end.outcome);
-        self.busy.fall(service, now);
-        self.time_in_system[service] = self.time_in_system[service].wrapping_add(end.took);
+        let cell = self.requests.cell(row, segment);
+        let (slot, service) = (cell.slot, cell.owner as usize);
+        cell.count.end(end.outcome);
+        self.busy.leave(service, now, end.took);
         if row >= self.first_task {
-            let task = row - self.first_task;
             if end.outcome.is_success() {
-                self.times.fresh.record(task, segment, end.took);
+                self.times.fresh.record_in(slot, end.took);
             } else {
-                self.times.failed.record(task, segment, end.took);
+                self.times.failed.record(row - self.first_task, segment, end.took);
                 self.firsts.failed.note(service, now);
             }
         } else if end.took == end.held {
-            self.times.direct.record(row, segment, end.took);
+            self.times.direct.record_in(slot, end.took);
         } else {
             self.times.queued.record(row, segment, end.took);
             self.times.held.record(row, segment, end.held);
@@ -225,7 +220,7 @@ impl Recorder {
     #[cold]
     fn fault_began(&mut self, at: SimTime, fault: FaultId) {
         if self.firsts_before.is_none() {
-            let fresh = Firsts::new(self.time_in_system.len(), self.calls.rows());
+            let fresh = Firsts::new(self.busy.rows(), self.calls.rows());
             self.firsts_before = Some(core::mem::replace(&mut self.firsts, fresh));
         }
         let record = &mut self.faults[fault.index()];
@@ -241,6 +236,43 @@ struct End {
     held: u64,
 }
 
+impl Recorder {
+    /// What is not seen at every hop.
+    #[cold]
+    #[inline(never)]
+    fn rare(&mut self, at: SimTime, what: Observation) {
+        let now = at.as_nanos();
+        match what {
+            Observation::Rejected { endpoint, segment, .. } => {
+                let cell = self.requests.cell(endpoint.index(), segment.index());
+                cell.count.turned_away += 1;
+                self.firsts.turned_away.note(cell.owner as usize, now);
+            }
+            Observation::Hung { endpoint, segment, .. } => {
+                self.requests.at(endpoint.index(), segment.index()).hung += 1;
+            }
+            Observation::Saturated { replica } => {
+                self.services_full.fill(self.service_of_replica[replica.index()] as usize, now);
+            }
+            Observation::Relieved { replica } => {
+                self.services_full.relieve(self.service_of_replica[replica.index()] as usize, now);
+            }
+            Observation::AttemptFailed { edge, segment, outcome } => {
+                self.attempt_failed(now, edge, segment, outcome);
+            }
+            Observation::Breaker { edge, replica, transition } => {
+                self.breakers.push(BreakerChange { at, edge, replica, transition });
+            }
+            Observation::DatabaseSaturated { database } => self.databases_full.fill(database.index(), now),
+            Observation::DatabaseRelieved { database } => self.databases_full.relieve(database.index(), now),
+            Observation::FaultBegan { fault } => self.fault_began(at, fault),
+            Observation::FaultEnded { fault } => self.faults[fault.index()].ended = Some(at),
+            Observation::FaultFired { fault } => self.faults[fault.index()].fired += 1,
+            _ => unreachable!("what is seen at every hop is taken in there"),
+        }
+    }
+}
+
 impl Sink for Recorder {
     // The kind of observation is known at every place that makes one: inlined, the `match` is gone.
     #[inline(always)]
@@ -249,27 +281,22 @@ impl Sink for Recorder {
         if now >= self.clock.next() {
             self.catch_up(now);
         }
-        self.digest.observe(at, &what);
+        self.digest.observe(at, what);
         match what {
             Observation::Admitted { endpoint, segment, .. } => {
-                self.requests.at(endpoint.index(), segment.index()).admitted += 1;
-                self.busy.rise(self.service(endpoint), now);
+                let cell = self.requests.cell(endpoint.index(), segment.index());
+                cell.count.admitted += 1;
+                self.busy.rise(cell.owner as usize, now);
             }
             Observation::Queued { endpoint, segment, .. } => {
-                let service = self.service(endpoint);
-                self.requests.at(endpoint.index(), segment.index()).queued += 1;
+                let cell = self.requests.cell(endpoint.index(), segment.index());
+                let service = cell.owner as usize;
+                cell.count.queued += 1;
                 self.waiting.rise(service, now);
                 self.firsts.queued.note(service, now);
             }
-            Observation::Rejected { endpoint, segment, .. } => {
-                self.requests.at(endpoint.index(), segment.index()).turned_away += 1;
-                self.firsts.turned_away.note(self.service(endpoint), now);
-            }
-            Observation::Hung { endpoint, segment, .. } => {
-                self.requests.at(endpoint.index(), segment.index()).hung += 1;
-            }
             Observation::Dequeued { endpoint, segment, waited, .. } => {
-                let service = self.service(endpoint);
+                let service = self.requests.cell(endpoint.index(), segment.index()).owner as usize;
                 self.waiting.fall(service, now);
                 self.busy.rise(service, now);
                 self.times.waited.record(endpoint.index(), segment.index(), waited.as_nanos());
@@ -278,64 +305,50 @@ impl Sink for Recorder {
                 let end = End { outcome, took: took.as_nanos(), held: held.as_nanos() };
                 self.ended(now, endpoint, segment, end);
             }
-            Observation::Saturated { replica } => {
-                self.services_full.fill(self.service_of_replica[replica.index()] as usize, now);
-            }
-            Observation::Relieved { replica } => {
-                self.services_full.relieve(self.service_of_replica[replica.index()] as usize, now);
-            }
             Observation::Attempt { edge, segment, number, .. } => {
                 let calls = self.calls.at(edge.index(), segment.index());
                 *(if number > 1 { &mut calls.retries } else { &mut calls.begun }) += 1;
             }
-            Observation::AttemptFailed { edge, segment, outcome } => {
-                self.attempt_failed(now, edge, segment, outcome);
-            }
             Observation::CallEnded { edge, segment, outcome, failure, took, .. } => {
-                self.calls.at(edge.index(), segment.index()).end(outcome, took.as_nanos());
+                let cell = self.calls.cell(edge.index(), segment.index());
+                cell.count.end(outcome, took.as_nanos());
                 if outcome.is_success() {
-                    self.times.calls.record(edge.index(), segment.index(), took.as_nanos());
+                    self.times.calls.record_in(cell.slot, took.as_nanos());
                 }
                 if let Some(failure) = failure {
                     self.attempt_failed(now, edge, segment, failure);
                 }
             }
-            Observation::Breaker { edge, replica, transition } => {
-                self.breakers.push(BreakerChange { at, edge, replica, transition });
-            }
-            Observation::QueryArrived { database, waits } => {
-                if waits {
-                    self.pending.rise(database.index(), now);
-                } else {
-                    self.pending.pass(database.index(), now);
-                }
-            }
-            Observation::QueryStarted { database, segment, waited } => {
+            Observation::QueryArrived { database } => self.pending.rise(database.index(), now),
+            Observation::QueryStarted { database, segment, waited, queued } => {
                 let row = database.index();
                 self.queries.at(row, segment.index()).started += 1;
-                self.pending.fall(row, now);
                 self.connections.rise(row, now);
-                if !waited.is_zero() {
+                if queued {
+                    self.pending.fall(row, now);
                     self.times.query_waits.record(row, segment.index(), waited.as_nanos());
                 }
             }
             Observation::QueryEnded { database, segment, outcome, took } => {
                 let (row, segment) = (database.index(), segment.index());
-                let queries = self.queries.at(row, segment);
+                let cell = self.queries.cell(row, segment);
+                let (slot, queries) = (cell.slot, &mut cell.count);
                 *(if outcome.is_success() { &mut queries.ok } else { &mut queries.failed }) += 1;
                 self.connections.fall(row, now);
-                self.times.queries.record(row, segment, took.as_nanos());
+                self.times.queries.record_in(slot, took.as_nanos());
             }
-            Observation::DatabaseSaturated { database } => self.databases_full.fill(database.index(), now),
-            Observation::DatabaseRelieved { database } => self.databases_full.relieve(database.index(), now),
-            Observation::FaultBegan { fault } => self.fault_began(at, fault),
-            Observation::FaultEnded { fault } => self.faults[fault.index()].ended = Some(at),
-            Observation::FaultFired { fault } => self.faults[fault.index()].fired += 1,
+            rare => self.rare(at, rare),
         }
     }
 }
 
 impl Times {
+    /// Where an endpoint's usual times go: those of requests that did not wait, or of a task's answers.
+    fn usual(&self, row: usize, segment: usize) -> u32 {
+        let tasks_from = self.direct.rows();
+        if row < tasks_from { self.direct.slot(row, segment) } else { self.fresh.slot(row - tasks_from, segment) }
+    }
+
     fn new(plan: &Plan) -> Self {
         let (segments, summary) = (plan.phases.segments(), plan.phases.summary());
         let shelf = |rows, grain: &dyn Fn(usize) -> Grain| Shelf::new(rows, segments, summary.clone(), grain);

@@ -65,10 +65,10 @@ impl Recording {
     /// Little's law for every service and every load's clients. It holds in virtual time; measured times may stray.
     pub fn littles_law(&self) -> impl Iterator<Item = Little> {
         let books = &self.books;
-        books.time_in_system.iter().enumerate().map(|(row, times)| Little {
+        (0..books.busy.rows()).map(|row| Little {
             service: ServiceId::from(row),
             in_system: books.busy.whole(row).integral + books.waiting.whole(row).integral,
-            times: *times,
+            times: books.busy.times(row),
             drained: books.busy.level(row) == 0 && books.waiting.level(row) == 0,
         })
     }
@@ -84,7 +84,7 @@ impl Recording {
                 "requests of service {row} are lost or counted twice: {all:?}, {inside} still there"
             );
             for endpoint in endpoints.clone() {
-                for (segment, count) in self.books.requests.segments(endpoint).iter().enumerate() {
+                for (segment, count) in self.books.requests.segments(endpoint).enumerate() {
                     let gone = count.ended() + count.turned_away + count.hung;
                     assert!(
                         count.arrived() >= gone,

@@ -44,6 +44,22 @@ impl Shelf {
         shelf
     }
 
+    /// How many rows there are.
+    pub(crate) const fn rows(&self) -> usize {
+        self.slots.len() / self.segments
+    }
+
+    /// The slot of a row in one segment.
+    pub(crate) fn slot(&self, row: usize, segment: usize) -> u32 {
+        self.slots[row * self.segments + segment]
+    }
+
+    /// One more value, where the slot is known.
+    #[inline(always)]
+    pub(crate) fn record_in(&mut self, slot: u32, value: u64) {
+        self.histograms[slot as usize].record(value);
+    }
+
     /// One more value.
     #[inline(always)]
     pub(crate) fn record(&mut self, row: usize, segment: usize, value: u64) {

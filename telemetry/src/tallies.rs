@@ -9,27 +9,50 @@ use squall_policies::Outcome;
 #[derive(Clone, Debug)]
 pub(crate) struct Tallies<T> {
     /// By row, then segment.
-    counts: Vec<T>,
+    cells: Vec<Cell<T>>,
     segments: usize,
 }
 
+/// The counts of a row in one segment, and where else its figures go, so that one look finds all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cell<T> {
+    pub(crate) count: T,
+    /// The slot of its usual histogram.
+    pub(crate) slot: u32,
+    /// The row it is a part of elsewhere: an endpoint's service.
+    pub(crate) owner: u32,
+}
+
 impl<T: Copy + Default + AddAssign> Tallies<T> {
-    pub(crate) fn new(rows: usize, segments: usize) -> Self {
-        Self { counts: vec![T::default(); rows * segments], segments }
+    /// `slot` and `owner` say where else the figures of a row and segment, or of a row, go.
+    pub(crate) fn new(
+        rows: usize,
+        segments: usize,
+        slot: impl Fn(usize, usize) -> u32,
+        owner: impl Fn(usize) -> u32,
+    ) -> Self {
+        let cell = |i| Cell { count: T::default(), slot: slot(i / segments, i % segments), owner: owner(i / segments) };
+        Self { cells: (0..rows * segments).map(cell).collect(), segments }
+    }
+
+    /// The cell of a row in one segment.
+    #[inline(always)]
+    pub(crate) fn cell(&mut self, row: usize, segment: usize) -> &mut Cell<T> {
+        &mut self.cells[row * self.segments + segment]
     }
 
     /// The counts of a row in one segment.
     #[inline(always)]
     pub(crate) fn at(&mut self, row: usize, segment: usize) -> &mut T {
-        &mut self.counts[row * self.segments + segment]
+        &mut self.cell(row, segment).count
     }
 
     /// The counts of some rows over some segments.
     pub(crate) fn over(&self, rows: Range<usize>, segments: Range<usize>) -> T {
         let mut sum = T::default();
         for row in rows {
-            for count in &self.counts[row * self.segments..][segments.clone()] {
-                sum += *count;
+            for cell in &self.cells[row * self.segments..][segments.clone()] {
+                sum += cell.count;
             }
         }
         sum
@@ -42,12 +65,12 @@ impl<T: Copy + Default + AddAssign> Tallies<T> {
 
     /// How many rows there are.
     pub(crate) const fn rows(&self) -> usize {
-        self.counts.len() / self.segments
+        self.cells.len() / self.segments
     }
 
     /// Each segment's counts of one row.
-    pub(crate) fn segments(&self, row: usize) -> &[T] {
-        &self.counts[row * self.segments..(row + 1) * self.segments]
+    pub(crate) fn segments(&self, row: usize) -> impl Iterator<Item = &T> {
+        self.cells[row * self.segments..(row + 1) * self.segments].iter().map(|cell| &cell.count)
     }
 }
 
@@ -260,7 +283,7 @@ mod tests {
 
     #[test]
     fn counts_are_summed_over_rows_and_segments() {
-        let mut tallies = Tallies::<Queries>::new(3, 4);
+        let mut tallies = Tallies::<Queries>::new(3, 4, |_, _| 0, |_| 0);
         for row in 0..3 {
             for segment in 0..4 {
                 tallies.at(row, segment).started += 1 << (row * 4 + segment);
@@ -268,6 +291,6 @@ mod tests {
         }
         assert_eq!(tallies.over(1..3, 1..3).started, 0b0110_0110_0000);
         assert_eq!(tallies.whole(0..1).started, 0b1111);
-        assert_eq!(tallies.segments(2)[3].started, 1 << 11);
+        assert_eq!(tallies.segments(2).nth(3).map(|queries| queries.started), Some(1 << 11));
     }
 }

@@ -151,9 +151,12 @@ impl<'p> Story<'p> {
 
     pub(crate) fn query(&mut self, database: DatabaseId, at: u64, [waited, runs]: [u64; 2], outcome: Outcome) {
         let segment = self.segment(at);
-        self.tell(at, Observation::QueryArrived { database, waits: waited > 0 });
+        let queued = waited > 0;
+        if queued {
+            self.tell(at, Observation::QueryArrived { database });
+        }
         let span = Span::from_millis(waited);
-        self.tell(at + waited, Observation::QueryStarted { database, segment, waited: span });
+        self.tell(at + waited, Observation::QueryStarted { database, segment, waited: span, queued });
         let took = Span::from_millis(waited + runs);
         self.tell(at + waited + runs, Observation::QueryEnded { database, segment, outcome, took });
     }

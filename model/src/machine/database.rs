@@ -67,17 +67,16 @@ impl System<'_> {
         if self.databases[id.index()].disturbed
             && let Some(outcome) = self.database_fails(host, now, id)
         {
-            host.observe(now, Observation::QueryArrived { database: id, waits: false });
             let segment = self.fibers[index].segment();
-            host.observe(now, Observation::QueryStarted { database: id, segment, waited: Span::ZERO });
+            let waited = Span::ZERO;
+            host.observe(now, Observation::QueryStarted { database: id, segment, waited, queued: false });
             host.observe(now, Observation::QueryEnded { database: id, segment, outcome, took: Span::ZERO });
             return Step::Finish(index, outcome);
         }
         let limit = self.connection_limit(now, id);
         let database = &mut self.databases[id.index()];
-        let waits = database.busy >= limit;
-        host.observe(now, Observation::QueryArrived { database: id, waits });
-        if waits {
+        if database.busy >= limit {
+            host.observe(now, Observation::QueryArrived { database: id });
             database.queue.push(&mut self.fibers, index);
             self.fibers[index].state = State::Connecting;
             self.fibers[index].key = Key::NONE;
@@ -96,8 +95,8 @@ impl System<'_> {
     #[inline(always)]
     fn start_query(&mut self, host: &mut impl Host, now: SimTime, index: u32, id: DatabaseId, time: TimeId) {
         let fiber = &self.fibers[index];
-        let (segment, waited) = (fiber.segment(), now - fiber.step_began);
-        host.observe(now, Observation::QueryStarted { database: id, segment, waited });
+        let (segment, waited, queued) = (fiber.segment(), now - fiber.step_began, fiber.state == State::Connecting);
+        host.observe(now, Observation::QueryStarted { database: id, segment, waited, queued });
         let mut delay = System::draw(self.plan, time, &mut self.databases[id.index()].time);
         if self.databases[id.index()].disturbed {
             delay = Delay::of(self.disturb_query(host, now, id, delay.span));
@@ -179,7 +178,7 @@ impl System<'_> {
             let fiber = &self.fibers[index];
             let (segment, waited) = (fiber.segment(), now - fiber.step_began);
             self.databases[id.index()].busy += 1;
-            host.observe(now, Observation::QueryStarted { database: id, segment, waited });
+            host.observe(now, Observation::QueryStarted { database: id, segment, waited, queued: true });
         }
         self.query_done(host, now, index, Outcome::Refused);
     }
