@@ -8,7 +8,7 @@ use crate::recording::Recording;
 /// Users' failed requests whose cause lay further down than the entry service.
 ///
 /// Of the failures that an entry service answered, the share that passed on another's: those that are neither errors of
-/// its own nor requests it turned away. Of the time-outs while it was at work, the share of its workers' time that went
+/// its own nor requests it turned away. Of the timeouts while it was at work, the share of its workers' time that went
 /// into calls to others.
 pub(crate) fn passed_on(plan: &Plan, recording: &Recording) -> f64 {
     let entries = plan.edges.iter().enumerate().filter(|(_, edge)| edge.caller.index() >= plan.real_services);

@@ -146,7 +146,7 @@ impl Teller<'_> {
         for (row, edge) in self.plan.edges.iter().enumerate() {
             let users = edge.caller.index() >= self.plan.real_services;
             if let Some(at) = self.first(|firsts| &firsts.timed_out, row).filter(|_| !users) {
-                self.tell(at, CauseKind::TimedOut, &edge.name, "first time-out");
+                self.tell(at, CauseKind::TimedOut, &edge.name, "first timeout");
             }
             let end = self.plan.duration.as_nanos();
             let windows = self.recording.books.windows.calls(row).into_iter().zip(self.recording.windows());
@@ -297,7 +297,7 @@ mod tests {
                 (4.0, "fault slow begins (store: latency 5s)"),
                 (4.0, "front -> back: more retries than first attempts (10 to 5 in one step)"),
                 (4.2, "front: queue full, first request turned away"),
-                (4.4, "front -> back: first time-out"),
+                (4.4, "front -> back: first timeout"),
                 (4.7, "front -> back: breaker opens (3 failures in a row)"),
                 (6.0, "fault slow ends"),
                 (6.9, "front -> back: breaker closes"),

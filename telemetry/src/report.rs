@@ -193,7 +193,7 @@ pub struct System {
     /// Failed ones among those offered; `null` if there were none.
     pub error_share: Option<f64>,
     /// Failed ones whose cause was further down than the service that they came to, among those offered. An estimate:
-    /// of the failures that an entry service answered, the share that passed on another's; of its callers' time-outs,
+    /// of the failures that an entry service answered, the share that passed on another's; of its callers' timeouts,
     /// the share of its workers' time that went into calls.
     pub propagated_error_share: Option<f64>,
     /// First attempts and retries of the users themselves for each request offered.

@@ -12,7 +12,7 @@ mod verdict;
 
 use squall_model::plan::Plan;
 use squall_telemetry::format;
-use squall_telemetry::report::{CauseKind, Engine, Report, World};
+use squall_telemetry::report::{Cause, CauseKind, Engine, Expectation, Report, Verdict, World};
 
 use paint::Paint;
 pub(crate) use paint::Style;
@@ -44,54 +44,54 @@ struct Page<'r> {
 
 impl Page<'_> {
     fn verdict(&self) -> String {
-        let passed = self.report.verdict == squall_telemetry::report::Verdict::Pass;
+        let passed = self.report.verdict == Verdict::Pass;
         let word = if passed { self.paint.good("PASS") } else { self.paint.bad("FAIL") };
         let sentence = format!("{}: {}", self.report.scenario, verdict::sentence(self.report));
         let lines = wrapped(&sentence, self.width - INDENT.len() - 4);
-        let first = lines.first().map(|line| self.paint.strong(line)).unwrap_or_default();
-        let rest = lines.iter().skip(1).map(|line| format!("      {}\n", self.paint.strong(line)));
         let about = wrapped(&self.plan.about, self.width - 6);
-        let about = about.iter().map(|line| format!("      {}\n", self.paint.faint(line)));
-        format!("{word}  {first}\n{}{}", rest.collect::<String>(), about.collect::<String>())
+        let first = lines.iter().take(1).map(|line| format!("{word}  {}", self.paint.strong(line)));
+        let rest = lines.iter().skip(1).map(|line| format!("      {}", self.paint.strong(line)));
+        joined(first.chain(rest).chain(about.iter().map(|line| format!("      {}", self.paint.faint(line)))))
     }
 
     fn story(&self) -> String {
-        let at = |seconds: f64| format!("{seconds:.2}s");
-        let widest = self.report.causes.iter().map(|cause| at(cause.at_s).len()).max().unwrap_or(0);
-        let mut text = String::new();
-        for cause in &self.report.causes {
-            let indent = INDENT.len() + widest + 2;
-            let lines = wrapped(&cause.what, self.width - indent);
-            for (i, line) in lines.iter().enumerate() {
-                let line = match cause.kind {
-                    CauseKind::FaultBegan | CauseKind::FaultEnded => self.paint.warn(line),
-                    CauseKind::Recovered | CauseKind::BreakerClosed => self.paint.good(line),
-                    CauseKind::NeverRecovered => self.paint.bad(line),
-                    _ => line.clone(),
-                };
-                let time = if i == 0 { at(cause.at_s) } else { String::new() };
-                text += &format!("{INDENT}{time:>widest$}  {line}\n");
-            }
-        }
-        self.section("What went wrong", text)
+        let causes = &self.report.causes;
+        let widest = causes.iter().map(|cause| width(&time_of(cause))).max().unwrap_or(0);
+        self.section("What went wrong", joined(causes.iter().flat_map(|cause| self.cause(cause, widest))))
+    }
+
+    fn cause(&self, cause: &Cause, widest: usize) -> Vec<String> {
+        let paint = |line: &String| match cause.kind {
+            CauseKind::FaultBegan | CauseKind::FaultEnded => self.paint.warn(line),
+            CauseKind::Recovered | CauseKind::BreakerClosed => self.paint.good(line),
+            CauseKind::NeverRecovered => self.paint.bad(line),
+            _ => line.clone(),
+        };
+        let lines = wrapped(&cause.what, self.width - INDENT.len() - widest - 2);
+        let times = std::iter::once(time_of(cause)).chain(std::iter::repeat(String::new()));
+        lines.iter().zip(times).map(|(line, time)| format!("{INDENT}{time:>widest$}  {}", paint(line))).collect()
     }
 
     fn expectations(&self) -> String {
         let expect = &self.report.expect;
-        let widest = expect.iter().map(|line| width(&line.text)).max().unwrap_or(0);
-        let longest = expect.iter().map(|line| width(&line.actual)).max().unwrap_or(0);
-        // One line each if there is room, else what was found goes under what was wanted.
-        let beside = INDENT.len() + 2 + widest + 2 + longest <= self.width;
-        let mut text = String::new();
-        for line in expect {
-            let mark = if line.pass { self.paint.good("✓") } else { self.paint.bad("✗") };
-            let actual = if line.pass { self.paint.faint(&line.actual) } else { self.paint.bad(&line.actual) };
-            let wanted = if beside { padded(&line.text, widest) } else { line.text.clone() };
-            let gap = if beside { "  ".to_owned() } else { format!("\n{INDENT}  → ") };
-            text += &format!("{INDENT}{mark} {wanted}{gap}{actual}\n");
-        }
+        let widest = widest_beside(expect, self.width - INDENT.len() - 2);
         let held = expect.iter().filter(|line| line.pass).count();
+        let text = joined(expect.iter().map(|line| self.expectation(line, widest)));
         self.section(&format!("Expected ({held} of {} held)", expect.len()), text)
+    }
+
+    /// What was wanted and what was found: side by side if there is room, else one under the other.
+    fn expectation(&self, line: &Expectation, widest: usize) -> String {
+        let mark = if line.pass { self.paint.good("✓") } else { self.paint.bad("✗") };
+        let found = |text: &str| if line.pass { self.paint.faint(text) } else { self.paint.bad(text) };
+        let room = self.width - INDENT.len() - 2;
+        let next = format!("\n{INDENT}  ");
+        if width(&line.text) <= widest && widest + 2 + width(&line.actual) <= room {
+            return format!("{INDENT}{mark} {}  {}", padded(&line.text, widest), found(&line.actual));
+        }
+        let wanted = wrapped(&line.text, room).join(&next);
+        let actual: Vec<_> = wrapped(&format!("→ {}", line.actual), room).iter().map(|part| found(part)).collect();
+        format!("{INDENT}{mark} {wanted}{next}{}", actual.join(&next))
     }
 
     fn footer(&self) -> String {
@@ -108,8 +108,7 @@ impl Page<'_> {
             "{simulated} of {world} in {wall} · {events} events, {speed}/s · at most {peak} in flight · seed {} · digest {}",
             report.seed, report.digest
         );
-        let lines = wrapped(&text, self.width);
-        lines.iter().map(|line| format!("{}\n", self.paint.faint(line))).collect()
+        joined(wrapped(&text, self.width).iter().map(|line| self.paint.faint(line)))
     }
 
     /// A headed section; nothing if it is empty.
@@ -119,6 +118,25 @@ impl Page<'_> {
 }
 
 const INDENT: &str = "  ";
+
+/// The greatest width of wanted texts so that they and all narrower ones have room for what was found beside them.
+fn widest_beside(expect: &[Expectation], room: usize) -> usize {
+    let fits = |widest: usize| {
+        let narrower = expect.iter().filter(|line| width(&line.text) <= widest);
+        narrower.map(|line| widest + 2 + width(&line.actual)).max().is_some_and(|whole| whole <= room)
+    };
+    expect.iter().map(|line| width(&line.text)).filter(|widest| fits(*widest)).max().unwrap_or(0)
+}
+
+/// When it happened.
+fn time_of(cause: &Cause) -> String {
+    format!("{:.2}s", cause.at_s)
+}
+
+/// The lines as one text, each with its end.
+fn joined(lines: impl IntoIterator<Item = String>) -> String {
+    lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
+}
 
 /// How many columns a text takes, colour codes not counted in.
 fn width(text: &str) -> usize {

@@ -121,7 +121,7 @@ pub(crate) fn storm() -> Report {
     let calm = cascade();
     let causes = [
         (20.0, CauseKind::FaultBegan, "db-slow", "fault db-slow begins (stock-db: latency 5s)"),
-        (20.302, CauseKind::TimedOut, "gateway -> order", "gateway -> order: first time-out"),
+        (20.302, CauseKind::TimedOut, "gateway -> order", "gateway -> order: first timeout"),
         (
             21.0,
             CauseKind::RetryStorm,

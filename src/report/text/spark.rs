@@ -28,10 +28,18 @@ impl Axis {
         self.steps.div_ceil(self.steps_a_column) * self.columns_a_step
     }
 
-    /// Where the step that is `steps` from the beginning has its first column.
+    /// The column of the time that is so many steps from the beginning.
     pub(super) fn column(self, steps: f64) -> usize {
-        let column = steps * self.columns_a_step as f64 / self.steps_a_column as f64;
-        (column as usize).min(self.columns())
+        (self.place(steps) as usize).min(self.columns())
+    }
+
+    /// The first column that lies wholly behind that time.
+    pub(super) fn column_after(self, steps: f64) -> usize {
+        (self.place(steps).ceil() as usize).min(self.columns())
+    }
+
+    fn place(self, steps: f64) -> f64 {
+        steps * self.columns_a_step as f64 / self.steps_a_column as f64
     }
 
     /// A value a column; `None` where there is none.
@@ -73,6 +81,7 @@ mod tests {
         assert_eq!(Axis::new(60, 30).column(20.0), 10);
         assert_eq!(Axis::new(60, 120).column(20.5), 41);
         assert_eq!(Axis::new(60, 30).column(99.0), 30);
+        assert_eq!([34.0, 35.0].map(|step| Axis::new(60, 30).column_after(step)), [17, 18]);
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(super) enum Keep {
     IfRoom,
     /// Stays longer, but goes if there is nothing in it.
     IfAny,
+    /// Goes last, but goes if there is nothing in it.
+    Important,
     /// Goes last.
     Always,
 }

@@ -4,7 +4,7 @@ use squall_telemetry::format;
 use squall_telemetry::report::{Call, Latency, Load};
 
 use super::Page;
-use super::table::Keep::{Always, IfAny, IfRoom};
+use super::table::Keep::{Always, IfAny, IfRoom, Important};
 use super::table::{NONE, Table};
 
 /// All tables that have rows.
@@ -26,7 +26,7 @@ fn loads(page: &Page<'_>) -> String {
     let counts = |index: usize| rows.iter().map(move |row| format::count(row.counts[index]));
     let latency = |figure: fn(&Latency) -> f64| rows.iter().map(move |row| time(row.latency.as_ref(), figure));
     Table::new("load", rows.iter().map(|row| row.name.clone()).collect())
-        .column("asked", Always, counts(0))
+        .column("offered", Always, counts(0))
         .column("ok", Always, counts(1))
         .column("degraded", IfAny, counts(2))
         .column("failed", Always, counts(3))
@@ -85,23 +85,26 @@ fn calls(page: &Page<'_>) -> String {
     let calls: Vec<_> = page.report.calls.iter().filter(|(name, call)| !by_load(name) || telling(call)).collect();
     let all = || calls.iter().map(|(_, call)| *call);
     let count = |figure: fn(&Call) -> u64| all().map(move |call| format::count(figure(call)));
+    let retried = calls.iter().any(|(_, call)| call.retries > 0);
     Table::new("call", calls.iter().map(|(name, _)| (*name).to_owned()).collect())
         .column("calls", Always, count(|call| call.calls))
-        .column(
-            "tries/call",
-            IfAny,
-            all().map(|call| call.attempts_per_call.map_or_else(|| NONE.to_owned(), format::number)),
-        )
+        .column("attempts", IfRoom, count(|call| call.attempts))
+        .column("per call", IfAny, all().map(|call| per_call(call, retried)))
         .column("failed", Always, count(|call| call.failed))
         .column("degraded", IfRoom, count(|call| call.degraded))
-        .column("time-outs", IfAny, count(|call| call.timeouts))
+        .column("timeouts", IfAny, count(|call| call.timeouts))
         .column("rejected", IfRoom, count(|call| call.rejected))
         .column("errors", IfRoom, count(|call| call.errors))
         .column("refused", IfRoom, count(|call| call.refused))
         .column("not sent", IfAny, count(|call| call.short_circuited + call.bulkhead_full + call.no_replica))
-        .column("breaker", IfAny, all().map(breaker))
+        .column("breaker", Important, all().map(breaker))
         .column("p99", IfRoom, all().map(|call| time(call.latency_ms.as_ref(), |latency| latency.p99)))
         .render(page)
+}
+
+/// Attempts for each call, where there is more than one to some call.
+fn per_call(call: &Call, retried: bool) -> String {
+    call.attempts_per_call.filter(|_| retried).map_or_else(|| NONE.to_owned(), format::number)
 }
 
 fn breaker(call: &Call) -> String {

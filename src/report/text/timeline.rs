@@ -2,16 +2,21 @@
 //! when faults were at work.
 
 use squall_telemetry::format;
-use squall_telemetry::report::{LoadSeries, Service, ServiceSeries};
+use squall_telemetry::report::{CallSeries, LoadSeries, Service, ServiceSeries};
 
 use super::spark::{Axis, Fold, curve, top};
-use super::{INDENT, Page, cut, padded, width};
+use super::{INDENT, Page, cut, joined, padded, width};
 
 /// At most so many loads, services, calls and faults have curves of their own.
 const LOADS: usize = 3;
 const SERVICES: usize = 6;
 const CALLS: usize = 4;
 const FAULTS: usize = 4;
+/// Seconds between the times under the curves.
+const TICKS: [f64; 22] = [
+    0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0,
+    7200.0, 21_600.0, 86_400.0,
+];
 
 /// One curve with its name and its greatest value.
 struct Curve {
@@ -74,8 +79,8 @@ impl Chart<'_, '_> {
             let offered = self.a_second(&series.offered);
             let answered = self.a_second(&answered(series));
             let highest = top(&offered).max(top(&answered));
-            self.push(format!("{name} asked"), &offered, highest, format::rate(top(&offered)));
-            self.push(format!("{name} answered"), &answered, highest, format::rate(top(&answered)));
+            self.push(format!("{name} offered"), &offered, highest, format::rate(top(&offered)));
+            self.push(format!("{name} goodput"), &answered, highest, format::rate(top(&answered)));
             let p99 = self.axis.fold(&series.p99_ms, Fold::Max);
             let longest = top(&p99);
             self.push(format!("{name} p99"), &p99, longest, format::duration(longest * 1e6));
@@ -113,58 +118,62 @@ impl Chart<'_, '_> {
         self.push(format!("{name} busy"), &busy, highest, scale);
     }
 
-    /// Calls whose policies had something to do.
+    /// Attempts that were sent, of calls whose policies had something to do.
     fn calls(&mut self) {
         let report = self.page.report;
         let telling = report.calls.iter().filter(|(_, call)| call.retries > 0 || call.short_circuited > 0).take(CALLS);
         for (name, _) in telling {
             let Some(series) = report.timeline.calls.find(name) else { continue };
-            let attempts = self.a_second(&series.attempts);
-            self.push(format!("{name} tries"), &attempts, top(&attempts), format::rate(top(&attempts)));
+            let sent = self.a_second(&sent(series));
+            self.push(format!("{name} sent"), &sent, top(&sent), format::rate(top(&sent)));
         }
     }
 
     fn lines(&self, names: usize) -> String {
-        let mut text = String::new();
-        for curve in &self.curves {
+        let curves = self.curves.iter().map(|curve| {
             let name = padded(&cut(&curve.name, names), names);
-            let scale = self.page.paint.faint(&curve.scale);
-            text += &format!("{INDENT}{name}  {}  {scale}\n", padded(&curve.line, self.axis.columns()));
-        }
-        text + &self.faults(names) + &self.times(names)
+            let line = padded(&curve.line, self.axis.columns());
+            format!("{INDENT}{name}  {line}  {}", self.page.paint.faint(&curve.scale))
+        });
+        joined(curves.chain(self.faults(names)).chain([self.times(names)]))
     }
 
-    fn faults(&self, names: usize) -> String {
+    fn faults(&self, names: usize) -> impl Iterator<Item = String> {
         let step = self.page.report.timeline.step_s;
-        let mut text = String::new();
-        for fault in self.page.report.faults.iter().take(FAULTS) {
+        self.page.report.faults.iter().take(FAULTS).map(move |fault| {
             let from = self.axis.column(fault.from_s / step);
-            let to = self.axis.column((fault.to_s / step).ceil());
+            let to = self.axis.column_after(fault.to_s / step);
             let name = padded(&cut(&format!("fault {}", fault.name), names), names);
             let bar = format!("{name}  {}{}", " ".repeat(from), "▔".repeat(to.saturating_sub(from).max(1)));
-            text += &format!("{INDENT}{}\n", self.page.paint.warn(&bar));
-        }
-        text
+            format!("{INDENT}{}", self.page.paint.warn(&bar))
+        })
     }
 
-    /// The times at the quarters of the axis.
+    /// Round times along the axis.
     fn times(&self, names: usize) -> String {
-        let columns = self.axis.columns();
-        let whole = self.page.report.time.simulated_s.round().max(self.page.report.timeline.step_s);
+        let step = self.page.report.timeline.step_s;
+        let whole = self.page.report.time.simulated_s;
+        let apart = TICKS.into_iter().find(|apart| apart * 6.0 >= whole).unwrap_or(whole / 5.0);
         let mut line = String::new();
-        for quarter in 0..4 {
-            let text = format::at((whole * f64::from(quarter) / 4.0 * 10.0).round() / 10.0);
-            let column = columns * quarter as usize / 4;
-            if column == 0 || column > width(&line) {
-                line = padded(&line, column) + &text;
+        for tick in 0..6 {
+            let at = apart * f64::from(tick);
+            let column = self.axis.column(at / step);
+            if at < whole && (tick == 0 || column > width(&line)) {
+                line = padded(&line, column) + &format::at(at);
             }
         }
-        format!("{INDENT}{}  {}\n", " ".repeat(names), self.page.paint.faint(&line))
+        format!("{INDENT}{}  {}", " ".repeat(names), self.page.paint.faint(&line))
     }
 }
 
 fn answered(series: &LoadSeries) -> Vec<u64> {
     series.ok.iter().zip(&series.degraded).map(|(ok, degraded)| ok + degraded).collect()
+}
+
+/// Attempts without those that the breaker held back.
+fn sent(series: &CallSeries) -> Vec<u64> {
+    let held_back = series.short_circuited.iter().copied().chain(std::iter::repeat(0));
+    series.attempts.iter().zip(held_back).map(|(attempts, held_back)| attempts.saturating_sub(held_back)).collect()
 }
 
 fn max(values: &[f64]) -> f64 {
