@@ -63,9 +63,9 @@ impl Heap {
             let first = at * CHILDREN + 1;
             let least = match items.get(first..first + CHILDREN) {
                 Some(&[a, b, c, d]) => {
-                    let (x, i) = if b < a { (b, first + 1) } else { (a, first) };
-                    let (y, j) = if d < c { (d, first + 3) } else { (c, first + 2) };
-                    if y < x { j } else { i }
+                    let (left, of_left) = if b < a { (b, first + 1) } else { (a, first) };
+                    let (right, of_right) = if d < c { (d, first + 3) } else { (c, first + 2) };
+                    if right < left { of_right } else { of_left }
                 }
                 _ => match (first..items.len()).min_by_key(|i| items[*i]) {
                     Some(least) => least,

@@ -21,16 +21,12 @@ pub(crate) struct Network {
 impl Network {
     /// Keeps a message until [`release`](Self::release); the answer is its place.
     pub(crate) fn hold(&mut self, message: Message) -> u32 {
-        match self.free.pop() {
-            Some(place) => {
-                self.under_way[place as usize] = message;
-                place
-            }
-            None => {
-                self.under_way.push(message);
-                self.under_way.len() as u32 - 1
-            }
-        }
+        let Some(place) = self.free.pop() else {
+            self.under_way.push(message);
+            return self.under_way.len() as u32 - 1;
+        };
+        self.under_way[place as usize] = message;
+        place
     }
 
     /// Gives back a message that was held.

@@ -102,13 +102,11 @@ impl Queue {
             return Timer::NONE;
         }
         let order = order(at, rank, key);
-        match lane {
-            Some(lane) => self.push_lane(lane * RANKS as u32 + rank as u32, order),
-            None => {
-                self.heap.push(order);
-                Timer::NONE
-            }
+        if let Some(lane) = lane {
+            return self.push_lane(lane * RANKS as u32 + rank as u32, order);
         }
+        self.heap.push(order);
+        Timer::NONE
     }
 
     /// The order of the next event; `u128::MAX` if there is none.

@@ -30,7 +30,8 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     {
         return Ok(Exit::CouldNotRun);
     }
-    if !to_stdout && !(quiet && report.verdict == Verdict::Pass) {
+    let silent = to_stdout || quiet && report.verdict == Verdict::Pass;
+    if !silent {
         output::result(&text::render(&report, &plan, output::width(), text::Style::Color))?;
     }
     Ok(match report.verdict {

@@ -1,6 +1,11 @@
 //! The tests of the whole program. One module a subject.
 
-#![allow(clippy::unwrap_used, clippy::format_push_string, reason = "tests may stop, and need not be fast")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::format_push_string,
+    reason = "tests may stop, and need not be fast"
+)]
 
 mod check;
 mod hostile;

@@ -3,7 +3,7 @@
 //!
 //! A timeout frees the caller. The callee does not know, and works on.
 
-use squall_policies::breaker::{Admission, Transition};
+use squall_policies::breaker::{Admission, Breaker, Transition};
 use squall_policies::budget::Grant;
 use squall_policies::retry::BackoffState;
 use squall_policies::{Outcome, SimTime, Span};
@@ -22,10 +22,9 @@ impl Failure {
     const fn seen(self) -> Outcome {
         match self {
             // The breaker of somebody further down is none of ours: to us the callee had no room.
-            Self::Callee(Outcome::BreakerOpen) => Outcome::Rejected,
+            Self::Callee(Outcome::BreakerOpen) | Self::BulkheadFull | Self::NoReplica => Outcome::Rejected,
             Self::Callee(outcome) | Self::BudgetRefused(outcome) => outcome,
             Self::BreakerOpen => Outcome::BreakerOpen,
-            Self::BulkheadFull | Self::NoReplica => Outcome::Rejected,
             Self::Deadline => Outcome::Timeout,
         }
     }
@@ -256,7 +255,7 @@ impl System<'_> {
         if let Some(transition) = transition {
             host.observe(now, Observation::Breaker { edge: link.edge, replica: link.caller, transition });
         }
-        let wake_at = link.breaker.as_ref().and_then(|b| b.next_wake()).unwrap_or(SimTime::NEVER);
+        let wake_at = link.breaker.as_ref().and_then(Breaker::next_wake).unwrap_or(SimTime::NEVER);
         if wake_at == link.wake_at {
             return;
         }

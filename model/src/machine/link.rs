@@ -41,7 +41,7 @@ pub(super) struct EdgeStreams {
 /// All links of a plan.
 #[derive(Debug)]
 pub(super) struct Links {
-    links: Vec<Link>,
+    all: Vec<Link>,
     /// The first link of each edge.
     first: Vec<u32>,
     pending: Vec<u32>,
@@ -55,7 +55,7 @@ pub(super) struct Links {
 impl Links {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut links = Self {
-            links: Vec::new(),
+            all: Vec::new(),
             first: Vec::new(),
             pending: Vec::new(),
             streams: plan.edges.iter().map(|edge| EdgeStreams::new(plan, edge)).collect(),
@@ -63,7 +63,7 @@ impl Links {
             disturbed: vec![false; plan.edges.len()],
         };
         for (id, edge) in plan.edges.iter().enumerate() {
-            links.first.push(links.links.len() as u32);
+            links.first.push(links.all.len() as u32);
             links.add(plan, EdgeId::from(id), edge);
         }
         links
@@ -75,7 +75,7 @@ impl Links {
         for k in 0..if edge.shared { 1 } else { callers.replicas } {
             let pending = self.pending.len() as u32;
             self.pending.resize(self.pending.len() + callees, 0);
-            self.links.push(Link {
+            self.all.push(Link {
                 edge: id,
                 caller: ReplicaId(callers.first_replica.0 + k),
                 breaker: edge.breaker.as_ref().map(|breaker| Breaker::new(breaker, SimTime::ZERO)),
@@ -98,7 +98,7 @@ impl Links {
 
     /// Chooses a replica of the callee, if one can be called.
     pub(super) fn pick(&mut self, plan: &Plan, now: SimTime, index: u32, replicas: &[Replica]) -> Option<ReplicaId> {
-        let link = &mut self.links[index as usize];
+        let link = &mut self.all[index as usize];
         let callee = &plan.services[plan.edges[link.edge.index()].callee.index()];
         let first = callee.first_replica;
         if callee.replicas == 1 {
@@ -115,7 +115,7 @@ impl Links {
 
     /// Counts attempts under way, one more or one less.
     pub(super) fn count(&mut self, plan: &Plan, index: u32, target: ReplicaId, more: bool) {
-        let link = &mut self.links[index as usize];
+        let link = &mut self.all[index as usize];
         let callee = &plan.services[plan.edges[link.edge.index()].callee.index()];
         let pending = &mut self.pending[(link.pending + target.0 - callee.first_replica.0) as usize];
         if more {
@@ -140,7 +140,7 @@ impl Links {
 
     /// One link and the streams of its edge.
     pub(super) fn with_streams(&mut self, index: u32) -> (&mut Link, &mut EdgeStreams) {
-        let link = &mut self.links[index as usize];
+        let link = &mut self.all[index as usize];
         let streams = &mut self.streams[link.edge.index()];
         (link, streams)
     }
@@ -154,13 +154,13 @@ fn constant(plan: &Plan, edge: &Edge) -> Option<Delay> {
 impl core::ops::Index<u32> for Links {
     type Output = Link;
     fn index(&self, index: u32) -> &Link {
-        &self.links[index as usize]
+        &self.all[index as usize]
     }
 }
 
 impl core::ops::IndexMut<u32> for Links {
     fn index_mut(&mut self, index: u32) -> &mut Link {
-        &mut self.links[index as usize]
+        &mut self.all[index as usize]
     }
 }
 

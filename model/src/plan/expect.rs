@@ -170,7 +170,7 @@ impl Comparison {
             Self::Above => actual > value,
             Self::AtLeast => actual >= value,
             Self::Equal => actual == value,
-            Self::Unequal => actual < value || actual > value,
+            Self::Unequal => actual.partial_cmp(&value).is_some_and(core::cmp::Ordering::is_ne),
         }
     }
 }

@@ -84,7 +84,7 @@ fn m_m_c_has_the_waiting_probability_and_mean_time_of_erlang_c() {
     assert!((p_wait - 0.66873).abs() < 5e-6, "the formula itself: {p_wait}");
     Estimate::of(&samples.waited).agrees_with(p_wait, "M/M/10 at 9 Erlang, P(wait)");
     let time = 0.1 + p_wait / (100.0 - 90.0);
-    assert!((time - 0.166873).abs() < 5e-7, "the formula itself: {time}");
+    assert!((time - 0.166_873).abs() < 5e-7, "the formula itself: {time}");
     Estimate::of(&samples.times).agrees_with(time, "M/M/10 at 9 Erlang, time in system");
 }
 

@@ -13,7 +13,7 @@ pub(super) fn find(topology: &Topology) -> Vec<Problem> {
     }
     for (_, database) in topology.databases.iter() {
         found.refuse(database.pool.count().map(|_| database.pool.at), "a database's `pool` for each replica");
-        found.option(&database.contention, "a database's `contention`");
+        found.option(database.contention.as_ref(), "a database's `contention`");
     }
     for (name, _) in topology.caches.iter() {
         found.refuse(Some(name.at), "a cache");
@@ -35,20 +35,20 @@ impl Found {
         }
     }
 
-    fn option<T>(&mut self, value: &Option<Spanned<T>>, what: &str) {
-        self.refuse(value.as_ref().map(|value| value.at), what);
+    fn option<T>(&mut self, value: Option<&Spanned<T>>, what: &str) {
+        self.refuse(value.map(|value| value.at), what);
     }
 
     fn service(&mut self, service: &Service) {
-        self.option(&service.cores, "`cores`");
-        self.option(&service.memory, "`memory`");
-        self.option(&service.admission, "`admission`");
-        self.option(&service.autoscale, "`autoscale`");
+        self.option(service.cores.as_ref(), "`cores`");
+        self.option(service.memory.as_ref(), "`memory`");
+        self.option(service.admission.as_ref(), "`admission`");
+        self.option(service.autoscale.as_ref(), "`autoscale`");
         self.balancer(&service.balancer);
         if let Some(queue) = &service.queue {
             self.refuse((*queue.order != QueueOrder::Fifo).then_some(queue.order.at), "this queue order");
-            self.option(&queue.timeout, "a queue's `timeout`");
-            self.option(&queue.codel, "`codel`");
+            self.option(queue.timeout.as_ref(), "a queue's `timeout`");
+            self.option(queue.codel.as_ref(), "`codel`");
         }
         self.policy(&service.calls.default);
         for (_, policy) in service.calls.to.iter() {
@@ -65,10 +65,10 @@ impl Found {
     }
 
     fn policy(&mut self, policy: &CallPolicy) {
-        self.option(&policy.pool, "a call's `pool`");
-        self.option(&policy.hedge, "`hedge`");
-        self.option(&policy.propagate, "`propagate`");
-        self.option(&policy.order, "`order`");
+        self.option(policy.pool.as_ref(), "a call's `pool`");
+        self.option(policy.hedge.as_ref(), "`hedge`");
+        self.option(policy.propagate.as_ref(), "`propagate`");
+        self.option(policy.order.as_ref(), "`order`");
         if let Some(balancer) = &policy.balancer {
             self.balancer(balancer);
         }
@@ -108,7 +108,9 @@ impl Found {
     }
 
     fn branches(&mut self, branches: &[Branch]) {
-        branches.iter().for_each(|branch| self.steps(&branch.0));
+        for branch in branches {
+            self.steps(&branch.0);
+        }
     }
 
     fn load(&mut self, load: &Load) {
@@ -116,17 +118,17 @@ impl Found {
         let trace = matches!(load.arrivals.value, Arrivals::Trace(_));
         self.refuse(trace.then_some(load.arrivals.at), "`arrivals: trace(…)`");
         for stage in &load.stages {
-            self.option(&stage.users, "a stage of `users`");
+            self.option(stage.users.as_ref(), "a stage of `users`");
         }
     }
 
     fn fault(&mut self, fault: &Fault) {
-        self.option(&fault.every, "`every`");
-        self.option(&fault.pick, "`pick`");
-        self.option(&fault.corrupt, "`corrupt`");
-        self.option(&fault.drop, "`drop`");
-        self.option(&fault.partition, "`partition`");
-        self.option(&fault.flush, "`flush`");
-        self.option(&fault.rate, "a load's `rate` fault");
+        self.option(fault.every.as_ref(), "`every`");
+        self.option(fault.pick.as_ref(), "`pick`");
+        self.option(fault.corrupt.as_ref(), "`corrupt`");
+        self.option(fault.drop.as_ref(), "`drop`");
+        self.option(fault.partition.as_ref(), "`partition`");
+        self.option(fault.flush.as_ref(), "`flush`");
+        self.option(fault.rate.as_ref(), "a load's `rate` fault");
     }
 }
