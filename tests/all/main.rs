@@ -8,7 +8,9 @@
 )]
 
 mod check;
+mod golden;
 mod hostile;
+mod licences;
 mod program;
 mod run;
 mod schema;
