@@ -15,8 +15,11 @@ use crate::rng::{Random as _, Stream};
 pub(super) struct Client {
     tasks: Stream,
     think: Stream,
-    /// The client that the next user belongs to.
+    /// The clients, and the one that the next user belongs to.
+    replicas: core::ops::Range<u32>,
     next: u32,
+    /// The first of the tasks.
+    first_task: u32,
     total_weight: f64,
     /// Whether its users ask once, whatever becomes of it, and leave.
     open: bool,
@@ -27,7 +30,17 @@ impl Client {
         let stream = |what| Stream::new(plan.seed, &format!("{what}/{}", load.name));
         let total_weight = load.weights.iter().sum();
         let open = matches!(load.source, Source::Open { .. });
-        Self { tasks: stream("tasks"), think: stream("think"), next: 0, total_weight, open }
+        let clients = &plan.services[load.clients.index()];
+        let first = clients.first_replica.0;
+        Self {
+            tasks: stream("tasks"),
+            think: stream("think"),
+            replicas: first..first + clients.replicas,
+            next: first,
+            first_task: clients.first_endpoint.0,
+            total_weight,
+            open,
+        }
     }
 
     /// Draws a task by weight; with one task there is nothing to draw.
@@ -95,10 +108,9 @@ impl System<'_> {
 
     /// A new fiber for a user of this load, at the next of its clients.
     fn user(&mut self, load: LoadId) -> u32 {
-        let clients = &self.plan.services[self.plan.loads[load.index()].clients.index()];
         let client = &mut self.clients[load.index()];
-        let replica = ReplicaId(clients.first_replica.0 + client.next);
-        client.next = if client.next + 1 == clients.replicas { 0 } else { client.next + 1 };
+        let replica = ReplicaId(client.next);
+        client.next = if client.next + 1 == client.replicas.end { client.replicas.start } else { client.next + 1 };
         let index = self.fibers.alloc();
         let fiber = &mut self.fibers[index];
         fiber.kind = Kind::User;
@@ -116,9 +128,8 @@ impl System<'_> {
 
     fn user_begins(&mut self, host: &mut impl Host, now: SimTime, index: u32, load: LoadId) -> Step {
         let plan = self.plan;
-        let clients = &plan.services[plan.loads[load.index()].clients.index()];
-        let task = self.clients[load.index()].task(&plan.loads[load.index()].weights);
-        let endpoint = EndpointId(clients.first_endpoint.0 + task);
+        let client = &mut self.clients[load.index()];
+        let endpoint = EndpointId(client.first_task + client.task(&plan.loads[load.index()].weights));
         let segment = self.segment_at(now);
         let replica = self.fibers[index].replica;
         self.replicas[replica.index()].busy += 1;

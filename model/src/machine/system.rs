@@ -165,7 +165,7 @@ impl<'p> System<'p> {
         let mut step = first;
         loop {
             step = match step {
-                Step::Run(index) => self.run(host, now, index),
+                Step::Run(index) => self.run_on(host, now, index),
                 Step::Arrive(request) => self.admit(host, now, request),
                 Step::Reply(key, outcome) => self.reply(host, now, key, outcome),
                 Step::Finish(index, outcome) => self.finish(host, now, index, outcome),
@@ -176,6 +176,19 @@ impl<'p> System<'p> {
                     None => return,
                 },
             };
+        }
+    }
+
+    /// Runs a fiber on, and takes the steps that usually follow without going round.
+    #[inline(always)]
+    fn run_on<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
+        match self.run(host, now, index) {
+            Step::Arrive(request) => self.admit(host, now, request),
+            Step::Finish(index, outcome) => match self.finish(host, now, index, outcome) {
+                Step::Reply(key, outcome) => self.reply(host, now, key, outcome),
+                step => step,
+            },
+            step => step,
         }
     }
 
@@ -225,14 +238,13 @@ impl<'p> System<'p> {
     #[inline(always)]
     fn run<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
         let plan = self.plan;
-        let fiber = &mut self.fibers[index];
-        fiber.state = State::Running;
-        if !fiber.outcome.is_success() {
-            // A branch has failed, and so has this.
-            return Step::Finish(index, fiber.outcome);
-        }
         loop {
             let fiber = &mut self.fibers[index];
+            fiber.state = State::Running;
+            if !fiber.outcome.is_success() {
+                // A branch has failed, and so has this.
+                return Step::Finish(index, fiber.outcome);
+            }
             let pc = fiber.pc;
             fiber.pc = Pc(pc.0 + 1);
             match plan.ops[pc.index()] {
