@@ -34,7 +34,7 @@ pub(crate) enum Color {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Run an experiment in virtual time
+    /// Run an experiment, in virtual time or live
     Run(Run),
     /// Read topology files and say everything that is wrong with them
     Check(Check),
@@ -57,6 +57,14 @@ pub(crate) struct Run {
 
     #[command(flatten)]
     pub(crate) overrides: Overrides,
+
+    /// Over real HTTP on loopback instead, in real time
+    #[arg(long)]
+    pub(crate) live: bool,
+
+    /// First port of the live services, in file order [default: free ones]
+    #[arg(long, value_name = "N", requires = "live", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) base_port: Option<u16>,
 
     /// Write the report as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]

@@ -8,6 +8,7 @@ mod commands;
 mod diagnostics;
 mod exit;
 mod interrupt;
+mod live;
 mod output;
 mod report;
 mod topologies;

@@ -1,4 +1,10 @@
-//! The live world's load: open and closed loop over real HTTP, on schedule.
-//!
-//! Nothing is here yet: `squall run` runs the sim world only. When it comes, this crate drives the workload of
-//! `squall-model` against any URL and must not know the engine.
+//! The live world's load: when open loops ask, and the connections that users' requests travel over, to any URL. Who
+//! asks for what is the machines' matter; this crate knows neither them nor any server.
+
+mod client;
+mod schedule;
+mod target;
+
+pub use client::{Client, Reply, Unanswered};
+pub use schedule::open_loops;
+pub use target::{Target, TargetError};

@@ -1,4 +1,23 @@
-//! The live world's servers: one real HTTP server a service, on loopback.
+//! The live world: the machines of `squall-model` stepped by real time and real HTTP. Every replica of every service is
+//! an HTTP server on loopback; services call one another over connections; a [`Driver`] holds the one
+//! [`System`](squall_model::machine::System) of the process and carries out what it asks for.
 //!
-//! Nothing is here yet: `squall run` runs the sim world only. When it comes, this crate drives the machines of
-//! `squall-model` over HTTP and must not know the engine.
+//! Knows neither the engine of the sim world nor who records: observations go to the driver's [`Ear`].
+
+mod alarm;
+mod app;
+mod awaited;
+mod calls;
+mod clock;
+mod driver;
+mod paths;
+mod server;
+mod trail;
+pub mod wire;
+mod world;
+
+pub use calls::{Answer, Carrier, Parcel, Undelivered, between_services};
+pub use driver::{Carriers, Driver, Ended, Program};
+pub use paths::sample_path;
+pub use server::{BindError, Doors, Limits, bind};
+pub use world::Ear;

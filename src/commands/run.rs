@@ -1,4 +1,4 @@
-//! `squall run`: one experiment in virtual time, from a file to a report and an exit code.
+//! `squall run`: one experiment, from a file to a report and an exit code.
 
 use std::io;
 use std::path::Path;
@@ -12,6 +12,7 @@ use squall_telemetry::{Recorder, Recording, Run as Ran, step_for};
 use crate::cli::Run;
 use crate::exit::Exit;
 use crate::interrupt::Watch;
+use crate::live;
 use crate::output;
 use crate::report::{json, text};
 use crate::topologies::Topology;
@@ -24,7 +25,7 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     if !quiet && !to_stdout {
         output::problem(&warnings)?;
     }
-    let (report, interrupted) = storm(&plan);
+    let Some((report, interrupted)) = storm(run, &plan)? else { return Ok(Exit::CouldNotRun) };
     if let Some(path) = &run.json
         && !write_json(&report, path)?
     {
@@ -41,8 +42,22 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     })
 }
 
+/// Runs a plan in the world that was asked for. Complains and gives `None` if that cannot be.
+fn storm(run: &Run, plan: &Plan) -> io::Result<Option<(Report, bool)>> {
+    if !run.live {
+        return Ok(Some(in_virtual_time(plan)));
+    }
+    match live::storm(plan, run.base_port) {
+        Ok(stormed) => Ok(Some((Report::new(plan, &stormed.recording, &stormed.run), stormed.cut_short))),
+        Err(failed) => {
+            output::error(&failed.to_string(), failed.hint())?;
+            Ok(None)
+        }
+    }
+}
+
 /// Runs a plan to its end, or until Ctrl-C; answers its report and whether it was cut short.
-fn storm(plan: &Plan) -> (Report, bool) {
+fn in_virtual_time(plan: &Plan) -> (Report, bool) {
     let mut watch = Watch::new(plan);
     let mut recorder = Recorder::new(plan, step_for(plan.duration));
     let began = Instant::now();

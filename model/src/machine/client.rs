@@ -63,7 +63,14 @@ impl System<'_> {
     /// An open loop's user asks once.
     pub(super) fn open_request(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) -> Step {
         let index = self.user(load);
-        self.user_begins(host, now, index, load)
+        self.user_begins(host, now, now, index, load)
+    }
+
+    /// An open loop's user asks once, having meant to do so before.
+    pub(super) fn late_request(&mut self, host: &mut impl Host, now: SimTime, meant: SimTime, load: LoadId) -> Step {
+        let index = self.user(load);
+        self.segment = self.plan.phases.segment_at(meant).0;
+        self.user_begins(host, now, meant, index, load)
     }
 
     /// Every user of the closed loops takes a place and thinks first, so that they do not all ask at once.
@@ -86,7 +93,7 @@ impl System<'_> {
         }
         let service = self.replicas[self.fibers[index].replica.index()].service;
         let load = LoadId(service.0 - self.plan.real_services as u32);
-        self.user_begins(host, now, index, load)
+        self.user_begins(host, now, now, index, load)
     }
 
     /// A user has the answer, or has given up: thinks, or leaves.
@@ -126,17 +133,18 @@ impl System<'_> {
         host.arm(now, delay, Class::Completion, key);
     }
 
-    fn user_begins(&mut self, host: &mut impl Host, now: SimTime, index: u32, load: LoadId) -> Step {
+    #[inline(always)]
+    fn user_begins(&mut self, host: &mut impl Host, now: SimTime, meant: SimTime, index: u32, load: LoadId) -> Step {
         let plan = self.plan;
         let client = &mut self.clients[load.index()];
         let endpoint = EndpointId(client.first_task + client.task(&plan.loads[load.index()].weights));
-        let segment = self.segment_at(now);
+        let segment = self.segment_at(meant);
         let replica = self.fibers[index].replica;
         self.replicas[replica.index()].busy += 1;
         let request = Request { from: Key::NONE, edge: EdgeId(0), to: replica, endpoint, segment };
         let fiber = &mut self.fibers[index];
-        fiber.begin(request, now, plan.endpoints[endpoint.index()].entry);
-        fiber.started = now;
+        fiber.begin(request, meant, plan.endpoints[endpoint.index()].entry);
+        fiber.started = meant;
         fiber.kind = Kind::User;
         host.observe(now, Observation::Admitted { endpoint, replica, segment });
         Step::Run(index)

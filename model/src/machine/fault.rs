@@ -177,6 +177,23 @@ impl<'p> System<'p> {
         Condition::Up
     }
 
+    /// The fault because of which a replica, or one of its endpoints, refuses all that comes, if there is one.
+    pub fn refusing(&self, replica: ReplicaId, endpoint: Option<EndpointId>) -> Option<FaultId> {
+        let scope = Scope::Service(self.replicas[replica.index()].service, endpoint, replica);
+        let mut at = 0;
+        while let Some((id, fault)) = self.next_at_work(&mut at, scope) {
+            if fault.effect == Effect::Down {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// The faults at work, in the order they began.
+    pub fn faults_at_work(&self) -> &[FaultId] {
+        &self.faults.active
+    }
+
     /// What faults make of a request that has just got its worker.
     #[cold]
     #[inline(never)]

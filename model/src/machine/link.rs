@@ -130,12 +130,19 @@ impl Links {
     /// One way over the network of an edge.
     #[inline(always)]
     pub(super) fn network(&mut self, plan: &Plan, edge: EdgeId) -> Delay {
-        match self.networks[edge.index()] {
-            Some(delay) => delay,
-            None => {
+        match self.networks.get(edge.index()) {
+            Some(Some(delay)) => *delay,
+            Some(None) => {
                 super::System::draw(plan, plan.edges[edge.index()].network, &mut self.streams[edge.index()].network)
             }
+            // From outside: whoever asked has a network of their own.
+            None => Delay::NONE,
         }
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Link> {
+        self.all.iter()
     }
 
     /// One link and the streams of its edge.

@@ -11,10 +11,12 @@ mod fiber;
 mod host;
 mod key;
 mod link;
+mod look;
 mod route;
 mod service;
 mod system;
 
 pub use host::{Class, Delay, Host, Request, Timer};
 pub use key::{Key, Place, Tickets};
+pub use look::{BreakerSeen, ReplicaSeen};
 pub use system::{Census, System};

@@ -123,6 +123,13 @@ impl<'p> System<'p> {
         self.drive(host, now, step);
     }
 
+    /// A user of an open loop asks now, having meant to do so at `meant`: a real clock is always a little late. Its
+    /// request counts, and its latency runs, from when it was meant.
+    pub fn ask_late(&mut self, host: &mut impl Host, now: SimTime, meant: SimTime, load: LoadId) {
+        let step = self.late_request(host, now, meant, load);
+        self.drive(host, now, step);
+    }
+
     /// A request has come to its replica.
     pub fn arrive(&mut self, host: &mut impl Host, now: SimTime, request: Request) {
         self.drive(host, now, Step::Arrive(request));

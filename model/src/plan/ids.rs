@@ -47,3 +47,8 @@ ids! {
     /// A stretch of the run between two boundaries of phases.
     SegmentId
 }
+
+impl EdgeId {
+    /// No call of the plan: a request from outside, which only the live world knows.
+    pub const OUTSIDE: Self = Self(u32::MAX);
+}

@@ -1,0 +1,74 @@
+//! What can be seen of the machines from outside at one moment: for metrics, for people, and for a host that has to open
+//! and close real doors. Looking changes nothing.
+
+use squall_policies::breaker;
+
+use super::fiber::Kind;
+use super::key::{Key, Place};
+use super::system::System;
+use crate::plan::{EdgeId, ReplicaId};
+
+/// A replica.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReplicaSeen {
+    /// Workers busy.
+    pub busy: u32,
+    /// Workers there are; `u32::MAX` is unlimited.
+    pub workers: u32,
+    /// Requests that wait for one.
+    pub queued: u32,
+    /// Whether it serves: it is up, and warm.
+    pub ready: bool,
+    /// Whether it is frozen.
+    pub paused: bool,
+}
+
+/// A circuit breaker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BreakerSeen {
+    /// Caller and callee.
+    pub edge: EdgeId,
+    /// The caller's replica; its first one if they share the breaker.
+    pub caller: ReplicaId,
+    /// Its state.
+    pub state: breaker::State,
+    /// Attempts under way.
+    pub in_use: u32,
+}
+
+impl System<'_> {
+    /// A replica as it is now.
+    pub fn replica(&self, id: ReplicaId) -> ReplicaSeen {
+        let replica = &self.replicas[id.index()];
+        ReplicaSeen {
+            busy: replica.busy,
+            workers: replica.workers,
+            queued: replica.queue.len(),
+            ready: replica.ready,
+            paused: replica.pauses > 0,
+        }
+    }
+
+    /// All breakers as they are now.
+    pub fn breakers(&self) -> impl Iterator<Item = BreakerSeen> {
+        self.links.iter().filter_map(|link| {
+            let breaker = link.breaker.as_ref()?;
+            Some(BreakerSeen { edge: link.edge, caller: link.caller, state: breaker.state(), in_use: link.in_use })
+        })
+    }
+
+    /// Who waits for the answer to the request that made the attempt of this key; [`Key::NONE`] if it was a user's own,
+    /// or is over.
+    pub fn asker(&self, attempt: Key) -> Key {
+        let mut key = attempt;
+        loop {
+            let Some(index) = self.fibers.waiting(key) else { return Key::NONE };
+            let fiber = &self.fibers[index];
+            match (fiber.kind, fiber.reply_to.place()) {
+                (Kind::Branch, _) => key = fiber.reply_to,
+                (_, Place::Host(_)) => return fiber.reply_to,
+                _ => return Key::NONE,
+            }
+        }
+    }
+}

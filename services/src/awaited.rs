@@ -1,0 +1,91 @@
+//! The requests that servers have taken and not yet answered. The machines name each by a key of the host's; a request
+//! whose asker has hung up is forgotten, and its answer finds nobody.
+
+use squall_model::Outcome;
+use squall_model::machine::{Key, Place, Tickets};
+use squall_model::plan::{EndpointId, ReplicaId};
+use tokio::sync::oneshot;
+
+use crate::trail::Trail;
+
+/// How a request was answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) outcome: Outcome,
+    /// No answer at all: the connection closes.
+    pub(crate) hangs_up: bool,
+}
+
+/// One request that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) key: Key,
+    pub(crate) answer: oneshot::Sender<Verdict>,
+    pub(crate) trail: Trail,
+    pub(crate) replica: ReplicaId,
+    pub(crate) endpoint: EndpointId,
+}
+
+/// All of them, in places that are used again.
+#[derive(Debug, Default)]
+pub(crate) struct Awaited {
+    places: Vec<Option<Asked>>,
+    free: Vec<u32>,
+    tickets: Tickets,
+}
+
+impl Awaited {
+    /// Keeps a request; answers the key under which the machines shall answer, and where that will be heard.
+    pub(crate) fn open(
+        &mut self,
+        trail: Trail,
+        replica: ReplicaId,
+        endpoint: EndpointId,
+    ) -> (Key, oneshot::Receiver<Verdict>) {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() as u32 - 1
+        });
+        let key = self.tickets.next(Place::Host(place));
+        let (answer, hears) = oneshot::channel();
+        self.places[place as usize] = Some(Asked { key, answer, trail, replica, endpoint });
+        (key, hears)
+    }
+
+    /// Takes a request out, if it is still there.
+    pub(crate) fn take(&mut self, key: Key) -> Option<Asked> {
+        let Place::Host(place) = key.place() else { return None };
+        let asked = self.places.get_mut(place as usize)?.take_if(|asked| asked.key == key)?;
+        self.free.push(place);
+        Some(asked)
+    }
+
+    /// The trail of a request.
+    pub(crate) fn trail(&self, key: Key) -> Option<&Trail> {
+        let Place::Host(place) = key.place() else { return None };
+        let asked = self.places.get(place as usize)?.as_ref().filter(|asked| asked.key == key)?;
+        Some(&asked.trail)
+    }
+
+    /// Forgets all: nobody gets an answer any more.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_used_again_does_not_answer_to_its_old_key() {
+        let mut awaited = Awaited::default();
+        let mut open = |awaited: &mut Awaited| awaited.open(Trail::from_bits(1, 1), ReplicaId(0), EndpointId(0));
+        let (first, _hears) = open(&mut awaited);
+        assert!(awaited.take(first).is_some() && awaited.take(first).is_none());
+        let (second, _hears) = open(&mut awaited);
+        assert_eq!(first.place(), second.place());
+        assert!(awaited.take(first).is_none() && awaited.trail(first).is_none());
+        assert!(awaited.trail(second).is_some() && awaited.take(second).is_some());
+    }
+}

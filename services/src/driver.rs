@@ -1,0 +1,466 @@
+//! Steps the machines in real time. One lock holds them all: a step costs less than a microsecond, and everything that
+//! waits (connections, requests, timers) waits outside of it.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http::HeaderMap;
+use squall_model::machine::{Census, Key, Place, ReplicaSeen, Request, System};
+use squall_model::observation::{Observation, Sink as _};
+use squall_model::plan::{EdgeId, EndpointId, FaultId, LoadId, Plan, ReplicaId};
+use squall_model::workload::OpenLoop;
+use squall_model::{Outcome, SimTime, Span};
+use tokio::sync::{oneshot, watch};
+use tower::ServiceExt as _;
+
+use crate::alarm::Alarm;
+use crate::awaited::Verdict;
+use crate::calls::{Answer, Carrier, Parcel, Undelivered};
+use crate::clock::Clock;
+use crate::trail::{Ids, Trail};
+use crate::wire::{self, Belongs};
+use crate::world::{Due, Ear, Hop, Out, World};
+
+/// What is due this soon is done at once: an alarm of its own would cost more.
+const COALESCED: Span = Span::from_micros(20);
+/// So many things are done before others get the lock.
+const BATCH: u32 = 256;
+/// A caller's machine gives up on time; its request over HTTP is taken down a little later.
+const GRACE: Duration = Duration::from_millis(20);
+
+/// What a run does of its own accord.
+#[derive(Debug, Default)]
+pub struct Program {
+    /// The open loops and their schedules.
+    pub open: Vec<(LoadId, OpenLoop)>,
+    /// Whether the closed loops' users take their places.
+    pub closed: bool,
+    /// Whether the plan's faults happen at their times.
+    pub faults: bool,
+}
+
+/// Who carries requests: one way for users', another for services'.
+#[derive(Debug)]
+pub struct Carriers {
+    /// From users to services.
+    pub users: Carrier,
+    /// From service to service.
+    pub services: Carrier,
+}
+
+/// What a run has come to.
+#[derive(Debug)]
+pub struct Ended<E> {
+    /// When.
+    pub at: SimTime,
+    /// Steps of the machines.
+    pub events: u64,
+    /// What was left in the machines.
+    pub census: Census,
+    /// Who listened.
+    pub ear: E,
+}
+
+/// The machines of this process, and the real world around them.
+#[derive(Debug)]
+pub struct Driver<E> {
+    plan: &'static Plan,
+    clock: Clock,
+    alarm: Alarm,
+    /// This run's own number: what carries it was sent by this run.
+    run: u64,
+    pub(crate) ids: Ids,
+    inner: Mutex<Inner<E>>,
+    carriers: OnceLock<Carriers>,
+    /// By replica of a service: whether it takes connections.
+    doors: Vec<watch::Sender<bool>>,
+    exhausted: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Inner<E> {
+    system: System<'static>,
+    world: World<E>,
+    stage: Stage,
+    /// The time of the last step: time never goes back.
+    last: SimTime,
+    events: u64,
+    open: Vec<(LoadId, OpenLoop)>,
+    /// The last fault of the program that is still to begin or to end.
+    last_fault: SimTime,
+    /// What the alarm is set to.
+    set_to: SimTime,
+    /// Whether a door may have to be opened or closed.
+    doors: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    Waiting,
+    Running,
+    Over,
+}
+
+/// What one step asks of the outside world.
+#[derive(Default)]
+struct Errands {
+    sends: Vec<(Hop, Option<Trail>)>,
+    answers: Vec<(oneshot::Sender<Verdict>, Verdict)>,
+}
+
+impl<E: Ear> Driver<E> {
+    /// The machines of `plan` at rest. Must be made inside a runtime.
+    pub fn new(plan: &'static Plan, ear: E) -> io::Result<Arc<Self>> {
+        let replicas = plan.services[..plan.real_services].iter().map(|service| service.replicas as usize).sum();
+        let run = random_u64()?;
+        let inner = Inner {
+            system: System::new(plan),
+            world: World::new(ear),
+            stage: Stage::Waiting,
+            last: SimTime::ZERO,
+            events: 0,
+            open: Vec::new(),
+            last_fault: SimTime::ZERO,
+            set_to: SimTime::NEVER,
+            doors: false,
+        };
+        Ok(Arc::new(Self {
+            plan,
+            clock: Clock::default(),
+            alarm: Alarm::new()?,
+            run,
+            ids: Ids::new(run),
+            inner: Mutex::new(inner),
+            carriers: OnceLock::new(),
+            doors: (0..replicas).map(|_| watch::Sender::new(true)).collect(),
+            exhausted: AtomicBool::new(false),
+        }))
+    }
+
+    /// The plan it runs.
+    pub fn plan(&self) -> &'static Plan {
+        self.plan
+    }
+
+    /// Who carries requests from now on; the first who were named stay.
+    pub fn carry_with(&self, carriers: Carriers) {
+        let _ = self.carriers.set(carriers);
+    }
+
+    /// Starts the clock, and what the program says.
+    pub fn begin(self: &Arc<Self>, program: Program) {
+        let driver = Arc::clone(self);
+        self.lock().stage = Stage::Running;
+        self.clock.start();
+        self.step(|inner, now| {
+            inner.open = program.open;
+            (0..inner.open.len()).for_each(|row| inner.schedule_next(row));
+            if program.faults {
+                inner.schedule_faults(self.plan);
+            }
+            if program.closed {
+                inner.system.begin(&mut inner.world, now);
+            }
+        });
+        tokio::spawn(async move { while driver.alarm.rings().await.is_ok() && driver.fire() {} });
+    }
+
+    /// How far the run is.
+    pub fn now(&self) -> SimTime {
+        self.clock.now()
+    }
+
+    /// Whether there is nothing left to do, or no time left to do it.
+    pub fn is_done(&self) -> bool {
+        let (now, inner) = (self.now(), self.lock());
+        let end = SimTime::ZERO + self.plan.duration;
+        let idle = now >= end && inner.last_fault <= inner.last && inner.system.census().fibers == 0;
+        idle || now >= end + self.plan.drain
+    }
+
+    /// Whether connections failed because the process had no descriptors left.
+    pub fn is_exhausted(&self) -> bool {
+        self.exhausted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_exhausted(&self) {
+        self.exhausted.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the run: nothing moves any more. `None` if it had ended before.
+    pub fn end(&self) -> Option<Ended<E>> {
+        let mut inner = self.lock();
+        let ear = inner.world.ear.take()?;
+        inner.stage = Stage::Over;
+        let now = self.now();
+        inner.world.awaited.clear();
+        let census = inner.system.census();
+        let end_of_load = SimTime::ZERO + self.plan.duration;
+        let at = match census.fibers {
+            0 if now >= end_of_load => inner.last.max(end_of_load),
+            _ => now.min(end_of_load + self.plan.drain).max(inner.last),
+        };
+        Some(Ended { at, events: inner.events, census, ear })
+    }
+
+    /// Begins or ends a fault of the plan now; answers whether that changed anything.
+    pub fn set_fault(self: &Arc<Self>, fault: FaultId, at_work: bool) -> bool {
+        self.step(|inner, now| {
+            let changes = inner.system.faults_at_work().contains(&fault) != at_work;
+            if changes {
+                inner.turn_fault(now, fault, at_work);
+            }
+            changes
+        })
+        .unwrap_or(false)
+    }
+
+    /// A replica as it is now.
+    pub fn replica(&self, replica: ReplicaId) -> ReplicaSeen {
+        self.lock().system.replica(replica)
+    }
+
+    /// Whether a replica takes connections, from now on.
+    pub(crate) fn door(&self, replica: ReplicaId) -> watch::Receiver<bool> {
+        self.doors[replica.index()].subscribe()
+    }
+
+    /// Where a request says that it belongs; to nowhere in particular if it comes from outside.
+    pub(crate) fn belongs(&self, replica: ReplicaId, headers: &HeaderMap) -> Belongs {
+        let service = self.plan.services.partition_point(|s| s.first_replica <= replica) - 1;
+        Belongs::read(self.plan, service.into(), self.run, headers)
+            .unwrap_or_else(|| Belongs { edge: EdgeId::OUTSIDE, segment: self.plan.phases.segment_at(self.now()) })
+    }
+
+    /// A server has taken a request: where its answer will be heard. `None` if nothing runs.
+    pub(crate) fn serve(
+        self: &Arc<Self>,
+        replica: ReplicaId,
+        endpoint: EndpointId,
+        belongs: Belongs,
+        trail: Trail,
+    ) -> Option<Waiting<E>> {
+        let (key, answer) = self.step(|inner, now| {
+            let (key, answer) = inner.world.awaited.open(trail, replica, endpoint);
+            let Belongs { edge, segment } = belongs;
+            let request = Request { from: key, edge, to: replica, endpoint, segment };
+            inner.system.arrive(&mut inner.world, now, request);
+            (key, answer)
+        })?;
+        Some(Waiting { driver: Arc::clone(self), key, answer, answered: false })
+    }
+
+    /// Takes one step, and carries out what it asks for.
+    fn step<R>(self: &Arc<Self>, step: impl FnOnce(&mut Inner<E>, SimTime) -> R) -> Option<R> {
+        let mut inner = self.lock();
+        if inner.stage != Stage::Running {
+            return None;
+        }
+        let now = inner.advance(self.now());
+        let result = step(&mut inner, now);
+        self.settle(inner);
+        Some(result)
+    }
+
+    /// Does what is due; answers whether there will ever be more.
+    fn fire(self: &Arc<Self>) -> bool {
+        loop {
+            let mut inner = self.lock();
+            if inner.stage != Stage::Running {
+                return false;
+            }
+            inner.set_to = SimTime::NEVER;
+            let now = self.now();
+            let done = (0..BATCH).take_while(|_| inner.do_next(now)).count();
+            self.settle(inner);
+            if done < BATCH as usize {
+                return true;
+            }
+        }
+    }
+
+    /// After a step: sets the alarm, opens and closes doors, and sends what is to be sent.
+    fn settle(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner<E>>) {
+        let errands = inner.errands();
+        if let Some(next) = inner.world.next().filter(|next| *next < inner.set_to) {
+            inner.set_to = next;
+            self.alarm.set(Duration::from_nanos((next - self.now()).as_nanos()));
+        }
+        if core::mem::take(&mut inner.doors) {
+            for (row, door) in self.doors.iter().enumerate() {
+                let replica = ReplicaId::from(row);
+                let opens = inner.system.replica(replica).ready && inner.system.refusing(replica, None).is_none();
+                door.send_if_modified(|open| core::mem::replace(open, opens) != opens);
+            }
+        }
+        drop(inner);
+        for (answer, verdict) in errands.answers {
+            // Whoever asked may have hung up.
+            let _ = answer.send(verdict);
+        }
+        for (hop, trail) in errands.sends {
+            tokio::spawn(Arc::clone(self).carry(hop, trail));
+        }
+    }
+
+    /// Carries one request, and its answer back.
+    async fn carry(self: Arc<Self>, hop: Hop, trail: Option<Trail>) {
+        let Some(carriers) = self.carriers.get() else { return };
+        let Request { from, edge, to, endpoint, segment } = hop.request;
+        let mut headers = HeaderMap::new();
+        Belongs { edge, segment }.write(self.run, &mut headers);
+        trail.unwrap_or_else(|| Trail::begin(&self.ids)).write(&mut headers, &self.ids);
+        let left = Duration::from_nanos((hop.until - self.now()).as_nanos());
+        let limit = (hop.until != SimTime::NEVER).then(|| left + GRACE);
+        let parcel = Parcel { to, endpoint, headers, limit };
+        let users = self.plan.edges[edge.index()].caller.index() >= self.plan.real_services;
+        let carrier = if users { &carriers.users } else { &carriers.services };
+        let answer = carrier.clone().oneshot(parcel).await;
+        self.replied(from, to, answer);
+    }
+
+    /// The answer to a request over HTTP, or how it failed.
+    fn replied(self: &Arc<Self>, from: Key, to: ReplicaId, answer: Result<Answer, Undelivered>) {
+        let outcome = match &answer {
+            Ok(answer) => wire::read(answer.status, &answer.headers),
+            Err(undelivered) => undelivered.outcome(),
+        };
+        if matches!(answer, Err(Undelivered::Exhausted)) {
+            self.note_exhausted();
+        }
+        self.step(|inner, now| {
+            // The machines never saw it: the fault that closed the door did this.
+            if matches!(answer, Err(Undelivered::Refused))
+                && let Some(fault) = inner.system.refusing(to, None)
+            {
+                inner.world.observe(now, Observation::FaultFired { fault });
+            }
+            inner.system.replied(&mut inner.world, now, from, outcome);
+        });
+    }
+
+    fn forget(&self, key: Key) {
+        self.lock().world.awaited.take(key);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<E>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<E: Ear> Inner<E> {
+    /// The time of a step at `now`.
+    fn advance(&mut self, now: SimTime) -> SimTime {
+        self.events += 1;
+        self.last = self.last.max(now);
+        self.last
+    }
+
+    /// Does the next thing if it is due by `now`, at its own time if that is later.
+    fn do_next(&mut self, now: SimTime) -> bool {
+        let Some((at, due)) = self.world.take(now + COALESCED) else { return false };
+        let now = self.advance(now.max(at));
+        let world = &mut self.world;
+        match due {
+            Due::Wake(key) => {
+                self.system.wake(world, now, key);
+                self.doors |= matches!(key.place(), Place::Replica(_));
+            }
+            Due::Send(hop) => world.outbox.push(Out::Send(hop)),
+            Due::Reply(key, outcome) => world.outbox.push(Out::Reply(key, outcome)),
+            Due::Ask(LoadId(row)) => {
+                let load = self.open[row as usize].0;
+                world.late(now - at);
+                self.system.ask_late(world, now, at, load);
+                self.schedule_next(row as usize);
+            }
+            Due::FaultBegins(fault) => self.turn_fault(now, fault, true),
+            Due::FaultEnds(fault) => self.turn_fault(now, fault, false),
+        }
+        true
+    }
+
+    fn schedule_next(&mut self, row: usize) {
+        if let Some(at) = self.open[row].1.next() {
+            self.world.at(at, Due::Ask(LoadId::from(row)));
+        }
+    }
+
+    /// At the same instant ends come first, then file order.
+    fn schedule_faults(&mut self, plan: &Plan) {
+        let times = plan.faults.iter().enumerate().flat_map(|(row, fault)| {
+            let id = FaultId::from(row);
+            [(fault.from, true, id), (fault.to, false, id)]
+        });
+        let limit = SimTime::ZERO + plan.duration + plan.drain;
+        let mut times: Vec<_> = times.filter(|(at, ..)| *at <= limit).collect();
+        times.sort_unstable();
+        for (at, begins, fault) in times {
+            self.world.at(at, if begins { Due::FaultBegins(fault) } else { Due::FaultEnds(fault) });
+            self.last_fault = at;
+        }
+    }
+
+    fn turn_fault(&mut self, now: SimTime, fault: FaultId, at_work: bool) {
+        if at_work {
+            self.system.begin_fault(&mut self.world, now, fault);
+        } else {
+            self.system.end_fault(&mut self.world, now, fault);
+        }
+        self.doors = true;
+    }
+
+    /// What is to be sent and answered, with all that has to be looked up for it.
+    fn errands(&mut self) -> Errands {
+        let mut errands = Errands::default();
+        for out in core::mem::take(&mut self.world.outbox) {
+            match out {
+                Out::Send(hop) => {
+                    let asker = self.system.asker(hop.request.from);
+                    errands.sends.push((hop, self.world.awaited.trail(asker).cloned()));
+                }
+                Out::Reply(to, outcome) => {
+                    let Some(asked) = self.world.awaited.take(to) else { continue };
+                    let hangs_up = outcome == Outcome::Refused
+                        && (!self.system.replica(asked.replica).ready
+                            || self.system.refusing(asked.replica, Some(asked.endpoint)).is_some());
+                    errands.answers.push((asked.answer, Verdict { outcome, hangs_up }));
+                }
+            }
+        }
+        errands
+    }
+}
+
+/// A request at a server, until it is answered or its asker hangs up.
+#[derive(Debug)]
+pub(crate) struct Waiting<E: Ear> {
+    driver: Arc<Driver<E>>,
+    key: Key,
+    answer: oneshot::Receiver<Verdict>,
+    answered: bool,
+}
+
+impl<E: Ear> Waiting<E> {
+    /// The answer; `None` if the run is over first.
+    pub(crate) async fn verdict(mut self) -> Option<Verdict> {
+        let verdict = (&mut self.answer).await.ok();
+        self.answered = true;
+        verdict
+    }
+}
+
+impl<E: Ear> Drop for Waiting<E> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.driver.forget(self.key);
+        }
+    }
+}
+
+/// A number that nobody can guess.
+fn random_u64() -> io::Result<u64> {
+    getrandom::u64().map_err(|error| io::Error::other(format!("no random numbers: {error}")))
+}

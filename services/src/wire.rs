@@ -1,0 +1,139 @@
+//! How outcomes travel over HTTP: as a status, and where that says too little, as a header. Servers that are not ours
+//! are understood by their status alone.
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use squall_model::Outcome;
+use squall_model::plan::{EdgeId, Plan, SegmentId, ServiceId};
+
+/// Says that an answer comes from a fallback.
+pub const DEGRADED: HeaderName = HeaderName::from_static("x-degraded");
+/// Says why a request failed, in one word.
+pub const CAUSE: HeaderName = HeaderName::from_static("x-squall-cause");
+/// The run that a request belongs to, without which the next two are not believed.
+const RUN: HeaderName = HeaderName::from_static("x-squall-run");
+/// The segment of the run that its user's request started in.
+const SEGMENT: HeaderName = HeaderName::from_static("x-squall-segment");
+/// The call along which it comes.
+const CALL: HeaderName = HeaderName::from_static("x-squall-call");
+
+/// The word for why a request failed; none for one that did not.
+pub const fn cause(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Ok | Outcome::Degraded => None,
+        Outcome::Error(_) => Some("error"),
+        Outcome::Timeout => Some("timeout"),
+        Outcome::Refused => Some("refused"),
+        Outcome::Rejected => Some("rejected"),
+        Outcome::RateLimited => Some("rate-limited"),
+        Outcome::BreakerOpen => Some("breaker-open"),
+    }
+}
+
+/// The status an outcome travels as.
+pub fn status(outcome: Outcome) -> StatusCode {
+    StatusCode::from_u16(outcome.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Writes what the status does not say.
+pub fn write(outcome: Outcome, headers: &mut HeaderMap) {
+    if outcome == Outcome::Degraded {
+        headers.insert(DEGRADED, HeaderValue::from_static("true"));
+    }
+    if let Some(cause) = cause(outcome) {
+        headers.insert(CAUSE, HeaderValue::from_static(cause));
+    }
+}
+
+/// What an answer means to whoever asked.
+pub fn read(status: StatusCode, headers: &HeaderMap) -> Outcome {
+    match headers.get(CAUSE).map(HeaderValue::as_bytes) {
+        Some(b"error") => Outcome::Error(status.as_u16()),
+        Some(b"timeout") => Outcome::Timeout,
+        Some(b"refused") => Outcome::Refused,
+        Some(b"rejected") => Outcome::Rejected,
+        Some(b"rate-limited") => Outcome::RateLimited,
+        Some(b"breaker-open") => Outcome::BreakerOpen,
+        _ => match status.as_u16() {
+            ..400 if headers.get(DEGRADED).is_some_and(|value| value == "true") => Outcome::Degraded,
+            ..400 => Outcome::Ok,
+            429 => Outcome::RateLimited,
+            503 => Outcome::Rejected,
+            504 => Outcome::Timeout,
+            other => Outcome::Error(other),
+        },
+    }
+}
+
+/// Where a request belongs in the run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Belongs {
+    pub(crate) edge: EdgeId,
+    pub(crate) segment: SegmentId,
+}
+
+impl Belongs {
+    pub(crate) fn write(self, run: u64, headers: &mut HeaderMap) {
+        headers.insert(RUN, HeaderValue::from(run));
+        headers.insert(SEGMENT, HeaderValue::from(self.segment.0));
+        headers.insert(CALL, HeaderValue::from(self.edge.0));
+    }
+
+    /// What a request for `service` says of itself, if it is of this run and makes sense.
+    pub(crate) fn read(plan: &Plan, service: ServiceId, run: u64, headers: &HeaderMap) -> Option<Self> {
+        if number::<u64>(headers, &RUN)? != run {
+            return None;
+        }
+        let (edge, segment) = (EdgeId(number(headers, &CALL)?), SegmentId(number(headers, &SEGMENT)?));
+        let known = plan.edges.get(edge.index()).is_some_and(|edge| edge.callee == service);
+        (known && segment.index() < plan.phases.segments()).then_some(Self { edge, segment })
+    }
+}
+
+fn number<T: core::str::FromStr>(headers: &HeaderMap, name: &HeaderName) -> Option<T> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_is_read_as_it_was_written() {
+        let outcomes = [
+            Outcome::Ok,
+            Outcome::Degraded,
+            Outcome::Error(500),
+            Outcome::Error(503),
+            Outcome::Error(504),
+            Outcome::Error(429),
+            Outcome::Timeout,
+            Outcome::Refused,
+            Outcome::Rejected,
+            Outcome::RateLimited,
+            Outcome::BreakerOpen,
+        ];
+        for outcome in outcomes {
+            let mut headers = HeaderMap::new();
+            write(outcome, &mut headers);
+            assert_eq!(read(status(outcome), &headers), outcome);
+        }
+    }
+
+    #[test]
+    fn a_server_of_somebody_else_is_understood_by_its_status() {
+        let table = [
+            (200, Outcome::Ok),
+            (204, Outcome::Ok),
+            (302, Outcome::Ok),
+            (404, Outcome::Error(404)),
+            (429, Outcome::RateLimited),
+            (500, Outcome::Error(500)),
+            (502, Outcome::Error(502)),
+            (503, Outcome::Rejected),
+            (504, Outcome::Timeout),
+        ];
+        for (status, outcome) in table {
+            assert_eq!(read(StatusCode::from_u16(status).unwrap(), &HeaderMap::new()), outcome, "{status}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The live world as the machines see it. What they ask for is kept here until the step is over and carried out by the
+//! driver: timers in one heap, messages in an outbox.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use squall_model::machine::{Class, Delay, Host, Key, Request, Timer};
+use squall_model::observation::{Observation, Sink};
+use squall_model::plan::{FaultId, LoadId};
+use squall_model::{Outcome, SimTime, Span};
+
+use crate::awaited::Awaited;
+
+/// Who listens to a live run.
+pub trait Ear: Sink + Send + 'static {
+    /// A request of an open loop was asked for so much later than it was meant to be.
+    fn late(&mut self, by: Span);
+}
+
+/// Looks away.
+impl Ear for () {
+    fn late(&mut self, _: Span) {}
+}
+
+/// What is to happen at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Due {
+    Wake(Key),
+    Send(Hop),
+    Reply(Key, Outcome),
+    /// An open loop's next request.
+    Ask(LoadId),
+    FaultBegins(FaultId),
+    FaultEnds(FaultId),
+}
+
+/// A request on its way, and when its caller will have given up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hop {
+    pub(crate) request: Request,
+    pub(crate) until: SimTime,
+}
+
+/// What has to be carried out once the step is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Out {
+    Send(Hop),
+    Reply(Key, Outcome),
+}
+
+/// Something due. Earlier ones are greater, so that the heap has them on top; at the same time, whichever was asked for
+/// first.
+#[derive(PartialEq, Eq, Debug)]
+struct Entry {
+    order: Reverse<(SimTime, u64)>,
+    due: Due,
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.order.cmp(&other.order)
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Everything that is kept for the machines.
+#[derive(Debug)]
+pub(crate) struct World<E> {
+    /// Who listens, until the run is over.
+    pub(crate) ear: Option<E>,
+    pub(crate) awaited: Awaited,
+    pub(crate) outbox: Vec<Out>,
+    heap: BinaryHeap<Entry>,
+    number: u64,
+    /// The timeout that was armed last: it belongs to the request that is sent next, if that has the same key.
+    patience: (Key, SimTime),
+}
+
+impl<E> World<E> {
+    pub(crate) fn new(ear: E) -> Self {
+        Self {
+            ear: Some(ear),
+            awaited: Awaited::default(),
+            outbox: Vec::new(),
+            heap: BinaryHeap::new(),
+            number: 0,
+            patience: (Key::NONE, SimTime::NEVER),
+        }
+    }
+
+    /// Keeps something for its time.
+    pub(crate) fn at(&mut self, at: SimTime, due: Due) {
+        self.number += 1;
+        self.heap.push(Entry { order: Reverse((at, self.number)), due });
+    }
+
+    /// When the next thing is due.
+    pub(crate) fn next(&self) -> Option<SimTime> {
+        self.heap.peek().map(|entry| entry.order.0.0)
+    }
+
+    /// The next thing, if it is due by `now`.
+    pub(crate) fn take(&mut self, now: SimTime) -> Option<(SimTime, Due)> {
+        if self.next()? > now {
+            return None;
+        }
+        self.heap.pop().map(|entry| (entry.order.0.0, entry.due))
+    }
+
+    fn put(&mut self, now: SimTime, delay: Delay, out: Out) {
+        if delay.span.is_zero() {
+            self.outbox.push(out);
+            return;
+        }
+        let due = match out {
+            Out::Send(hop) => Due::Send(hop),
+            Out::Reply(key, outcome) => Due::Reply(key, outcome),
+        };
+        self.at(now + delay.span, due);
+    }
+}
+
+impl<E: Ear> World<E> {
+    /// Says that an open loop asked so late.
+    pub(crate) fn late(&mut self, by: Span) {
+        if let Some(ear) = &mut self.ear {
+            ear.late(by);
+        }
+    }
+}
+
+impl<E: Ear> Sink for World<E> {
+    fn observe(&mut self, at: SimTime, what: Observation) {
+        if let Some(ear) = &mut self.ear {
+            ear.observe(at, what);
+        }
+    }
+}
+
+impl<E: Ear> Host for World<E> {
+    /// Every message travels, also between neighbours.
+    const INSTANT: bool = false;
+
+    fn send(&mut self, now: SimTime, delay: Delay, request: Request) {
+        let (key, at) = self.patience;
+        let until = if key == request.from { at } else { SimTime::NEVER };
+        self.put(now, delay, Out::Send(Hop { request, until }));
+    }
+
+    fn reply(&mut self, now: SimTime, delay: Delay, to: Key, outcome: Outcome) {
+        self.put(now, delay, Out::Reply(to, outcome));
+    }
+
+    fn arm(&mut self, now: SimTime, delay: Delay, class: Class, key: Key) -> Timer {
+        let at = now + delay.span;
+        if class == Class::Timeout {
+            self.patience = (key, at);
+        }
+        if at != SimTime::NEVER {
+            self.at(at, Due::Wake(key));
+        }
+        Timer::NONE
+    }
+
+    /// The key is stale by then.
+    fn disarm(&mut self, _: Timer) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_first_comes_first_and_at_the_same_time_what_was_asked_for_first() {
+        let mut world = World::new(());
+        let ms = |ms| SimTime::from_nanos(ms * 1_000_000);
+        for (at, load) in [(5, 0), (3, 1), (5, 2), (1, 3)] {
+            world.at(ms(at), Due::Ask(LoadId(load)));
+        }
+        assert_eq!(world.next(), Some(ms(1)));
+        assert_eq!(world.take(ms(0)), None);
+        let mut order = Vec::new();
+        while let Some((_, Due::Ask(load))) = world.take(ms(9)) {
+            order.push(load.0);
+        }
+        assert_eq!(order, [3, 1, 0, 2]);
+    }
+}

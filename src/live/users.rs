@@ -1,0 +1,72 @@
+//! The way from users to services: the load generator's own connections, as the driver wants them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Uri, header};
+use squall_loadgen::{Client, Unanswered};
+use squall_model::plan::Plan;
+use squall_services::{Answer, Carrier, Parcel, Undelivered, sample_path};
+use tower::util::BoxCloneSyncService;
+
+/// The client, and what a request for each endpoint looks like.
+struct Users {
+    client: Client,
+    /// By endpoint.
+    forms: Vec<(Method, Uri)>,
+    /// Whether every replica is a target of its own, or all of them are one.
+    apart: bool,
+}
+
+/// Users that talk to each replica at its own address.
+pub(super) fn to_replicas(plan: &Plan, client: Client) -> Carrier {
+    carrier(Users { client, forms: forms(plan), apart: true })
+}
+
+fn carrier(users: Users) -> Carrier {
+    let users = Arc::new(users);
+    BoxCloneSyncService::new(tower::service_fn(move |parcel: Parcel| {
+        let users = Arc::clone(&users);
+        async move { users.send(parcel).await }
+    }))
+}
+
+fn forms(plan: &Plan) -> Vec<(Method, Uri)> {
+    let form = |endpoint: &squall_model::plan::Endpoint| {
+        let method = endpoint.method.parse().unwrap_or(Method::GET);
+        (method, sample_path(&endpoint.path).parse().unwrap_or_default())
+    };
+    plan.endpoints.iter().map(form).collect()
+}
+
+impl Users {
+    async fn send(&self, parcel: Parcel) -> Result<Answer, Undelivered> {
+        let (method, path) = self.forms[parcel.endpoint.index()].clone();
+        let mut request = Request::new(Bytes::new());
+        *request.headers_mut() = parcel.headers;
+        if [Method::POST, Method::PUT, Method::PATCH].contains(&method) {
+            request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *request.body_mut() = Bytes::from_static(b"{}");
+        }
+        *request.method_mut() = method;
+        *request.uri_mut() = path;
+        let target = if self.apart { parcel.to.index() } else { 0 };
+        let sent = self.client.send(target, request);
+        let reply = match parcel.limit {
+            Some(limit) => tokio::time::timeout(limit, sent).await.map_err(|_| Undelivered::TimedOut)?,
+            None => sent.await,
+        };
+        match reply {
+            Ok(reply) => Ok(Answer { status: reply.status, headers: reply.headers }),
+            Err(error) => Err(undelivered(&error)),
+        }
+    }
+}
+
+fn undelivered(error: &Unanswered) -> Undelivered {
+    match error {
+        Unanswered::Connect(error) => Undelivered::to_connect(error),
+        Unanswered::Broken(error) if !error.is_parse() => Undelivered::Closed,
+        Unanswered::Broken(_) | Unanswered::TooLong | Unanswered::Request => Undelivered::Unusable,
+    }
+}
