@@ -14,6 +14,7 @@ mod licences;
 mod program;
 mod run;
 mod schema;
+mod swarm;
 mod theory;
 
 use std::path::{Path, PathBuf};

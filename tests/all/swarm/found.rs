@@ -1,0 +1,19 @@
+//! What the swarm has found, as small as it could be made, so that it is not found again.
+
+use super::storm::{Fate, Look, storm};
+
+/// Runs a file in which every law must hold.
+fn holds(text: &str) {
+    match storm(text, Look::Report) {
+        Fate::Held { .. } => {}
+        fate => panic!("{fate:?}\n{text}"),
+    }
+}
+
+#[test]
+fn open_loops_may_come_after_closed_ones_in_the_file() {
+    holds(
+        "{duration: 1s, services: {s: {endpoints: {e: {}}}}, load: [\
+         {name: closed, to: s.e, users: 1, think: 100ms}, {name: open, to: s.e, rate: 3/s}]}",
+    );
+}

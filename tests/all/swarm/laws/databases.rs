@@ -1,0 +1,99 @@
+//! The books of one database: who waits for a connection, and who has one.
+
+use std::collections::VecDeque;
+
+use squall_model::SimTime;
+use squall_model::plan::{Effect, Plan, Target};
+
+use super::all_or;
+use super::faults::Faults;
+
+/// One database.
+pub(super) struct Database {
+    connections: u64,
+    /// Whether a fault may change how many connections there are.
+    shaken: bool,
+    /// Whether those that wait may be gone, or be turned away without a connection.
+    disturbed: bool,
+    /// When each that waits for a connection asked for it, first come first.
+    waiting: VecDeque<u64>,
+    /// When each that has one asked for it.
+    running: Vec<u64>,
+    saturated: bool,
+}
+
+impl Database {
+    /// Those of a plan.
+    pub(super) fn all(plan: &Plan, faults: &Faults) -> Vec<Self> {
+        let kills = faults.any(plan, |fault| matches!(fault.effect, Effect::Kill(_)));
+        let of = plan.databases.iter().enumerate().map(|(row, database)| {
+            let hit = |with: fn(&Effect) -> bool| {
+                faults.any(plan, |fault| {
+                    matches!(fault.target, Target::Database(id) if id.index() == row) && with(&fault.effect)
+                })
+            };
+            let connections = database.connections;
+            Self {
+                connections: if connections == u32::MAX { u64::MAX } else { u64::from(connections) },
+                shaken: hit(|effect| matches!(effect, Effect::Capacity(_))),
+                disturbed: kills || hit(|effect| matches!(effect, Effect::Down | Effect::Errors { .. })),
+                waiting: VecDeque::new(),
+                running: Vec::new(),
+                saturated: false,
+            }
+        });
+        of.collect()
+    }
+
+    pub(super) fn busy(&self) -> u64 {
+        self.running.len() as u64
+    }
+
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting.len() as u64
+    }
+
+    pub(super) fn arrived(&mut self, at: SimTime) -> Result<(), String> {
+        self.waiting.push_back(at.as_nanos());
+        Ok(())
+    }
+
+    pub(super) fn started(&mut self, asked: u64, at: SimTime) -> Result<(), String> {
+        let place = self.waiting.iter().position(|waiting| *waiting == asked);
+        let Some(place) = place else { return Err(format!("{asked} starts, but waits not: {:?}", self.waiting)) };
+        self.waiting.remove(place);
+        let overtakes = place > 0 && !self.disturbed;
+        all_or(!overtakes, || format!("a query of {asked} overtakes {:?} at {}", self.waiting, at.as_nanos()))?;
+        self.running.push(asked);
+        all_or(self.busy() <= self.connections, || format!("{} connections busy of {}", self.busy(), self.connections))
+    }
+
+    pub(super) fn ended(&mut self, asked: u64) -> Result<(), String> {
+        match self.running.iter().position(|running| *running == asked) {
+            Some(place) => {
+                self.running.swap_remove(place);
+                Ok(())
+            }
+            None => Err(format!("a query of {asked} ends, but runs not: {:?}", self.running)),
+        }
+    }
+
+    pub(super) fn saturation(&mut self, now: bool) -> Result<(), String> {
+        let again = self.saturated == now;
+        self.saturated = now;
+        all_or(!again, || format!("saturated: {now}, twice"))
+    }
+
+    /// The instant is over.
+    pub(super) fn at_rest(&self) -> Result<(), String> {
+        if self.shaken {
+            return Ok(());
+        }
+        let full = self.busy() >= self.connections;
+        let idle = !full && !self.waiting.is_empty();
+        all_or(!idle, || format!("{} wait, but only {} connections are busy", self.waiting(), self.busy()))?;
+        all_or(self.saturated == full, || {
+            format!("saturated: {}, with {} busy of {}", self.saturated, self.busy(), self.connections)
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! The books of the faults: each begins and ends when it should, and does nothing before or after.
+
+use squall_model::SimTime;
+use squall_model::plan::{Effect, Fault, Plan, Target};
+
+use super::all_or;
+
+/// All faults of a plan.
+pub(super) struct Faults {
+    seen: Vec<Seen>,
+    hang: bool,
+}
+
+/// How far a fault has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Seen {
+    Nothing,
+    Began,
+    Ended,
+}
+
+impl Faults {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let hang = plan.faults.iter().any(|fault| matches!(fault.effect, Effect::Hang));
+        Self { seen: vec![Seen::Nothing; plan.faults.len()], hang }
+    }
+
+    /// Whether something accepts and never answers.
+    pub(super) const fn hang(&self) -> bool {
+        self.hang
+    }
+
+    /// Whether the plan has such a fault.
+    pub(super) fn any(&self, plan: &Plan, such: impl Fn(&Fault) -> bool) -> bool {
+        !self.seen.is_empty() && plan.faults.iter().any(such)
+    }
+
+    /// Whether the plan has a fault with such an effect on this row of services, one of its endpoints or replicas.
+    pub(super) fn at_service(&self, plan: &Plan, row: usize, such: impl Fn(&Effect) -> bool) -> bool {
+        self.any(plan, |fault| {
+            let here = match fault.target {
+                Target::Service(service) => service.index() == row,
+                Target::Endpoint(endpoint) => plan.endpoints[endpoint.index()].service.index() == row,
+                Target::Replica(replica) => plan.services[row].replica_range().contains(&replica.index()),
+                Target::Database(_) | Target::Edge(_) | Target::Load(_) => false,
+            };
+            here && such(&fault.effect)
+        })
+    }
+
+    pub(super) fn began(&mut self, plan: &Plan, fault: usize, at: SimTime) -> Result<(), String> {
+        let seen = std::mem::replace(&mut self.seen[fault], Seen::Began);
+        let right = seen == Seen::Nothing && plan.faults[fault].from == at;
+        all_or(right, || format!("a fault begins that was {seen:?}: {:?}", plan.faults[fault]))
+    }
+
+    pub(super) fn ended(&mut self, plan: &Plan, fault: usize, at: SimTime) -> Result<(), String> {
+        let seen = std::mem::replace(&mut self.seen[fault], Seen::Ended);
+        let right = seen == Seen::Began && plan.faults[fault].to == at;
+        all_or(right, || format!("a fault ends that was {seen:?}: {:?}", plan.faults[fault]))
+    }
+
+    pub(super) fn fired(&self, fault: usize) -> Result<(), String> {
+        let seen = self.seen[fault];
+        all_or(seen == Seen::Began, || format!("a fault does something, but is {seen:?}"))
+    }
+
+    /// The run is over: what should have begun or ended until then has.
+    pub(super) fn all_came(&self, plan: &Plan, end: SimTime) -> Result<(), String> {
+        for (fault, seen) in plan.faults.iter().zip(&self.seen) {
+            let due = match (fault.from <= end, fault.to <= end) {
+                (false, _) => Seen::Nothing,
+                (true, false) => Seen::Began,
+                (true, true) => Seen::Ended,
+            };
+            all_or(*seen == due, || format!("a fault is {seen:?} at the end, not {due:?}: {fault:?}"))?;
+        }
+        Ok(())
+    }
+}

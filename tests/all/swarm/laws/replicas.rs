@@ -1,0 +1,154 @@
+//! The books of one replica: who waits, who is served, and whether all its workers are busy.
+
+use std::collections::VecDeque;
+
+use squall_model::SimTime;
+use squall_model::plan::{Effect, EndpointId, Plan, SegmentId};
+
+use super::all_or;
+use super::faults::Faults;
+
+/// One replica.
+pub(super) struct Replica {
+    workers: u64,
+    room: u64,
+    drops: bool,
+    /// Whether a fault may change how many workers there are.
+    shaken: bool,
+    /// Whether a fault may kill it, and with it those that wait, in any order.
+    mortal: bool,
+    waiting: VecDeque<Request>,
+    serving: Vec<Request>,
+    saturated: bool,
+    pub(super) hung: u64,
+}
+
+/// A request as it can be told apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Request {
+    endpoint: EndpointId,
+    segment: SegmentId,
+    arrived: u64,
+    pub(super) started: u64,
+}
+
+impl Request {
+    /// One that begins to be served, or to wait, at this time.
+    pub(super) fn new(endpoint: EndpointId, segment: SegmentId, at: impl Into<Nanoseconds>) -> Self {
+        let Nanoseconds(arrived) = at.into();
+        Self { endpoint, segment, arrived, started: arrived }
+    }
+}
+
+/// A point in time.
+pub(super) struct Nanoseconds(u64);
+
+impl From<SimTime> for Nanoseconds {
+    fn from(at: SimTime) -> Self {
+        Self(at.as_nanos())
+    }
+}
+
+impl From<u64> for Nanoseconds {
+    fn from(ns: u64) -> Self {
+        Self(ns)
+    }
+}
+
+impl Replica {
+    /// Those of a plan.
+    pub(super) fn all(plan: &Plan, faults: &Faults) -> Vec<Self> {
+        let limit = |limit: u32| if limit == u32::MAX { u64::MAX } else { u64::from(limit) };
+        let of = plan.services.iter().enumerate().flat_map(|(row, service)| {
+            service.replica_range().map(move |_| Self {
+                workers: limit(service.workers),
+                room: limit(service.queue),
+                drops: service.queue_drops,
+                shaken: faults.at_service(plan, row, |effect| matches!(effect, Effect::Capacity(_))),
+                mortal: faults.at_service(plan, row, |effect| matches!(effect, Effect::Kill(_))),
+                waiting: VecDeque::new(),
+                serving: Vec::new(),
+                saturated: false,
+                hung: 0,
+            })
+        });
+        of.collect()
+    }
+
+    pub(super) fn busy(&self) -> u64 {
+        self.serving.len() as u64
+    }
+
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting.len() as u64
+    }
+
+    fn serve(&mut self, request: Request) -> Result<(), String> {
+        self.serving.push(request);
+        all_or(self.busy() <= self.workers, || format!("{} workers busy of {}", self.busy(), self.workers))
+    }
+
+    pub(super) fn admitted(&mut self, request: Request) -> Result<(), String> {
+        let overtakes = !self.shaken && !self.waiting.is_empty();
+        all_or(!overtakes, || format!("{request:?} overtakes {:?}", self.waiting))?;
+        self.serve(request)
+    }
+
+    pub(super) fn queued(&mut self, request: Request) -> Result<(), String> {
+        self.waiting.push_back(request);
+        all_or(self.waiting() <= self.room, || format!("{} wait where {} may", self.waiting(), self.room))?;
+        let idle = !self.shaken && self.busy() < self.workers;
+        all_or(!idle, || format!("{request:?} has to wait though only {} workers are busy", self.busy()))
+    }
+
+    pub(super) fn rejected(&self, answered: bool) -> Result<(), String> {
+        all_or(answered != self.drops, || format!("answered: {answered}, drops: {}", self.drops))?;
+        let idle = !self.shaken && self.busy() < self.workers;
+        all_or(!idle && self.waiting() >= self.room, || {
+            format!("turned away though {} are busy and {} wait", self.busy(), self.waiting())
+        })
+    }
+
+    pub(super) fn hung(&mut self) -> Result<(), String> {
+        self.hung += 1;
+        Ok(())
+    }
+
+    pub(super) fn dequeued(&mut self, mut request: Request, at: SimTime) -> Result<(), String> {
+        let place = self.waiting.iter().position(|waiting| *waiting == request);
+        let Some(place) = place else { return Err(format!("{request:?} does not wait: {:?}", self.waiting)) };
+        self.waiting.remove(place);
+        request.started = at.as_nanos();
+        all_or(place == 0 || self.mortal, || format!("{request:?} overtakes {:?}", self.waiting))?;
+        self.serve(request)
+    }
+
+    pub(super) fn ended(&mut self, request: Request) -> Result<(), String> {
+        match self.serving.iter().position(|serving| *serving == request) {
+            Some(place) => {
+                self.serving.swap_remove(place);
+                Ok(())
+            }
+            None => Err(format!("{request:?} ends, but is not served: {:?}", self.serving)),
+        }
+    }
+
+    pub(super) fn saturation(&mut self, now: bool) -> Result<(), String> {
+        let again = self.saturated == now;
+        self.saturated = now;
+        all_or(!again, || format!("saturated: {now}, twice"))
+    }
+
+    /// The instant is over.
+    pub(super) fn at_rest(&self) -> Result<(), String> {
+        if self.shaken {
+            return Ok(());
+        }
+        let full = self.busy() >= self.workers;
+        let idle = !full && !self.waiting.is_empty();
+        all_or(!idle, || format!("{} wait, but only {} workers are busy", self.waiting(), self.busy()))?;
+        all_or(self.saturated == full, || {
+            format!("saturated: {}, with {} busy of {}", self.saturated, self.busy(), self.workers)
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! A swarm of random topologies, every law watched in every one.
+//!
+//! `SQUALL_SWARM_SEEDS=from..to` chooses the seeds. A seed that fails is shrunk to the smallest file that still does,
+//! which is written to the target folder for `squall run`.
+
+mod draw;
+mod found;
+mod laws;
+mod shrink;
+mod storm;
+mod tree;
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use squall_policies::{Random as _, SplitMix64};
+use storm::{Fate, Look, digest, storm};
+
+/// Without `SQUALL_SWARM_SEEDS`.
+const SEEDS: Range<u64> = 0..20_000;
+/// The report of every so manieth seed is looked at.
+const REPORT_EVERY: u64 = 4;
+
+#[test]
+fn every_random_topology_keeps_every_law() {
+    let seeds = seeds();
+    let count = seeds.end - seeds.start;
+    let tally = Mutex::new(Tally::default());
+    in_threads(threads(), seeds, |seed| {
+        let look = if seed % REPORT_EVERY == 0 { Look::Report } else { Look::Run };
+        let fate = storm(&tree::file(&draw::topology(seed)), look);
+        if let Fate::Broken(breach) = &fate {
+            panic!("{}", failure(seed, look, breach));
+        }
+        tally.lock().unwrap().add(&fate);
+    });
+    let tally = tally.into_inner().unwrap();
+    println!("{count} seeds: {tally:?}");
+    let rare = |n: u64| n * 50 <= count;
+    assert!(count < 1_000 || (rare(tally.refused) && rare(tally.cut)), "the swarm is not what it should be: {tally:?}");
+}
+
+#[test]
+fn a_run_has_the_same_digest_alone_and_among_others_in_any_order() {
+    let seeds: Vec<u64> = (0..500).collect();
+    let run = |seed: u64| digest(&tree::file(&draw::topology(seed)));
+    let alone: Vec<_> = seeds.iter().map(|seed| run(*seed)).collect();
+    assert!(alone.iter().filter(|digest| digest.is_some()).count() > 450, "most of them run");
+    for threads in [2, 4] {
+        let order = shuffled(&seeds, threads as u64);
+        let together = Mutex::new(vec![None; seeds.len()]);
+        in_threads(threads, 0..seeds.len() as u64, |turn| {
+            let seed = order[turn as usize];
+            let digest = run(seed);
+            together.lock().unwrap()[seed as usize] = digest;
+        });
+        assert_eq!(together.into_inner().unwrap(), alone, "{threads} threads");
+    }
+}
+
+/// What came of the seeds.
+#[derive(Default, Debug)]
+struct Tally {
+    held: u64,
+    events: u64,
+    refused: u64,
+    cut: u64,
+}
+
+impl Tally {
+    fn add(&mut self, fate: &Fate) {
+        match fate {
+            Fate::Held { events, .. } => {
+                self.held += 1;
+                self.events += events;
+            }
+            Fate::Refused(_) => self.refused += 1,
+            Fate::Cut => self.cut += 1,
+            Fate::Broken(_) => {}
+        }
+    }
+}
+
+fn seeds() -> Range<u64> {
+    let Ok(text) = std::env::var("SQUALL_SWARM_SEEDS") else { return SEEDS };
+    let range = text.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    range.unwrap_or_else(|| panic!("SQUALL_SWARM_SEEDS is `{text}`, not from..to"))
+}
+
+/// Shrinks the seed's topology, writes what is left, and says how to run it all again.
+fn failure(seed: u64, look: Look, breach: &str) -> String {
+    let fate = |root: &tree::Node| storm(&tree::file(root), look);
+    let smallest = shrink::shrink(&draw::topology(seed), |root| matches!(fate(root), Fate::Broken(_)));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("swarm-{seed}.yaml"));
+    let text = tree::file(&smallest);
+    std::fs::write(&path, &text).unwrap();
+    format!(
+        "seed {seed}: {breach}\nagain: SQUALL_SWARM_SEEDS={seed}..{} cargo test --test all swarm::every\n\
+         smallest: squall run {}\n{:?}\n{text}",
+        seed + 1,
+        path.display(),
+        fate(&smallest),
+    )
+}
+
+/// Does something for each of `turns`, in so many threads; what panics in one stops all.
+fn in_threads(count: usize, turns: Range<u64>, what: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(turns.start);
+    let work = || {
+        loop {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            if turn >= turns.end {
+                return;
+            }
+            what(turn);
+        }
+    };
+    thread::scope(|scope| {
+        (0..count).for_each(|_| {
+            scope.spawn(work);
+        });
+    });
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn shuffled(all: &[u64], seed: u64) -> Vec<u64> {
+    let (mut order, mut random) = (all.to_vec(), SplitMix64::new(seed));
+    for at in (1..order.len()).rev() {
+        order.swap(at, random.below(at as u64 + 1) as usize);
+    }
+    order
+}
