@@ -92,7 +92,7 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
             plan,
             system: System::new(plan),
             world,
-            open: plan.loads.iter().enumerate().filter_map(|(i, _)| Open::new(plan, LoadId::from(i))).collect(),
+            open: Open::all(plan),
             next_open: u128::MAX,
             faults: fault_times(plan),
             next_fault: 0,
@@ -189,15 +189,22 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
 }
 
 impl Open {
+    /// The open loops of a plan; closed ones take no place among them.
+    fn all(plan: &Plan) -> Vec<Self> {
+        let loads = plan.loads.iter().enumerate().map(|(i, _)| LoadId::from(i));
+        let mut all: Vec<_> = loads.filter_map(|load| Self::new(plan, load)).collect();
+        all.iter_mut().enumerate().for_each(|(index, open)| open.advance(index));
+        all
+    }
+
     fn new(plan: &Plan, load: LoadId) -> Option<Self> {
         let row = &plan.loads[load.index()];
         let Source::Open { stages, arrivals } = &row.source else { return None };
         let stream = Stream::new(plan.seed, &format!("arrivals/{}", row.name));
-        let mut open = Self { load, schedule: OpenLoop::new(stages.clone(), *arrivals, stream), next: u128::MAX };
-        open.advance(load.index());
-        Some(open)
+        Some(Self { load, schedule: OpenLoop::new(stages.clone(), *arrivals, stream), next: u128::MAX })
     }
 
+    /// Goes on to the next arrival; `index` is this one's place among the open loops.
     fn advance(&mut self, index: usize) {
         let key = Key::from_bits(index as u64);
         self.next = self.schedule.next().map_or(u128::MAX, |at| order(at, Rank::Arrival, key));
