@@ -3,6 +3,8 @@
 use squall_model::{SimTime, Span};
 
 const NEVER: u64 = u64::MAX;
+/// A drain may be a million times as long as the load: from here on the last window takes all that is still to come.
+const MOST_WINDOWS: u64 = 10_000;
 
 /// The length of a step of the timeline that suits a run of this length: a second; a tenth or a hundredth of one for
 /// runs under 10 s and under 1 s; for long runs so much that there are at most 300 steps.
@@ -79,12 +81,13 @@ impl Clock {
     }
 
     /// How many windows there are until `end`.
-    pub(crate) const fn windows_until(&self, end: SimTime) -> usize {
-        (end.as_nanos().div_ceil(self.step)) as usize
+    pub(crate) fn windows_until(&self, end: SimTime) -> usize {
+        end.as_nanos().div_ceil(self.step).min(MOST_WINDOWS) as usize
     }
 
     fn next_window(&self) -> u64 {
-        self.window_start.saturating_add(self.step)
+        let last = self.window_start >= (MOST_WINDOWS - 1).saturating_mul(self.step);
+        if last { NEVER } else { self.window_start.saturating_add(self.step) }
     }
 
     fn next_segment(&self) -> u64 {
@@ -112,6 +115,15 @@ mod tests {
         for (duration, step) in table {
             assert_eq!(step_for(duration), step, "{duration}");
         }
+    }
+
+    #[test]
+    fn the_last_window_takes_all_that_is_still_to_come() {
+        let mut clock = Clock::new(Span::from_nanos(10), &[SimTime::ZERO]);
+        let windows = clock.windows_until(SimTime::from_nanos(1 << 50));
+        assert_eq!(windows as u64, MOST_WINDOWS);
+        let opened = (1..).take_while(|_| clock.next() != NEVER && clock.pass()).count();
+        assert_eq!((opened + 1, clock.start_of_window()), (windows, 10 * (MOST_WINDOWS - 1)));
     }
 
     #[test]

@@ -107,13 +107,14 @@ impl Recording {
         self.books.clock.step()
     }
 
-    /// The start and the length of each window, in nanoseconds; the last one may be short.
+    /// The start and the length of each window, in nanoseconds; the last one may be shorter, or longer.
     pub(crate) fn windows(&self) -> impl ExactSizeIterator<Item = (u64, u64)> {
         let (step, end) = (self.step(), self.end);
-        let count = end.div_ceil(step) as usize;
+        let count = self.books.clock.windows_until(self.end());
         (0..count).map(move |window| {
             let start = window as u64 * step;
-            (start, step.min(end - start))
+            let to = if window + 1 == count { end } else { start + step };
+            (start, to - start)
         })
     }
 }

@@ -17,3 +17,11 @@ fn open_loops_may_come_after_closed_ones_in_the_file() {
          {name: closed, to: s.e, users: 1, think: 100ms}, {name: open, to: s.e, rate: 3/s}]}",
     );
 }
+
+#[test]
+fn a_drain_of_a_year_needs_no_more_memory_than_one_of_a_minute() {
+    holds(
+        "{duration: 100ms, drain: 8760h, services: {s: {endpoints: {e: {}}}}, load: [{name: l, to: s.e, rate: 30/s}], \
+         faults: [{target: s, hang: true}]}",
+    );
+}

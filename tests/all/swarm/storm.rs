@@ -108,7 +108,7 @@ fn digested(plan: &Plan) -> (String, Ended) {
     struct Only(Digest);
     impl Sink for Only {
         fn observe(&mut self, at: SimTime, what: Observation) {
-            self.0.observe(at, &what);
+            self.0.observe(at, what);
         }
     }
     let mut only = Only(Digest::new());
