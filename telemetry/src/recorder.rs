@@ -150,6 +150,9 @@ impl Recorder {
         if end > self.clock.start_of_window() {
             self.cut(end);
             self.close_window();
+        } else {
+            // What happened in this very instant would begin a window that has no length.
+            self.windows.amend(&self.requests, &self.calls, &mut self.times);
         }
         Recording::new(self, end)
     }

@@ -191,6 +191,19 @@ mod tests {
     }
 
     #[test]
+    fn what_happens_in_the_last_instant_belongs_to_the_last_window() {
+        let plan = plan(CHAIN);
+        let mut story = Story::new(&plan);
+        story.visit(USER, 2_500, [0, 100], Outcome::Ok);
+        story.visit(USER, 2_900, [0, 100], Outcome::Ok);
+        let recording = story.record(3_000);
+        let ok: Vec<_> = recording.books.windows.requests(2).iter().map(|count| count.ok).collect();
+        assert_eq!(ok, [0, 0, 2]);
+        assert_eq!(recording.books.windows.latencies(0).len(), 3);
+        assert_eq!(recording.books.times.answered.over(0, 0..5).count(), 2);
+    }
+
+    #[test]
     fn a_request_counts_in_the_segment_it_started_in_wherever_it_ended() {
         let plan = plan(CHAIN);
         let mut story = Story::new(&plan);

@@ -15,8 +15,6 @@ pub(crate) struct Windows {
     loads: Vec<OneLoad>,
     /// By edge: counts at the end of each window.
     calls: Vec<Vec<Calls>>,
-    /// The answers of the window that is being closed.
-    scratch: Histogram,
 }
 
 /// A service, or a load's clients.
@@ -31,7 +29,20 @@ struct OneService {
 struct OneLoad {
     /// Its tasks, counted from the first task of all.
     tasks: Range<usize>,
+    /// The answers of the last window that was closed.
+    answers: Histogram,
     latencies: Vec<Option<Latencies>>,
+}
+
+impl OneLoad {
+    /// Takes the answers that came since the last time; the percentiles of all of the window.
+    fn take(&mut self, times: &mut Times) -> Option<Latencies> {
+        for task in self.tasks.clone() {
+            times.fresh.drain_row(task, &mut self.answers, &mut times.answered);
+        }
+        let percentile = |per_mille| self.answers.percentile(per_mille);
+        percentile(500).zip(percentile(990)).map(|(p50, p99)| Latencies { p50, p99 })
+    }
 }
 
 /// Percentiles in nanoseconds of the answers of one window.
@@ -51,13 +62,13 @@ impl Windows {
         let first = clients().map(|tasks| tasks.start).min().unwrap_or(0);
         let loads = plan.loads.iter().map(|load| {
             let tasks = plan.services[load.clients.index()].endpoint_range();
-            OneLoad { tasks: tasks.start - first..tasks.end - first, latencies: Vec::with_capacity(windows) }
+            let tasks = tasks.start - first..tasks.end - first;
+            OneLoad { tasks, answers: Histogram::new(), latencies: Vec::with_capacity(windows) }
         });
         Self {
             services: services.collect(),
             loads: loads.collect(),
             calls: vec![Vec::with_capacity(windows); plan.edges.len()],
-            scratch: Histogram::new(),
         }
     }
 
@@ -70,13 +81,29 @@ impl Windows {
             counts.push(calls.whole(row..row + 1));
         }
         for load in &mut self.loads {
-            self.scratch.reset();
-            for task in load.tasks.clone() {
-                times.fresh.drain_row(task, &mut self.scratch, &mut times.answered);
+            load.answers.reset();
+            let latencies = load.take(times);
+            load.latencies.push(latencies);
+        }
+    }
+
+    /// Adds what has happened since to the window that was closed last: the run is over, and no other follows.
+    pub(crate) fn amend(&mut self, requests: &Tallies<Requests>, calls: &Tallies<Calls>, times: &mut Times) {
+        for service in &mut self.services {
+            if let Some(last) = service.counts.last_mut() {
+                *last = requests.whole(service.endpoints.clone());
             }
-            let percentile = |per_mille| self.scratch.percentile(per_mille);
-            let both = percentile(500).zip(percentile(990));
-            load.latencies.push(both.map(|(p50, p99)| Latencies { p50, p99 }));
+        }
+        for (row, counts) in self.calls.iter_mut().enumerate() {
+            if let Some(last) = counts.last_mut() {
+                *last = calls.whole(row..row + 1);
+            }
+        }
+        for load in &mut self.loads {
+            let latencies = load.take(times);
+            if let Some(last) = load.latencies.last_mut() {
+                *last = latencies;
+            }
         }
     }
 
