@@ -1,14 +1,17 @@
 //! Clients: the users behind a load. A user's request is a fiber like any other, on a replica of the load's clients.
 
-use squall_policies::{Outcome, SimTime};
+use squall_policies::{Outcome, SimTime, Span};
 
 use super::fiber::{Kind, State};
-use super::host::{Class, Host, Request};
+use super::host::{Class, Delay, Host, Request};
 use super::key::Key;
 use super::system::{Step, System};
 use crate::observation::Observation;
 use crate::plan::{EdgeId, EndpointId, Load, LoadId, Plan, ReplicaId, SegmentId, Source};
 use crate::rng::{Random as _, Stream};
+
+/// A user whose answer took no time, and who takes none to think, asks again after this: else time would stand still.
+const SHORTEST_ROUND: Span = Span::from_millis(1);
 
 /// The clients of one load.
 #[derive(Debug)]
@@ -79,7 +82,7 @@ impl System<'_> {
             if let Source::Closed { users, .. } = load.source {
                 for _ in 0..users {
                     let index = self.user(LoadId::from(id));
-                    self.think(host, now, index, LoadId::from(id));
+                    self.think(host, now, index, LoadId::from(id), Span::ZERO);
                 }
             }
         }
@@ -108,7 +111,8 @@ impl System<'_> {
         if self.clients[load.index()].open || now >= self.end() {
             self.fibers.release(index);
         } else {
-            self.think(host, now, index, load);
+            let at_least = if took.is_zero() { SHORTEST_ROUND } else { Span::ZERO };
+            self.think(host, now, index, load, at_least);
         }
         Step::Rest
     }
@@ -125,9 +129,13 @@ impl System<'_> {
         index
     }
 
-    fn think(&mut self, host: &mut impl Host, now: SimTime, index: u32, load: LoadId) {
+    /// A user thinks; one who takes no time for it is back after `at_least` this.
+    fn think(&mut self, host: &mut impl Host, now: SimTime, index: u32, load: LoadId, at_least: Span) {
         let Source::Closed { think, .. } = self.plan.loads[load.index()].source else { return };
-        let delay = System::draw(self.plan, think, &mut self.clients[load.index()].think);
+        let mut delay = System::draw(self.plan, think, &mut self.clients[load.index()].think);
+        if delay.span.is_zero() {
+            delay = Delay::of(at_least);
+        }
         let key = self.ticket(index);
         self.fibers[index].state = State::Thinking;
         host.arm(now, delay, Class::Completion, key);
