@@ -316,8 +316,11 @@ impl System<'_> {
             self.later.push_back(step);
         }
         for index in self.fibers.on(id) {
-            self.die(host, now, index);
+            if self.fibers[index].state != State::Queued {
+                self.die(host, now, index);
+            }
         }
+        self.turn_out(host, now, id);
         let replica = &mut self.replicas[id.index()];
         assert!(replica.busy == 0 && replica.queue.len() == 0, "a dead replica does nothing");
         if core::mem::take(&mut replica.saturated) {
@@ -327,6 +330,18 @@ impl System<'_> {
         let key = self.tickets.next(Place::Replica(id.0));
         self.replicas[id.index()].restart = key;
         host.arm(now, Delay::of(cold_start), Class::Completion, key);
+    }
+
+    /// Those that wait at a dead replica die with it, one after another: each gets a worker, which is gone.
+    fn turn_out(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
+        while let Some(next) = self.replicas[id.index()].queue.pop(&mut self.fibers) {
+            self.replicas[id.index()].busy += 1;
+            let fiber = &mut self.fibers[next];
+            fiber.started = now;
+            let (endpoint, segment, waited) = (fiber.endpoint, fiber.segment(), now - fiber.arrived);
+            host.observe(now, Observation::Dequeued { endpoint, replica: id, segment, waited });
+            self.die(host, now, next);
+        }
     }
 
     /// One fiber dies with its replica.
@@ -343,14 +358,7 @@ impl System<'_> {
         let (replica, endpoint, segment, kind) = (fiber.replica, fiber.endpoint, fiber.segment(), fiber.kind);
         if kind == Kind::Request {
             let (edge, reply_to, took) = (fiber.edge, fiber.reply_to, now - fiber.arrived);
-            let mut held = now - fiber.started;
-            if fiber.state == State::Queued {
-                let queue = &mut self.replicas[replica.index()].queue;
-                queue.remove(&mut self.fibers, index);
-                held = Span::ZERO;
-                self.replicas[replica.index()].busy += 1;
-                host.observe(now, Observation::Dequeued { endpoint, replica, segment, waited: took });
-            }
+            let held = now - fiber.started;
             let outcome = Outcome::Refused;
             host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
             self.replicas[replica.index()].busy -= 1;

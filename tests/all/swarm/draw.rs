@@ -15,7 +15,7 @@ mod steps;
 /// The most requests that one user's request may lead to.
 const MOST_PER_REQUEST: f64 = 200.0;
 /// How many requests there are to be in all, about.
-const REQUESTS: f64 = 1_500.0;
+const REQUESTS: f64 = 1_000.0;
 
 /// The topology of a seed.
 pub(super) fn topology(seed: u64) -> Node {
@@ -51,13 +51,16 @@ struct Draw {
     loads: Vec<String>,
     /// Who calls whom: names.
     calls: Vec<(String, String)>,
-    named_faults: Vec<String>,
+    /// Faults with a name that end before the load does.
+    outlived: Vec<String>,
 }
 
 /// A service as far as it is drawn.
 struct Service {
     name: String,
     replicas: u64,
+    /// Whether its workers are.
+    limited: bool,
     endpoints: Vec<Endpoint>,
 }
 
@@ -83,7 +86,7 @@ impl Draw {
             services: Vec::new(),
             loads: Vec::new(),
             calls: Vec::new(),
-            named_faults: Vec::new(),
+            outlived: Vec::new(),
         }
     }
 
@@ -149,7 +152,8 @@ impl Draw {
         for n in 0..=self.below(4) {
             let replicas = self.pick(&[1, 1, 1, 2, 3]);
             let endpoints = (0..=self.below(2)).map(|n| Endpoint { name: format!("e{n}"), cost: 1.0 }).collect();
-            self.services.push(Service { name: format!("s{n}"), replicas, endpoints });
+            let limited = self.chance(70);
+            self.services.push(Service { name: format!("s{n}"), replicas, limited, endpoints });
         }
     }
 
@@ -167,8 +171,9 @@ impl Draw {
     fn service(&mut self, index: usize) -> Node {
         let mut service = Node::map();
         service.set("replicas", scalar(self.services[index].replicas));
-        let workers = self.pick(&[1, 1, 2, 5, 50]);
-        self.maybe(70, &mut service, "workers", |_| scalar(workers));
+        if self.services[index].limited {
+            service.set("workers", scalar(self.pick(&[1, 1, 2, 5, 50])));
+        }
         self.maybe(50, &mut service, "queue", Self::queue);
         self.maybe(40, &mut service, "cold_start", |draw| draw.span(&[0, 1, 10, 200]));
         self.maybe(30, &mut service, "balancer", Self::balancer);
@@ -205,10 +210,12 @@ impl Draw {
         let mut load = one("name", scalar(name));
         self.loads.push(name.to_owned());
         let (policy, attempts) = self.policy(true);
-        let targets: Vec<(String, f64)> = (0..=self.below(2)).map(|_| self.target(name)).collect();
+        let closed = self.chance(30);
+        let tasks = if closed { 1 + self.below(3) } else { 1 };
+        let targets: Vec<(String, f64)> = (0..tasks).map(|_| self.target(name)).collect();
         let cost = targets.iter().fold(1.0f64, |most, (_, cost)| most.max(cost * attempts.unwrap_or(1) as f64));
         let count = self.pick(&[0.0f64, 1.0, 3.0, 10.0, 30.0, 100.0]).min(requests / cost);
-        if self.chance(30) {
+        if closed {
             self.closed(&mut load, &targets, count);
         } else {
             load.set("to", scalar(&targets[0].0));
@@ -236,7 +243,7 @@ impl Draw {
 
     fn closed(&mut self, load: &mut Node, targets: &[(String, f64)], count: f64) {
         // Each comes back again and again.
-        let users = (count as u64 / self.duration.min(10)).clamp(1, 20);
+        let users = (count as u64 / self.duration).clamp(1, 20);
         load.set("users", scalar(users));
         if !self.chance(5) {
             let think = self.time();
@@ -280,9 +287,11 @@ impl Draw {
     fn expect(&mut self) -> Node {
         let load = self.loads[0].clone();
         let mut lines = vec![format!("{load} success >= 0%"), "s0 rejected >= 0".to_owned()];
-        if let Some(fault) = self.named_faults.first() {
+        if let Some(fault) = self.outlived.first() {
             lines.push(format!("system recovers within 1s after {fault}"));
-            lines.push(format!("s0 workers saturate within 1s of {fault}"));
+            if self.services[0].limited {
+                lines.push(format!("s0 workers saturate within 1s of {fault}"));
+            }
             lines.push(format!("{load} p99 < 1s in after {fault}"));
         }
         let kept = self.below(lines.len() as u64 + 1) as usize;

@@ -25,3 +25,20 @@ fn a_drain_of_a_year_needs_no_more_memory_than_one_of_a_minute() {
          faults: [{target: s, hang: true}]}",
     );
 }
+
+#[test]
+fn users_who_neither_wait_nor_think_do_not_stop_time() {
+    holds("{duration: 1s, services: {s: {endpoints: {e: {}}}}, load: [{name: l, to: s.e, users: 5}]}");
+    holds(
+        "{duration: 1s, services: {s: {workers: 1, queue: 0, endpoints: {e: {steps: [{work: 1s}]}}}}, \
+         load: [{name: l, to: s.e, users: 5}]}",
+    );
+}
+
+#[test]
+fn a_replica_that_dies_has_never_more_workers_busy_than_it_has() {
+    holds(
+        "{duration: 1s, services: {s: {workers: 1, endpoints: {e: {steps: [{work: 300ms}]}}}}, \
+         load: [{name: l, to: s.e, rate: 10/s}], faults: [{target: s, at: 400ms, kill: 1}]}",
+    );
+}

@@ -268,9 +268,9 @@ impl Sink for Laws<'_> {
                 let right = transition.from == last && transition.to != last;
                 self.require(right, || format!("a breaker that was {last} goes so: {transition:?}"));
             }
-            Observation::QueryArrived { database, .. } => self.at_database(database.index(), |d| d.arrived(at)),
-            Observation::QueryStarted { database, waited, .. } => {
-                self.at_database(database.index(), |d| d.started(before(at, waited), at));
+            Observation::QueryArrived { database } => self.at_database(database.index(), |d| d.arrived(at)),
+            Observation::QueryStarted { database, waited, queued, .. } => {
+                self.at_database(database.index(), |d| d.started(before(at, waited), queued));
             }
             Observation::QueryEnded { database, took, .. } => {
                 self.at_database(database.index(), |d| d.ended(before(at, took)));

@@ -20,16 +20,20 @@ impl Draw {
 
     fn fault(&mut self, n: u32) -> Node {
         let mut fault = Node::map();
+        let at = self.pick(&[0, 1, self.duration / 4, self.duration / 2]).min(self.duration - 1);
+        let lasts = self.pick(&[1, 2, self.duration.div_ceil(4), self.duration, self.duration * 3]);
+        let ends = self.chance(75);
         if self.chance(40) {
-            self.named_faults.push(format!("f{n}"));
-            fault.set("name", scalar(format!("f{n}")));
+            let name = format!("f{n}");
+            fault.set("name", scalar(&name));
+            if ends && at + lasts < self.duration {
+                self.outlived.push(name);
+            }
         }
         let (target, kind) = self.victim();
         fault.set("target", target);
-        let at = self.pick(&[0, 1, self.duration / 4, self.duration / 2]).min(self.duration - 1);
         fault.set("at", self.steps(at));
-        if self.chance(75) {
-            let lasts = self.pick(&[1, 2, self.duration.div_ceil(4), self.duration, self.duration * 3]);
+        if ends {
             fault.set("for", self.steps(lasts));
             if self.chance(25) {
                 let ramp = self.pick(&[lasts, lasts.div_ceil(2)]);

@@ -114,7 +114,8 @@ impl Draw {
             scalar(rate)
         });
         self.maybe(30, &mut breaker, "slow_after", |draw| draw.span(&[1, 5]));
-        let [short, long] = [1, 4].map(|steps| super::duration(steps * self.grid));
+        // Less than a millisecond is not allowed.
+        let [short, long] = [1, 4].map(|steps| super::duration(steps * self.grid.max(1_000_000)));
         let open_for = if self.chance(30) { format!("exponential({short} 2 {long})") } else { short };
         breaker.set("open_for", scalar(open_for));
         self.maybe(70, &mut breaker, "half_open_calls", |draw| {

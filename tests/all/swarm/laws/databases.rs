@@ -58,12 +58,15 @@ impl Database {
         Ok(())
     }
 
-    pub(super) fn started(&mut self, asked: u64, at: SimTime) -> Result<(), String> {
+    pub(super) fn started(&mut self, asked: u64, queued: bool) -> Result<(), String> {
         let place = self.waiting.iter().position(|waiting| *waiting == asked);
-        let Some(place) = place else { return Err(format!("{asked} starts, but waits not: {:?}", self.waiting)) };
-        self.waiting.remove(place);
-        let overtakes = place > 0 && !self.disturbed;
-        all_or(!overtakes, || format!("a query of {asked} overtakes {:?} at {}", self.waiting, at.as_nanos()))?;
+        match place.filter(|_| queued) {
+            Some(place) => drop(self.waiting.remove(place)),
+            None if queued => return Err(format!("{asked} starts, but waits not: {:?}", self.waiting)),
+            None => {}
+        }
+        let overtakes = if queued { place != Some(0) } else { !self.waiting.is_empty() && !self.shaken };
+        all_or(self.disturbed || !overtakes, || format!("a query of {asked} overtakes {:?}", self.waiting))?;
         self.running.push(asked);
         all_or(self.busy() <= self.connections, || format!("{} connections busy of {}", self.busy(), self.connections))
     }

@@ -15,8 +15,6 @@ pub(super) struct Replica {
     drops: bool,
     /// Whether a fault may change how many workers there are.
     shaken: bool,
-    /// Whether a fault may kill it, and with it those that wait, in any order.
-    mortal: bool,
     waiting: VecDeque<Request>,
     serving: Vec<Request>,
     saturated: bool,
@@ -65,7 +63,6 @@ impl Replica {
                 room: limit(service.queue),
                 drops: service.queue_drops,
                 shaken: faults.at_service(plan, row, |effect| matches!(effect, Effect::Capacity(_))),
-                mortal: faults.at_service(plan, row, |effect| matches!(effect, Effect::Kill(_))),
                 waiting: VecDeque::new(),
                 serving: Vec::new(),
                 saturated: false,
@@ -119,7 +116,7 @@ impl Replica {
         let Some(place) = place else { return Err(format!("{request:?} does not wait: {:?}", self.waiting)) };
         self.waiting.remove(place);
         request.started = at.as_nanos();
-        all_or(place == 0 || self.mortal, || format!("{request:?} overtakes {:?}", self.waiting))?;
+        all_or(place == 0, || format!("{request:?} overtakes {:?}", self.waiting))?;
         self.serve(request)
     }
 

@@ -45,8 +45,10 @@ fn timeline(report: &Report) -> Result<(), String> {
     let steps = lengths.next().unwrap_or(0);
     all_or(lengths.all(|length| length == steps), || "loads have timelines of different lengths".to_owned())?;
     for ((name, load), (_, series)) in report.load.iter().zip(report.timeline.load.iter()) {
-        let offered: u64 = series.offered.iter().sum();
-        all_or(load.offered <= offered, || format!("{name}: {} offered, {offered} in the steps", load.offered))?;
+        let in_steps = [&series.offered, &series.ok, &series.degraded, &series.failed].map(|of| of.iter().sum::<u64>());
+        let in_all = [load.offered, load.ok, load.degraded, load.failed];
+        let enough = in_all.iter().zip(in_steps).all(|(all, steps)| *all <= steps);
+        all_or(enough, || format!("{name}: {in_all:?} in all, {in_steps:?} in the steps"))?;
     }
     Ok(())
 }
