@@ -10,7 +10,7 @@
 //! - a call begins with its `Attempt` number 1 and ends with `CallEnded`; an attempt before the last ends with
 //!   `AttemptFailed`; the last one's end is told by `CallEnded` alone;
 //! - a query gets its connection with `QueryStarted`, after `QueryArrived` and some time if it had to wait for one, and
-//!   ends with `QueryEnded`.
+//!   ends with `QueryEnded`; one that never gets a connection is told by `QueryRefused` alone, or after `QueryArrived`.
 
 use squall_policies::breaker::Transition;
 use squall_policies::{Outcome, SimTime, Span};
@@ -164,6 +164,19 @@ pub enum Observation {
         outcome: Outcome,
         /// From asking for a connection to now.
         took: Span,
+    },
+    /// A query ended without a connection: the database turned it away, or its caller died while it waited.
+    QueryRefused {
+        /// The database.
+        database: DatabaseId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+        /// How.
+        outcome: Outcome,
+        /// From asking for a connection to now.
+        took: Span,
+        /// Whether it stood in the queue, and `QueryArrived` was told.
+        queued: bool,
     },
     /// All connections of a database are busy.
     DatabaseSaturated {

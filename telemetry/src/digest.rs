@@ -127,6 +127,10 @@ impl Digest {
                 self.transition(transition);
             }
             Observation::QueryArrived { database } => self.pair(head(13, 0, database.0, 0), 0),
+            Observation::QueryRefused { database, segment, outcome, took, queued } => {
+                self.pair(head(24, segment.0, database.0, u32::from(queued)), took.as_nanos());
+                self.pair(u64::from(outcome_code(outcome)), 0);
+            }
             Observation::DatabaseSaturated { database } => self.pair(head(16, 0, database.0, 0), 0),
             Observation::DatabaseRelieved { database } => self.pair(head(17, 0, database.0, 0), 0),
             Observation::FaultBegan { fault } => self.pair(head(18, 0, fault.0, 0), 0),
@@ -351,6 +355,14 @@ mod tests {
                 O::QueryEnded { database, segment, outcome: Outcome::Timeout, took },
                 O::QueryEnded { database, segment, outcome: ok, took: held },
             ],
+            vec![
+                O::QueryRefused { database, segment, outcome: Outcome::Refused, took, queued: true },
+                O::QueryRefused { database: d2, segment, outcome: Outcome::Refused, took, queued: true },
+                O::QueryRefused { database, segment: s2, outcome: Outcome::Refused, took, queued: true },
+                O::QueryRefused { database, segment, outcome: Outcome::Timeout, took, queued: true },
+                O::QueryRefused { database, segment, outcome: Outcome::Refused, took: held, queued: true },
+                O::QueryRefused { database, segment, outcome: Outcome::Refused, took, queued: false },
+            ],
             vec![O::DatabaseSaturated { database }, O::DatabaseSaturated { database: d2 }],
             vec![O::DatabaseRelieved { database }, O::DatabaseRelieved { database: d2 }],
             vec![O::FaultBegan { fault: FaultId(1) }, O::FaultBegan { fault: FaultId(2) }],
@@ -408,8 +420,8 @@ mod tests {
         let every: Vec<_> = families().concat().into_iter().map(|what| (7, what)).collect();
         assert_eq!(of(&[]).to_string(), "596ed00cd744bcb2d9315f1bed282229");
         assert_eq!(of(&all[..1]).to_string(), "422e5860272439206cf8eb913c84997c");
-        assert_eq!(of(&all).to_string(), "8f10c76c843d44edaebcae4b7d766595");
-        assert_eq!(of(&every).to_string(), "9b415b8af19f16e793451bb3c5a05ea1");
+        assert_eq!(of(&all).to_string(), "ac43871cd709be06fc8e67bbc1cfc219");
+        assert_eq!(of(&every).to_string(), "adb0b513f9b0e058b37c09140b6f4f24");
     }
 
     #[test]

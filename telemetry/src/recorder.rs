@@ -266,6 +266,17 @@ impl Recorder {
             Observation::Breaker { edge, replica, transition } => {
                 self.breakers.push(BreakerChange { at, edge, replica, transition });
             }
+            Observation::QueryRefused { database, segment, took, queued, .. } => {
+                let row = database.index();
+                let queries = self.queries.at(row, segment.index());
+                queries.started += 1;
+                queries.failed += 1;
+                self.times.queries.record(row, segment.index(), took.as_nanos());
+                if queued {
+                    self.pending.fall(row, now);
+                    self.times.query_waits.record(row, segment.index(), took.as_nanos());
+                }
+            }
             Observation::DatabaseSaturated { database } => self.databases_full.fill(database.index(), now),
             Observation::DatabaseRelieved { database } => self.databases_full.relieve(database.index(), now),
             Observation::FaultBegan { fault } => self.fault_began(at, fault),

@@ -290,7 +290,7 @@ pub struct Extremes {
 /// One database.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Database {
-    /// Queries that got a connection.
+    /// Queries that got a connection, or were refused one.
     pub queries: u64,
     /// From asking for a connection to the end, of all that ended.
     pub latency_ms: Option<Latency>,

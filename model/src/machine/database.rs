@@ -67,10 +67,8 @@ impl System<'_> {
         if self.databases[id.index()].disturbed
             && let Some(outcome) = self.database_fails(host, now, id)
         {
-            let segment = self.fibers[index].segment();
-            let waited = Span::ZERO;
-            host.observe(now, Observation::QueryStarted { database: id, segment, waited, queued: false });
-            host.observe(now, Observation::QueryEnded { database: id, segment, outcome, took: Span::ZERO });
+            let (segment, took) = (self.fibers[index].segment(), Span::ZERO);
+            host.observe(now, Observation::QueryRefused { database: id, segment, outcome, took, queued: false });
             return Step::Finish(index, outcome);
         }
         let limit = self.connection_limit(now, id);
@@ -176,11 +174,11 @@ impl System<'_> {
             let queue = &mut self.databases[id.index()].queue;
             queue.remove(&mut self.fibers, index);
             let fiber = &self.fibers[index];
-            let (segment, waited) = (fiber.segment(), now - fiber.step_began);
-            self.databases[id.index()].busy += 1;
-            host.observe(now, Observation::QueryStarted { database: id, segment, waited, queued: true });
+            let (segment, outcome, took) = (fiber.segment(), Outcome::Refused, now - fiber.step_began);
+            host.observe(now, Observation::QueryRefused { database: id, segment, outcome, took, queued: true });
+        } else {
+            self.query_done(host, now, index, Outcome::Refused);
         }
-        self.query_done(host, now, index, Outcome::Refused);
     }
 
     /// A database goes on where it was frozen.

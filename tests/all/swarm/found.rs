@@ -42,3 +42,12 @@ fn a_replica_that_dies_has_never_more_workers_busy_than_it_has() {
          load: [{name: l, to: s.e, rate: 10/s}], faults: [{target: s, at: 400ms, kill: 1}]}",
     );
 }
+
+#[test]
+fn a_query_that_is_refused_takes_no_connection() {
+    holds(
+        "{duration: 1s, services: {s: {endpoints: {e: {steps: [{query: d}]}}}}, \
+         databases: {d: {connections: 1, query: 300ms}}, load: [{name: l, to: s.e, rate: 10/s}], \
+         faults: [{target: d, at: 500ms, for: 100ms, down: true}, {target: s, at: 800ms, kill: 1}]}",
+    );
+}

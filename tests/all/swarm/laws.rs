@@ -275,6 +275,10 @@ impl Sink for Laws<'_> {
             Observation::QueryEnded { database, took, .. } => {
                 self.at_database(database.index(), |d| d.ended(before(at, took)));
             }
+            Observation::QueryRefused { database, outcome, took, queued, .. } => {
+                self.require(!outcome.is_success(), || format!("a query was refused: {outcome:?}"));
+                self.at_database(database.index(), |d| d.refused(before(at, took), queued));
+            }
             Observation::DatabaseSaturated { database } => self.at_database(database.index(), |d| d.saturation(true)),
             Observation::DatabaseRelieved { database } => self.at_database(database.index(), |d| d.saturation(false)),
             Observation::FaultBegan { fault } => {

@@ -13,8 +13,6 @@ pub(super) struct Database {
     connections: u64,
     /// Whether a fault may change how many connections there are.
     shaken: bool,
-    /// Whether those that wait may be gone, or be turned away without a connection.
-    disturbed: bool,
     /// When each that waits for a connection asked for it, first come first.
     waiting: VecDeque<u64>,
     /// When each that has one asked for it.
@@ -25,7 +23,6 @@ pub(super) struct Database {
 impl Database {
     /// Those of a plan.
     pub(super) fn all(plan: &Plan, faults: &Faults) -> Vec<Self> {
-        let kills = faults.any(plan, |fault| matches!(fault.effect, Effect::Kill(_)));
         let of = plan.databases.iter().enumerate().map(|(row, database)| {
             let hit = |with: fn(&Effect) -> bool| {
                 faults.any(plan, |fault| {
@@ -36,7 +33,6 @@ impl Database {
             Self {
                 connections: if connections == u32::MAX { u64::MAX } else { u64::from(connections) },
                 shaken: hit(|effect| matches!(effect, Effect::Capacity(_))),
-                disturbed: kills || hit(|effect| matches!(effect, Effect::Down | Effect::Errors { .. })),
                 waiting: VecDeque::new(),
                 running: Vec::new(),
                 saturated: false,
@@ -59,16 +55,25 @@ impl Database {
     }
 
     pub(super) fn started(&mut self, asked: u64, queued: bool) -> Result<(), String> {
-        let place = self.waiting.iter().position(|waiting| *waiting == asked);
-        match place.filter(|_| queued) {
-            Some(place) => drop(self.waiting.remove(place)),
-            None if queued => return Err(format!("{asked} starts, but waits not: {:?}", self.waiting)),
-            None => {}
+        if queued {
+            let first = self.waiting.pop_front();
+            all_or(first == Some(asked), || format!("a query of {asked} starts, not {first:?}"))?;
+        } else {
+            let overtakes = !self.shaken && !self.waiting.is_empty();
+            all_or(!overtakes, || format!("a query of {asked} overtakes {:?}", self.waiting))?;
         }
-        let overtakes = if queued { place != Some(0) } else { !self.waiting.is_empty() && !self.shaken };
-        all_or(self.disturbed || !overtakes, || format!("a query of {asked} overtakes {:?}", self.waiting))?;
         self.running.push(asked);
         all_or(self.busy() <= self.connections, || format!("{} connections busy of {}", self.busy(), self.connections))
+    }
+
+    pub(super) fn refused(&mut self, asked: u64, queued: bool) -> Result<(), String> {
+        if !queued {
+            return Ok(());
+        }
+        let place = self.waiting.iter().position(|waiting| *waiting == asked);
+        let place = place.ok_or_else(|| format!("a query of {asked} is refused, but does not wait"))?;
+        self.waiting.remove(place);
+        Ok(())
     }
 
     pub(super) fn ended(&mut self, asked: u64) -> Result<(), String> {
