@@ -158,6 +158,17 @@ impl System<'_> {
         }
     }
 
+    /// A fault that took connections away has ended: those that wait take them, and perhaps all of them.
+    pub(super) fn connections_back(&mut self, host: &mut impl Host, now: SimTime, id: DatabaseId) {
+        self.connect_waiting(host, now, id);
+        let limit = self.connection_limit(now, id);
+        let database = &mut self.databases[id.index()];
+        if database.busy >= limit && !database.saturated {
+            database.saturated = true;
+            host.observe(now, Observation::DatabaseSaturated { database: id });
+        }
+    }
+
     /// The query step that a fiber is at.
     #[inline(always)]
     fn query_step(&self, index: u32) -> (DatabaseId, TimeId) {

@@ -92,7 +92,7 @@ impl<'p> System<'p> {
         match (fault.effect, fault.target) {
             (Effect::Pause, Target::Database(database)) => self.thaw_database(now, database),
             (Effect::Pause, target) => self.replicas_of(target).for_each(|r| self.thaw(host, now, r)),
-            (Effect::Capacity(_), Target::Database(database)) => self.connect_waiting(host, now, database),
+            (Effect::Capacity(_), Target::Database(database)) => self.connections_back(host, now, database),
             (Effect::Capacity(_), target) => self.replicas_of(target).for_each(|r| self.serve_waiting(host, now, r)),
             _ => {}
         }

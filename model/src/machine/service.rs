@@ -241,9 +241,13 @@ impl System<'_> {
             self.dequeued(host, now, id, next);
         }
         let replica = &mut self.replicas[id.index()];
-        if replica.saturated && replica.busy < limit {
-            replica.saturated = false;
-            host.observe(now, Observation::Relieved { replica: id });
+        let full = replica.busy >= limit;
+        if core::mem::replace(&mut replica.saturated, full) != full {
+            let replica = id;
+            host.observe(
+                now,
+                if full { Observation::Saturated { replica } } else { Observation::Relieved { replica } },
+            );
         }
     }
 

@@ -51,3 +51,16 @@ fn a_query_that_is_refused_takes_no_connection() {
          faults: [{target: d, at: 500ms, for: 100ms, down: true}, {target: s, at: 800ms, kill: 1}]}",
     );
 }
+
+#[test]
+fn those_that_waited_for_capacity_to_come_back_saturate_it() {
+    holds(
+        "{duration: 1s, services: {s: {workers: 2, endpoints: {e: {steps: [{work: 300ms}]}}}}, \
+         load: [{name: l, to: s.e, rate: 20/s}], faults: [{target: s, for: 500ms, capacity: 0%}]}",
+    );
+    holds(
+        "{duration: 1s, services: {s: {endpoints: {e: {steps: [{query: d}]}}}}, \
+         databases: {d: {connections: 2, query: 300ms}}, load: [{name: l, to: s.e, rate: 20/s}], \
+         faults: [{target: d, for: 500ms, capacity: 0%}]}",
+    );
+}

@@ -53,16 +53,15 @@ enum Touched {
 impl<'p> Laws<'p> {
     /// The empty books of a run of `plan`.
     pub(super) fn new(plan: &'p Plan) -> Self {
-        let faults = Faults::new(plan);
         let segments = plan.phases.segments();
         Self {
             plan,
             limit: SimTime::ZERO + plan.duration + plan.drain,
             now: SimTime::ZERO,
-            replicas: Replica::all(plan, &faults),
-            databases: Database::all(plan, &faults),
-            calls: Calls::all(plan, &faults),
-            faults,
+            replicas: Replica::all(plan),
+            databases: Database::all(plan),
+            calls: Calls::all(plan),
+            faults: Faults::new(plan),
             breakers: BTreeMap::new(),
             arrived: vec![vec![0; segments]; plan.endpoints.len()],
             touched: Vec::new(),
@@ -107,8 +106,8 @@ impl<'p> Laws<'p> {
     fn come_to_rest(&mut self) {
         for touched in std::mem::take(&mut self.touched) {
             let result = match touched {
-                Touched::Replica(index) => self.replicas[index].at_rest(),
-                Touched::Database(index) => self.databases[index].at_rest(),
+                Touched::Replica(index) => self.replicas[index].at_rest(self.now),
+                Touched::Database(index) => self.databases[index].at_rest(self.now),
                 Touched::Calls(index) => self.calls[index].at_rest(),
             };
             self.accept(result);
@@ -226,15 +225,15 @@ impl Sink for Laws<'_> {
         match what {
             Observation::Admitted { endpoint, replica, segment } => {
                 self.arrives(endpoint, segment);
-                self.at_replica(replica.index(), |r| r.admitted(Request::new(endpoint, segment, at)));
+                self.at_replica(replica.index(), |r| r.admitted(Request::new(endpoint, segment, at), at));
             }
             Observation::Queued { endpoint, replica, segment } => {
                 self.arrives(endpoint, segment);
-                self.at_replica(replica.index(), |r| r.queued(Request::new(endpoint, segment, at)));
+                self.at_replica(replica.index(), |r| r.queued(Request::new(endpoint, segment, at), at));
             }
             Observation::Rejected { endpoint, replica, segment, answered } => {
                 self.arrives(endpoint, segment);
-                self.at_replica(replica.index(), |r| r.rejected(answered));
+                self.at_replica(replica.index(), |r| r.rejected(answered, at));
             }
             Observation::Hung { endpoint, replica, segment } => {
                 self.arrives(endpoint, segment);
@@ -270,7 +269,7 @@ impl Sink for Laws<'_> {
             }
             Observation::QueryArrived { database } => self.at_database(database.index(), |d| d.arrived(at)),
             Observation::QueryStarted { database, waited, queued, .. } => {
-                self.at_database(database.index(), |d| d.started(before(at, waited), queued));
+                self.at_database(database.index(), |d| d.started(before(at, waited), queued, at));
             }
             Observation::QueryEnded { database, took, .. } => {
                 self.at_database(database.index(), |d| d.ended(before(at, took)));

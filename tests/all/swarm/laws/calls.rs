@@ -40,16 +40,16 @@ pub(super) struct End {
 
 impl Calls {
     /// Those of a plan.
-    pub(super) fn all(plan: &Plan, faults: &Faults) -> Vec<Self> {
-        (0..plan.edges.len()).map(|row| Self::new(plan, faults, row)).collect()
+    pub(super) fn all(plan: &Plan) -> Vec<Self> {
+        (0..plan.edges.len()).map(|row| Self::new(plan, row)).collect()
     }
 
-    fn new(plan: &Plan, faults: &Faults, row: usize) -> Self {
+    fn new(plan: &Plan, row: usize) -> Self {
         let edge = &plan.edges[row];
         let sites = || plan.sites.iter().filter(|site| site.edge.index() == row);
         let caller = edge.caller.index();
-        let mortal = faults.at_service(plan, caller, |effect| matches!(effect, Effect::Kill(_)));
-        let stopped = faults.at_service(plan, caller, |effect| matches!(effect, Effect::Pause));
+        let mortal = Faults::at_service(plan, caller, |effect| matches!(effect, Effect::Kill(_)));
+        let stopped = Faults::at_service(plan, caller, |effect| matches!(effect, Effect::Pause));
         let fallback = sites().any(|site| site.fallback.is_some());
         let timed = sites().all(|site| site.deadline != Span::MAX);
         let deadline = sites().map(|site| site.deadline).max();

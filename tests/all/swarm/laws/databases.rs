@@ -3,16 +3,15 @@
 use std::collections::VecDeque;
 
 use squall_model::SimTime;
-use squall_model::plan::{Effect, Plan, Target};
+use squall_model::plan::{Plan, Target};
 
 use super::all_or;
-use super::faults::Faults;
+use super::faults::{Faults, Shaken};
 
 /// One database.
 pub(super) struct Database {
     connections: u64,
-    /// Whether a fault may change how many connections there are.
-    shaken: bool,
+    shaken: Shaken,
     /// When each that waits for a connection asked for it, first come first.
     waiting: VecDeque<u64>,
     /// When each that has one asked for it.
@@ -22,21 +21,13 @@ pub(super) struct Database {
 
 impl Database {
     /// Those of a plan.
-    pub(super) fn all(plan: &Plan, faults: &Faults) -> Vec<Self> {
-        let of = plan.databases.iter().enumerate().map(|(row, database)| {
-            let hit = |with: fn(&Effect) -> bool| {
-                faults.any(plan, |fault| {
-                    matches!(fault.target, Target::Database(id) if id.index() == row) && with(&fault.effect)
-                })
-            };
-            let connections = database.connections;
-            Self {
-                connections: if connections == u32::MAX { u64::MAX } else { u64::from(connections) },
-                shaken: hit(|effect| matches!(effect, Effect::Capacity(_))),
-                waiting: VecDeque::new(),
-                running: Vec::new(),
-                saturated: false,
-            }
+    pub(super) fn all(plan: &Plan) -> Vec<Self> {
+        let of = plan.databases.iter().enumerate().map(|(row, database)| Self {
+            connections: if database.connections == u32::MAX { u64::MAX } else { u64::from(database.connections) },
+            shaken: Faults::shaken(plan, |target| matches!(target, Target::Database(id) if id.index() == row)),
+            waiting: VecDeque::new(),
+            running: Vec::new(),
+            saturated: false,
         });
         of.collect()
     }
@@ -54,12 +45,12 @@ impl Database {
         Ok(())
     }
 
-    pub(super) fn started(&mut self, asked: u64, queued: bool) -> Result<(), String> {
+    pub(super) fn started(&mut self, asked: u64, queued: bool, at: SimTime) -> Result<(), String> {
         if queued {
             let first = self.waiting.pop_front();
             all_or(first == Some(asked), || format!("a query of {asked} starts, not {first:?}"))?;
         } else {
-            let overtakes = !self.shaken && !self.waiting.is_empty();
+            let overtakes = !self.shaken.at(at) && !self.waiting.is_empty();
             all_or(!overtakes, || format!("a query of {asked} overtakes {:?}", self.waiting))?;
         }
         self.running.push(asked);
@@ -93,8 +84,8 @@ impl Database {
     }
 
     /// The instant is over.
-    pub(super) fn at_rest(&self) -> Result<(), String> {
-        if self.shaken {
+    pub(super) fn at_rest(&self, at: SimTime) -> Result<(), String> {
+        if self.shaken.at(at) {
             return Ok(());
         }
         let full = self.busy() >= self.connections;

@@ -5,6 +5,15 @@ use squall_model::plan::{Effect, Fault, Plan, Target};
 
 use super::all_or;
 
+/// While these last, how many workers or connections there are is the faults' business.
+pub(super) struct Shaken(Vec<[SimTime; 2]>);
+
+impl Shaken {
+    pub(super) fn at(&self, now: SimTime) -> bool {
+        self.0.iter().any(|[from, to]| *from <= now && now <= *to)
+    }
+}
+
 /// All faults of a plan.
 pub(super) struct Faults {
     seen: Vec<Seen>,
@@ -30,22 +39,15 @@ impl Faults {
         self.hang
     }
 
-    /// Whether the plan has such a fault.
-    pub(super) fn any(&self, plan: &Plan, such: impl Fn(&Fault) -> bool) -> bool {
-        !self.seen.is_empty() && plan.faults.iter().any(such)
+    /// When faults take capacity away from what `hit` chooses.
+    pub(super) fn shaken(plan: &Plan, hit: impl Fn(&Target) -> bool) -> Shaken {
+        let takes = |fault: &&Fault| matches!(fault.effect, Effect::Capacity(_)) && hit(&fault.target);
+        Shaken(plan.faults.iter().filter(takes).map(|fault| [fault.from, fault.to]).collect())
     }
 
     /// Whether the plan has a fault with such an effect on this row of services, one of its endpoints or replicas.
-    pub(super) fn at_service(&self, plan: &Plan, row: usize, such: impl Fn(&Effect) -> bool) -> bool {
-        self.any(plan, |fault| {
-            let here = match fault.target {
-                Target::Service(service) => service.index() == row,
-                Target::Endpoint(endpoint) => plan.endpoints[endpoint.index()].service.index() == row,
-                Target::Replica(replica) => plan.services[row].replica_range().contains(&replica.index()),
-                Target::Database(_) | Target::Edge(_) | Target::Load(_) => false,
-            };
-            here && such(&fault.effect)
-        })
+    pub(super) fn at_service(plan: &Plan, row: usize, such: impl Fn(&Effect) -> bool) -> bool {
+        plan.faults.iter().any(|fault| is_at(plan, fault.target, row) && such(&fault.effect))
     }
 
     pub(super) fn began(&mut self, plan: &Plan, fault: usize, at: SimTime) -> Result<(), String> {
@@ -76,5 +78,15 @@ impl Faults {
             all_or(*seen == due, || format!("a fault is {seen:?} at the end, not {due:?}: {fault:?}"))?;
         }
         Ok(())
+    }
+}
+
+/// Whether a target is this row of services, one of its endpoints or replicas.
+pub(super) fn is_at(plan: &Plan, target: Target, row: usize) -> bool {
+    match target {
+        Target::Service(service) => service.index() == row,
+        Target::Endpoint(endpoint) => plan.endpoints[endpoint.index()].service.index() == row,
+        Target::Replica(replica) => plan.services[row].replica_range().contains(&replica.index()),
+        Target::Database(_) | Target::Edge(_) | Target::Load(_) => false,
     }
 }

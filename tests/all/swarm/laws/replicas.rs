@@ -3,18 +3,17 @@
 use std::collections::VecDeque;
 
 use squall_model::SimTime;
-use squall_model::plan::{Effect, EndpointId, Plan, SegmentId};
+use squall_model::plan::{EndpointId, Plan, SegmentId};
 
 use super::all_or;
-use super::faults::Faults;
+use super::faults::{Faults, Shaken, is_at};
 
 /// One replica.
 pub(super) struct Replica {
     workers: u64,
     room: u64,
     drops: bool,
-    /// Whether a fault may change how many workers there are.
-    shaken: bool,
+    shaken: Shaken,
     waiting: VecDeque<Request>,
     serving: Vec<Request>,
     saturated: bool,
@@ -55,14 +54,14 @@ impl From<u64> for Nanoseconds {
 
 impl Replica {
     /// Those of a plan.
-    pub(super) fn all(plan: &Plan, faults: &Faults) -> Vec<Self> {
+    pub(super) fn all(plan: &Plan) -> Vec<Self> {
         let limit = |limit: u32| if limit == u32::MAX { u64::MAX } else { u64::from(limit) };
         let of = plan.services.iter().enumerate().flat_map(|(row, service)| {
             service.replica_range().map(move |_| Self {
                 workers: limit(service.workers),
                 room: limit(service.queue),
                 drops: service.queue_drops,
-                shaken: faults.at_service(plan, row, |effect| matches!(effect, Effect::Capacity(_))),
+                shaken: Faults::shaken(plan, |target| is_at(plan, *target, row)),
                 waiting: VecDeque::new(),
                 serving: Vec::new(),
                 saturated: false,
@@ -85,22 +84,22 @@ impl Replica {
         all_or(self.busy() <= self.workers, || format!("{} workers busy of {}", self.busy(), self.workers))
     }
 
-    pub(super) fn admitted(&mut self, request: Request) -> Result<(), String> {
-        let overtakes = !self.shaken && !self.waiting.is_empty();
+    pub(super) fn admitted(&mut self, request: Request, at: SimTime) -> Result<(), String> {
+        let overtakes = !self.shaken.at(at) && !self.waiting.is_empty();
         all_or(!overtakes, || format!("{request:?} overtakes {:?}", self.waiting))?;
         self.serve(request)
     }
 
-    pub(super) fn queued(&mut self, request: Request) -> Result<(), String> {
+    pub(super) fn queued(&mut self, request: Request, at: SimTime) -> Result<(), String> {
         self.waiting.push_back(request);
         all_or(self.waiting() <= self.room, || format!("{} wait where {} may", self.waiting(), self.room))?;
-        let idle = !self.shaken && self.busy() < self.workers;
+        let idle = !self.shaken.at(at) && self.busy() < self.workers;
         all_or(!idle, || format!("{request:?} has to wait though only {} workers are busy", self.busy()))
     }
 
-    pub(super) fn rejected(&self, answered: bool) -> Result<(), String> {
+    pub(super) fn rejected(&self, answered: bool, at: SimTime) -> Result<(), String> {
         all_or(answered != self.drops, || format!("answered: {answered}, drops: {}", self.drops))?;
-        let idle = !self.shaken && self.busy() < self.workers;
+        let idle = !self.shaken.at(at) && self.busy() < self.workers;
         all_or(!idle && self.waiting() >= self.room, || {
             format!("turned away though {} are busy and {} wait", self.busy(), self.waiting())
         })
@@ -137,8 +136,8 @@ impl Replica {
     }
 
     /// The instant is over.
-    pub(super) fn at_rest(&self) -> Result<(), String> {
-        if self.shaken {
+    pub(super) fn at_rest(&self, at: SimTime) -> Result<(), String> {
+        if self.shaken.at(at) {
             return Ok(());
         }
         let full = self.busy() >= self.workers;
