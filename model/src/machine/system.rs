@@ -8,7 +8,7 @@ use super::client::Client;
 use super::database::DatabaseState;
 use super::fault::Faults;
 use super::fiber::{Fiber, Fibers, Kind, State};
-use super::host::{Delay, Host, Request};
+use super::host::{Delay, Host, Request, Timer};
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
 use super::route::Route;
@@ -221,6 +221,8 @@ impl<'p> System<'p> {
     fn wake_fiber(&mut self, host: &mut impl Host, now: SimTime, key: Key) -> Step {
         let Some(index) = self.fibers.waiting(key) else { return Step::Rest };
         if self.any_frozen && self.frozen(index) {
+            // It has fired: an answer that comes out of the stash before it must not take it back.
+            self.fibers[index].timer = Timer::NONE;
             self.stash(index, Stashed::Wake(key));
             return Step::Rest;
         }

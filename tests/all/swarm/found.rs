@@ -64,3 +64,14 @@ fn those_that_waited_for_capacity_to_come_back_saturate_it() {
          faults: [{target: d, for: 500ms, capacity: 0%}]}",
     );
 }
+
+#[test]
+fn a_timeout_that_came_to_a_frozen_caller_is_not_taken_back_by_an_answer_that_came_before() {
+    holds(
+        "{drain: 8760h, network: 100us, services: {\
+         s0: {endpoints: {e0: {steps: [{call: s2.e0}, {call: s2.e0}]}}}, \
+         s2: {endpoints: {e0: {steps: [{race: [{fail: 10%}, {call: {to: s3.e0, times: 2, timeout: 500us}}]}]}}}, \
+         s3: {endpoints: {e0: {}}}}, load: [{name: l0, to: s0.e0, rate: 333.3333333333333/s, bulkhead: 1}], \
+         faults: [{target: [s0, s2], at: 700us, pause: true}]}",
+    );
+}
