@@ -147,6 +147,8 @@ fn stormed(ended: Ended<Books>, cut_short: bool) -> Stormed {
     Stormed { recording: ended.ear.close(ended.at), run, cut_short }
 }
 
+/// One thread: what is on the way within this process changes no thread, and so is not late for it. That is enough for
+/// some ten thousands of hops a second.
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
