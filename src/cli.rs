@@ -36,6 +36,12 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Run an experiment, in virtual time or live
     Run(Run),
+    /// Run an experiment in both worlds and compare them
+    Twin(Twin),
+    /// Start the services of a topology over real HTTP, without load, until Ctrl-C
+    Up(Up),
+    /// Offer only the load of a topology, to any URL
+    Load(Load),
     /// Read topology files and say everything that is wrong with them
     Check(Check),
     /// List the built-in topologies
@@ -65,6 +71,59 @@ pub(crate) struct Run {
     /// First port of the live services, in file order [default: free ones]
     #[arg(long, value_name = "N", requires = "live", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) base_port: Option<u16>,
+
+    /// Write the report as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// `squall twin`
+#[derive(Args, Debug)]
+pub(crate) struct Twin {
+    /// A path, or the name of a built-in topology
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+
+    /// First port of the live services, in file order [default: free ones]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) base_port: Option<u16>,
+}
+
+/// `squall up`
+#[derive(Args, Debug)]
+pub(crate) struct Up {
+    /// A path, or the name of a built-in topology
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+
+    /// First port of the services, in file order [default: free ones]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) base_port: Option<u16>,
+}
+
+/// `squall load`
+#[derive(Args, Debug)]
+pub(crate) struct Load {
+    /// A path, or the name of a built-in topology
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+
+    /// Where the load goes, such as http://127.0.0.1:8080
+    #[arg(long, value_name = "URL")]
+    pub(crate) target: String,
+
+    /// Load this host, which is not loopback; only if it is yours to load
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_remote: Vec<String>,
 
     /// Write the report as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]

@@ -28,7 +28,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// Begins to listen for Ctrl-C.
     pub(crate) fn new(plan: &Plan) -> Self {
-        LISTENING.get_or_init(|| ctrlc::set_handler(interrupt).is_ok());
+        listen();
         Self { began: Instant::now(), bar: None, length: SimTime::ZERO + plan.duration }
     }
 
@@ -40,8 +40,18 @@ impl Watch {
         if let Some(bar) = &self.bar {
             bar.set_position(now.as_nanos().min(self.length.as_nanos()) / 1_000_000_000);
         }
-        !INTERRUPTED.load(Ordering::Relaxed)
+        !pressed()
     }
+}
+
+/// Begins to listen for Ctrl-C.
+pub(crate) fn listen() {
+    LISTENING.get_or_init(|| ctrlc::set_handler(interrupt).is_ok());
+}
+
+/// Whether Ctrl-C was pressed.
+pub(crate) fn pressed() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
 }
 
 impl Drop for Watch {
@@ -59,7 +69,7 @@ fn interrupt() {
 }
 
 fn bar(length: SimTime) -> ProgressBar {
-    let template = "{bar:40} {pos} of {len} simulated seconds, {eta} left";
+    let template = "{bar:40} {pos} of {len} seconds of the run, {eta} left";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length.as_nanos() / 1_000_000_000).with_style(style)
 }

@@ -16,6 +16,7 @@ use squall_model::plan::{EndpointId, Plan, ReplicaId, ServiceId};
 
 use crate::awaited::Verdict;
 use crate::driver::Driver;
+use crate::metrics;
 use crate::paths::{Found, Paths};
 use crate::server::Limits;
 use crate::trail::Trail;
@@ -78,6 +79,9 @@ pub(crate) fn router<E: Ear>(driver: Arc<Driver<E>>, replica: ReplicaId, limits:
     if free("/ready") {
         router = router.route("/ready", get(ready::<E>));
     }
+    if free("/metrics") {
+        router = router.route("/metrics", get(figures::<E>));
+    }
     router.fallback(endpoint::<E>).with_state(Arc::new(Site { driver, replica, service, paths, limits }))
 }
 
@@ -92,6 +96,11 @@ async fn ready<E: Ear>(State(site): State<Arc<Site<E>>>) -> Response {
     let ready = seen.ready && !seen.paused;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(serde_json::json!({ "ready": ready, "busy": seen.busy, "queued": seen.queued }))).into_response()
+}
+
+/// What Prometheus wants to know.
+async fn figures<E: Ear>(State(site): State<Arc<Site<E>>>) -> Response {
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], site.driver.metrics(site.replica)).into_response()
 }
 
 /// Everything else: an endpoint of the topology, if it is one.

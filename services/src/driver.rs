@@ -19,6 +19,7 @@ use crate::alarm::Alarm;
 use crate::awaited::Verdict;
 use crate::calls::{Answer, Carrier, Parcel, Undelivered};
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::trail::{Ids, Trail};
 use crate::wire::{self, Belongs};
 use crate::world::{Due, Ear, Hop, Out, World};
@@ -117,7 +118,7 @@ impl<E: Ear> Driver<E> {
         let run = random_u64()?;
         let inner = Inner {
             system: System::new(plan),
-            world: World::new(ear),
+            world: World::new(ear, Metrics::new(plan)),
             stage: Stage::Waiting,
             last: SimTime::ZERO,
             events: 0,
@@ -220,6 +221,17 @@ impl<E: Ear> Driver<E> {
     /// A replica as it is now.
     pub fn replica(&self, replica: ReplicaId) -> ReplicaSeen {
         self.lock().system.replica(replica)
+    }
+
+    /// What a replica tells Prometheus.
+    pub(crate) fn metrics(&self, replica: ReplicaId) -> String {
+        let inner = self.lock();
+        inner.world.metrics.page(&inner.system, replica)
+    }
+
+    /// Looks at the machines.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&System<'static>) -> R) -> R {
+        look(&self.lock().system)
     }
 
     /// Whether a replica takes connections, from now on.

@@ -9,7 +9,9 @@ mod app;
 mod awaited;
 mod calls;
 mod clock;
+mod control;
 mod driver;
+mod metrics;
 mod paths;
 mod server;
 mod trail;
@@ -17,6 +19,7 @@ pub mod wire;
 mod world;
 
 pub use calls::{Answer, Carrier, Parcel, Undelivered, between_services};
+pub use control::{Control, Desk};
 pub use driver::{Carriers, Driver, Ended, Program};
 pub use paths::sample_path;
 pub use server::{BindError, Doors, Limits, bind};

@@ -202,6 +202,14 @@ impl Serving {
     }
 }
 
+/// Serves one router on one listener until `stop` says so.
+pub(crate) async fn accept(listener: TcpListener, app: Router, limits: Limits, stop: watch::Receiver<bool>) {
+    let (open, always) = watch::channel(true);
+    let mut serving = Serving { app, limits, open: always, stop, out_of_descriptors: Box::new(|| ()) };
+    serving.listen(listener).await;
+    drop(open);
+}
+
 /// A connection that could not be taken. Without descriptors it stays in the queue, and trying again at once would only
 /// burn time.
 async fn not_accepted(error: &io::Error, out_of_descriptors: &(dyn Fn() + Send + Sync)) {

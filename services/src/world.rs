@@ -10,6 +10,7 @@ use squall_model::plan::{FaultId, LoadId};
 use squall_model::{Outcome, SimTime, Span};
 
 use crate::awaited::Awaited;
+use crate::metrics::Metrics;
 
 /// Who listens to a live run.
 pub trait Ear: Sink + Send + 'static {
@@ -73,6 +74,7 @@ impl PartialOrd for Entry {
 pub(crate) struct World<E> {
     /// Who listens, until the run is over.
     pub(crate) ear: Option<E>,
+    pub(crate) metrics: Metrics,
     pub(crate) awaited: Awaited,
     pub(crate) outbox: Vec<Out>,
     heap: BinaryHeap<Entry>,
@@ -82,9 +84,10 @@ pub(crate) struct World<E> {
 }
 
 impl<E> World<E> {
-    pub(crate) fn new(ear: E) -> Self {
+    pub(crate) fn new(ear: E, metrics: Metrics) -> Self {
         Self {
             ear: Some(ear),
+            metrics,
             awaited: Awaited::default(),
             outbox: Vec::new(),
             heap: BinaryHeap::new(),
@@ -137,6 +140,7 @@ impl<E: Ear> World<E> {
 impl<E: Ear> Sink for World<E> {
     fn observe(&mut self, at: SimTime, what: Observation) {
         if let Some(ear) = &mut self.ear {
+            self.metrics.observe(&what);
             ear.observe(at, what);
         }
     }
@@ -177,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_is_due_first_comes_first_and_at_the_same_time_what_was_asked_for_first() {
-        let mut world = World::new(());
+        let mut world = World::new((), Metrics::default());
         let ms = |ms| SimTime::from_nanos(ms * 1_000_000);
         for (at, load) in [(5, 0), (3, 1), (5, 2), (1, 3)] {
             world.at(ms(at), Due::Ask(LoadId(load)));

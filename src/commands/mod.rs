@@ -3,9 +3,12 @@
 mod check;
 mod completions;
 mod list;
+mod load;
 mod new;
 mod run;
 mod schema;
+mod twin;
+mod up;
 
 use std::io;
 
@@ -16,6 +19,9 @@ use crate::exit::Exit;
 pub(crate) fn run(cli: &Cli) -> io::Result<Exit> {
     match &cli.command {
         Command::Run(run) => run::run(run, cli.quiet),
+        Command::Twin(twin) => twin::run(twin),
+        Command::Up(up) => up::run(up, cli.quiet),
+        Command::Load(load) => load::run(load, cli.quiet),
         Command::Check(check) => check::run(check, cli.quiet),
         Command::List => list::run(),
         Command::New(new) => new::run(new, cli.quiet),

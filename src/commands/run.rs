@@ -26,14 +26,25 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
         output::problem(&warnings)?;
     }
     let Some((report, interrupted)) = storm(run, &plan)? else { return Ok(Exit::CouldNotRun) };
-    if let Some(path) = &run.json
-        && !write_json(&report, path)?
+    hand_in(&plan, &report, interrupted, (run.json.as_deref(), quiet))
+}
+
+/// Hands in a report: as JSON where that is wanted, as text unless standard output is taken or nobody wants to hear of
+/// what held. Answers what it means for the exit code.
+pub(crate) fn hand_in(
+    plan: &Plan,
+    report: &Report,
+    interrupted: bool,
+    (json, quiet): (Option<&Path>, bool),
+) -> io::Result<Exit> {
+    if let Some(path) = json
+        && !write_json(report, path)?
     {
         return Ok(Exit::CouldNotRun);
     }
-    let silent = to_stdout || quiet && report.verdict == Verdict::Pass;
+    let silent = json == Some(Path::new("-")) || quiet && report.verdict == Verdict::Pass;
     if !silent {
-        output::result(&text::render(&report, &plan, output::width(), text::Style::Color))?;
+        output::result(&text::render(report, plan, output::width(), text::Style::Color))?;
     }
     Ok(match report.verdict {
         _ if interrupted => Exit::Interrupted,
@@ -57,7 +68,7 @@ fn storm(run: &Run, plan: &Plan) -> io::Result<Option<(Report, bool)>> {
 }
 
 /// Runs a plan to its end, or until Ctrl-C; answers its report and whether it was cut short.
-fn in_virtual_time(plan: &Plan) -> (Report, bool) {
+pub(crate) fn in_virtual_time(plan: &Plan) -> (Report, bool) {
     let mut watch = Watch::new(plan);
     let mut recorder = Recorder::new(plan, step_for(plan.duration));
     let began = Instant::now();

@@ -13,12 +13,15 @@ use std::time::Duration;
 use squall_loadgen::{Client, Target};
 use squall_model::Span;
 use squall_model::plan::Plan;
-use squall_services::{BindError, Carriers, Driver, Ended, Limits, Program, between_services, bind};
+use squall_services::{
+    BindError, Carriers, Control, Desk, Doors, Driver, Ear, Ended, Limits, Program, between_services, bind,
+};
 use squall_telemetry::report::World;
 use squall_telemetry::{Recording, Run};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use crate::interrupt::Watch;
+use crate::interrupt::{self, Watch};
 use books::Books;
 
 /// What a live run leaves behind.
@@ -37,6 +40,8 @@ pub(crate) enum Failed {
     TooFewDescriptors(u64, u64),
     /// There were none left in the middle of it.
     Exhausted,
+    /// Nobody is there.
+    Unreachable(String, io::Error),
     Io(io::Error),
 }
 
@@ -48,6 +53,7 @@ impl fmt::Display for Failed {
                 write!(f, "this takes about {wanted} open files, and {allowed} are allowed")
             }
             Self::Exhausted => f.write_str("no open files or ports were left for further connections"),
+            Self::Unreachable(target, error) => write!(f, "nobody answers at {target}: {error}"),
             Self::Io(error) => write!(f, "the live world cannot start: {error}"),
         }
     }
@@ -59,6 +65,7 @@ impl Failed {
         match self {
             Self::Bind(_) => Some("choose other ports with `--base-port`, or leave it out for free ones"),
             Self::TooFewDescriptors(..) | Self::Exhausted => Some("raise `ulimit -n`, or offer less load"),
+            Self::Unreachable(..) => Some("start the services first: `squall up FILE`"),
             Self::Io(_) => None,
         }
     }
@@ -78,6 +85,8 @@ impl From<io::Error> for Failed {
 
 /// How often the run is asked whether it is over.
 const LOOKS: Duration = Duration::from_millis(20);
+/// How long a target may take to accept a first connection.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A plan for the live world, whose tasks need it until the process ends.
 fn for_ever(plan: &Plan) -> &'static Plan {
@@ -88,29 +97,64 @@ fn for_ever(plan: &Plan) -> &'static Plan {
 pub(crate) fn storm(plan: &Plan, base_port: Option<u16>) -> Result<Stormed, Failed> {
     let plan = for_ever(plan);
     let allowed = descriptors::enough_for(plan)?;
-    let runtime = runtime()?;
-    let stormed = runtime.block_on(async {
+    in_runtime(async {
         let (stop, stopping) = watch::channel(false);
         let driver = Driver::new(plan, Books::new(plan))?;
-        raise(&driver, base_port, allowed, &stopping)?;
-        driver.begin(Program { open: squall_loadgen::open_loops(plan), closed: true, faults: true });
-        let cut_short = until_over(&driver).await?;
-        let ended = driver.end();
+        raise(&driver, base_port, allowed)?.serve(&driver, Limits::default(), &stopping);
+        let open = squall_loadgen::open_loops(plan);
+        let stormed = run_out(&driver, Program { open, closed: true, faults: true }).await;
         stop.send_replace(true);
-        ended.map(|ended| stormed(ended, cut_short)).ok_or_else(|| Failed::Io(io::Error::other("it ended twice")))
-    });
-    // Whatever hangs on to a connection now was given up by everybody.
-    runtime.shutdown_background();
-    stormed
+        stormed
+    })
 }
 
-/// Starts every service, and the ways between them and from their users.
-fn raise(
-    driver: &Arc<Driver<Books>>,
+/// Offers a plan's load to `target`, to its end or until Ctrl-C. Of the plan only the load and its clients are used.
+pub(crate) fn load(plan: &Plan, target: Target) -> Result<Stormed, Failed> {
+    let plan = for_ever(plan);
+    descriptors::enough_for(plan)?;
+    in_runtime(async {
+        reach(&target).await?;
+        let driver = Driver::new(plan, Books::new(plan))?;
+        let users = users::to_one_target(plan, Client::new(vec![target]));
+        driver.carry_with(Carriers { services: users.clone(), users });
+        let open = squall_loadgen::open_loops(plan);
+        run_out(&driver, Program { open, closed: true, faults: false }).await
+    })
+}
+
+/// Starts a plan's services, says where they are, and leaves them running until Ctrl-C or until somebody says so at the
+/// control desk.
+pub(crate) fn up(
+    plan: &Plan,
     base_port: Option<u16>,
-    allowed: u64,
-    stopping: &watch::Receiver<bool>,
+    announce: impl FnOnce(&Doors, &Desk) -> io::Result<()>,
 ) -> Result<(), Failed> {
+    let plan = for_ever(plan);
+    let allowed = descriptors::enough_for(plan)?;
+    in_runtime(async {
+        let (stop, mut stopping) = watch::channel(false);
+        let driver = Driver::new(plan, ())?;
+        let doors = raise(&driver, base_port, allowed)?;
+        let control = Control::bind().await?;
+        interrupt::listen();
+        driver.begin(Program::default());
+        announce(&doors, control.desk())?;
+        doors.serve(&driver, Limits::default(), &stopping);
+        control.open(&driver, stop.clone());
+        let mut looks = tokio::time::interval(LOOKS);
+        while !interrupt::pressed() && !*stopping.borrow_and_update() {
+            looks.tick().await;
+        }
+        stop.send_replace(true);
+        // Answers under way still get out.
+        tokio::time::sleep(LOOKS).await;
+        driver.end();
+        Ok(())
+    })
+}
+
+/// Listens for every service, and makes the ways between them and from their users.
+fn raise<E: Ear>(driver: &Arc<Driver<E>>, base_port: Option<u16>, allowed: u64) -> Result<Doors, Failed> {
     let plan = driver.plan();
     let doors = bind(plan, base_port)?;
     let targets: Vec<_> = doors.addresses().map(|(_, address)| Target::at(address)).collect();
@@ -119,8 +163,26 @@ fn raise(
     let services = between_services(plan, &bases, at_once).map_err(io::Error::other)?;
     let users = users::to_replicas(plan, Client::new(targets));
     driver.carry_with(Carriers { users, services });
-    doors.serve(driver, Limits::default(), stopping);
-    Ok(())
+    Ok(doors)
+}
+
+/// Whether anybody is there at all.
+async fn reach(target: &Target) -> Result<(), Failed> {
+    let connecting = tokio::time::timeout(PATIENCE, TcpStream::connect(target.address));
+    let error = match connecting.await {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => error,
+        Err(_) => io::ErrorKind::TimedOut.into(),
+    };
+    Err(Failed::Unreachable(target.authority.clone(), error))
+}
+
+/// Runs a program to its end.
+async fn run_out(driver: &Arc<Driver<Books>>, program: Program) -> Result<Stormed, Failed> {
+    driver.begin(program);
+    let cut_short = until_over(driver).await?;
+    let ended = driver.end().ok_or_else(|| io::Error::other("it ended twice"))?;
+    Ok(stormed(ended, cut_short))
 }
 
 /// Waits for the end of a run; answers whether it was interrupted.
@@ -147,6 +209,12 @@ fn stormed(ended: Ended<Books>, cut_short: bool) -> Stormed {
     Stormed { recording: ended.ear.close(ended.at), run, cut_short }
 }
 
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+/// One thread: what is on the way within this process changes no thread, and so is not late for it. That is enough for
+/// some ten thousands of hops a second.
+fn in_runtime<R>(work: impl Future<Output = Result<R, Failed>>) -> Result<R, Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    // Whatever hangs on to a connection now was given up by everybody.
+    runtime.shutdown_background();
+    result
 }

@@ -23,6 +23,11 @@ pub(super) fn to_replicas(plan: &Plan, client: Client) -> Carrier {
     carrier(Users { client, forms: forms(plan), apart: true })
 }
 
+/// Users that talk to one target, whichever replica they mean.
+pub(super) fn to_one_target(plan: &Plan, client: Client) -> Carrier {
+    carrier(Users { client, forms: forms(plan), apart: false })
+}
+
 fn carrier(users: Users) -> Carrier {
     let users = Arc::new(users);
     BoxCloneSyncService::new(tower::service_fn(move |parcel: Parcel| {

@@ -1,0 +1,34 @@
+//! `squall up`: the services of a topology over real HTTP, without load, until Ctrl-C.
+
+use std::io;
+
+use squall_services::{Desk, Doors};
+
+use crate::cli::Up;
+use crate::exit::Exit;
+use crate::live;
+use crate::output;
+use crate::topologies::Topology;
+
+/// Starts them and waits.
+pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
+    let Some(topology) = Topology::find(&up.file)? else { return Ok(Exit::Wrong) };
+    let Some((plan, warnings)) = topology.plan(&up.overrides)? else { return Ok(Exit::Wrong) };
+    if !quiet {
+        output::problem(&warnings)?;
+    }
+    match live::up(&plan, up.base_port, announce) {
+        Ok(()) => Ok(Exit::Held),
+        Err(failed) => {
+            output::error(&failed.to_string(), failed.hint())?;
+            Ok(Exit::CouldNotRun)
+        }
+    }
+}
+
+/// Results to the one stream; the token to the other, so that it does not end up where results are kept.
+fn announce(doors: &Doors, desk: &Desk) -> io::Result<()> {
+    output::problem(&format!("control http://{} token {}\n", desk.address, desk.token))?;
+    let lines: String = doors.addresses().map(|(name, address)| format!("{name} http://{address}\n")).collect();
+    output::result(&format!("{lines}ready\n"))
+}
