@@ -14,6 +14,7 @@ mod licences;
 mod program;
 mod run;
 mod schema;
+mod streams;
 mod swarm;
 mod theory;
 
