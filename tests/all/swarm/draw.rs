@@ -311,7 +311,7 @@ impl Draw {
 
     /// A time, mostly a constant one.
     fn time(&mut self) -> Node {
-        if self.chance(2) {
+        if !self.patient && self.chance(2) {
             return scalar("1h");
         }
         let g = |steps: u64| duration(steps * self.grid);

@@ -1,5 +1,6 @@
 //! The simulation against theory: known answers, inside confidence intervals computed from the run itself.
 
+mod networks;
 mod queues;
 mod retries;
 mod statistics;

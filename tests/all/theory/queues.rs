@@ -57,14 +57,20 @@ fn erlang_c(servers: u32, a: f64) -> f64 {
     top / (below + top)
 }
 
+/// How likely `n` requests are in an M/M/c, up to a factor.
+fn state_weight(servers: u32, n: u32, a: f64) -> f64 {
+    let full = n.min(servers);
+    a.powi(full as i32) / factorial(full) * (a / f64::from(servers)).powi((n - full) as i32)
+}
+
 /// The probability that M/M/c/K turns a request away.
 fn loss(servers: u32, room: u32, a: f64) -> f64 {
-    let c = f64::from(servers);
-    let weight = |n: u32| {
-        let full = n.min(servers);
-        a.powi(full as i32) / factorial(full) * (a / c).powi((n - full) as i32)
-    };
-    weight(room) / (0..=room).map(weight).sum::<f64>()
+    state_weight(servers, room, a) / (0..=room).map(|n| state_weight(servers, n, a)).sum::<f64>()
+}
+
+/// Where a function meets the diagonal, below 1.
+pub(super) fn fixed_point(of: impl Fn(f64) -> f64) -> f64 {
+    (0..10_000).fold(0.5, |at, _| of(at))
 }
 
 #[test]
@@ -108,6 +114,85 @@ fn m_m_c_k_loses_the_share_of_theory() {
         let samples = station(&format!("workers: {servers}, queue: {queue}"), work, rate, 20_000 / servers);
         let theory = loss(servers, servers + queue, 0.9 * f64::from(servers));
         Estimate::of(&samples.lost).agrees_with(theory, &format!("M/M/{servers}/{}", servers + queue));
+    }
+}
+
+#[test]
+fn m_m_c_waits_as_erlang_c_says_with_few_and_many_workers_up_to_95_per_cent() {
+    // Workers, load of each in percent, seconds of one worker.
+    for (workers, percent, seconds) in [(1, 95, 40_000), (2, 80, 4_000), (5, 90, 8_000), (20, 95, 40_000)] {
+        let (rate, load) = (workers * percent, f64::from(workers * percent) / 100.0);
+        let samples = station(&format!("workers: {workers}"), "exponential(10ms)", rate, seconds / workers);
+        let what = format!("M/M/{workers} at {percent} %");
+        let p_wait = erlang_c(workers, load);
+        // The same by another way: Erlang B by its recursion, and C from B.
+        let b = (1..=workers).fold(1.0, |b, n| load * b / (f64::from(n) + load * b));
+        let c = b / (1.0 - load / f64::from(workers) * (1.0 - b));
+        assert!((p_wait - c).abs() < 1e-12, "the formula itself for {what}: {p_wait}, {c}");
+        Estimate::of(&samples.waited).agrees_with(p_wait, &format!("{what}, P(wait)"));
+        let time = 0.01 + p_wait / f64::from(workers * 100 - rate);
+        Estimate::of(&samples.times).agrees_with(time, &format!("{what}, time in system"));
+    }
+}
+
+#[test]
+fn the_time_in_an_m_m_1_is_exponential() {
+    let times = station("workers: 1", "exponential(10ms)", 70, 12_000).times;
+    for (seconds, share) in [(0.01, 0.7408), (0.05, 0.2231), (0.08, 0.0907)] {
+        let longer: Vec<f64> = times.iter().map(|time| f64::from(u8::from(*time > seconds))).collect();
+        Estimate::of(&longer).agrees_with((-30.0 * seconds).exp(), &format!("longer than {seconds} s"));
+        assert!(((-30.0 * seconds).exp() - share).abs() < 5e-5, "the formula itself");
+    }
+}
+
+#[test]
+fn m_g_1_with_service_times_of_great_variation_has_the_mean_time_of_pollaczek_and_khinchine() {
+    // A lognormal time of median 5 ms and 99th percentile 50 ms: of the normal's 99 % point follows its sigma.
+    let sigma = (50.0f64 / 5.0).ln() / 2.326_347_874;
+    let lognormal = (0.005 * (sigma * sigma / 2.0).exp(), (sigma * sigma).exp() - 1.0);
+    // 0.9 · 5 + 0.1 · 55 = 10; 0.9 · 5² + 0.1 · 55² − 10² = 225.
+    let table = [("lognormal(5ms 50ms)", lognormal), ("bimodal(5ms 55ms 10%)", (0.01, 2.25))];
+    for (work, (mean, variation)) in table {
+        let load = 60.0 * mean;
+        let theory = mean + load * (1.0 + variation) / 2.0 * mean / (1.0 - load);
+        let samples = station("workers: 1", work, 60, 20_000);
+        Estimate::of(&samples.times).agrees_with(theory, &format!("M/G/1 with {work}"));
+    }
+}
+
+#[test]
+fn d_m_1_has_the_mean_time_that_the_root_of_its_equation_gives() {
+    // GI/M/1: sigma = E[exp(-mu (1 - sigma) A)], and the time in system is exponential of rate mu (1 - sigma).
+    let (rate, service) = (80.0, 100.0);
+    let root = fixed_point(|sigma| (-service * (1.0 - sigma) / rate).exp());
+    assert!((root - 0.628_633).abs() < 1e-4, "the formula itself: {root}");
+    let text = "{duration: 6000s, services: {station: {workers: 1, endpoints: {serve: {steps: [{work: \
+                exponential(10ms)}]}}}}, load: [{name: load, to: station.serve, rate: 80/s}]}";
+    Estimate::of(&samples(text).times).agrees_with(1.0 / (service * (1.0 - root)), "D/M/1 at 80 %");
+}
+
+#[test]
+fn a_queue_that_is_full_most_of_the_time_loses_and_delays_as_m_m_c_k_says() {
+    for (servers, queue, rate) in [(5, 20, 60), (20, 10, 250)] {
+        let (room, load) = (servers + queue, f64::from(rate) / 10.0);
+        let samples = station(&format!("workers: {servers}, queue: {queue}"), "exponential(100ms)", rate, 8_000);
+        let what = format!("M/M/{servers}/{room} at {load} Erlang");
+        let lost = loss(servers, room, load);
+        Estimate::of(&samples.lost).agrees_with(lost, &format!("{what}, loss"));
+        let weights: Vec<f64> = (0..=room).map(|n| state_weight(servers, n, load)).collect();
+        let inside = weights.iter().zip(0u32..).map(|(weight, n)| weight * f64::from(n)).sum::<f64>();
+        let time = inside / weights.iter().sum::<f64>() / (f64::from(rate) * (1.0 - lost));
+        Estimate::of(&samples.times).agrees_with(time, &format!("{what}, time in system"));
+    }
+}
+
+#[test]
+fn what_is_lost_without_a_queue_depends_on_the_mean_service_time_alone() {
+    let erlang_b = loss(10, 10, 8.0);
+    assert!((erlang_b - 0.12166).abs() < 5e-6, "the formula itself: {erlang_b}");
+    for work in ["100ms", "exponential(100ms)", "uniform(0ms 200ms)", "bimodal(50ms 550ms 10%)"] {
+        let samples = station("workers: 10, queue: 0", work, 80, 3_000);
+        Estimate::of(&samples.lost).agrees_with(erlang_b, &format!("M/G/10/10 with {work}"));
     }
 }
 
