@@ -330,12 +330,12 @@ impl<E: Ear> Driver<E> {
         let users = self.plan.edges[edge.index()].caller.index() >= self.plan.real_services;
         let carrier = if users { &carriers.users } else { &carriers.services };
         let answer = carrier.clone().oneshot(parcel).await;
-        self.replied(from, to, answer);
+        self.replied(from, to, &answer);
     }
 
     /// The answer to a request over HTTP, or how it failed.
-    fn replied(self: &Arc<Self>, from: Key, to: ReplicaId, answer: Result<Answer, Undelivered>) {
-        let outcome = match &answer {
+    fn replied(self: &Arc<Self>, from: Key, to: ReplicaId, answer: &Result<Answer, Undelivered>) {
+        let outcome = match answer {
             Ok(answer) => wire::read(answer.status, &answer.headers),
             Err(undelivered) => undelivered.outcome(),
         };

@@ -94,7 +94,7 @@ impl Metrics {
     pub(crate) fn observe(&mut self, what: &Observation) {
         match *what {
             Observation::Ended { endpoint, replica, outcome, took, .. } => {
-                self.at(replica, endpoint).end(outcome, took)
+                self.at(replica, endpoint).end(outcome, took);
             }
             Observation::Rejected { endpoint, replica, .. } => {
                 self.at(replica, endpoint).ended[kind(Outcome::Rejected)] += 1;
