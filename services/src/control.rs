@@ -82,7 +82,7 @@ impl Control {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let mut secret = [0; 16];
         getrandom::fill(&mut secret).map_err(|error| io::Error::other(format!("no random numbers: {error}")))?;
-        let token = format!("{:032x}", u128::from_le_bytes(secret));
+        let token = format!("{:032x}", u128::from_be_bytes(secret));
         let desk = Desk { address: listener.local_addr()?, token };
         Ok(Self { listener, desk })
     }

@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn what_is_due_first_comes_first_and_at_the_same_time_what_was_asked_for_first() {
         let mut world = World::new((), Metrics::default());
-        let ms = |ms| SimTime::from_nanos(ms * 1_000_000);
+        let ms = |ms: u64| SimTime::from_nanos(ms * 1_000_000);
         for (at, load) in [(5, 0), (3, 1), (5, 2), (1, 3)] {
             world.at(ms(at), Due::Ask(LoadId(load)));
         }

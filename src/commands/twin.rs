@@ -162,14 +162,12 @@ fn table(lines: &[Line]) -> String {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let mut text = String::new();
-    for (mark, row) in rows {
+    let line = |(mark, row): &(char, [String; 5])| {
         let first = format!("{mark} {:<width$}", row[0], width = widths[0]);
-        let rest: String = (1..5).map(|i| format!("  {:>width$}", row[i], width = widths[i])).collect();
-        text += format!("{first}{rest}").trim_end();
-        text.push('\n');
-    }
-    text
+        let rest: Vec<_> = (1..5).map(|i| format!("  {:>width$}", row[i], width = widths[i])).collect();
+        format!("{first}{}\n", rest.concat())
+    };
+    rows.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 const fn mark(line: &Line) -> char {

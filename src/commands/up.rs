@@ -29,6 +29,6 @@ pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
 /// Results to the one stream; the token to the other, so that it does not end up where results are kept.
 fn announce(doors: &Doors, desk: &Desk) -> io::Result<()> {
     output::problem(&format!("control http://{} token {}\n", desk.address, desk.token))?;
-    let lines: String = doors.addresses().map(|(name, address)| format!("{name} http://{address}\n")).collect();
-    output::result(&format!("{lines}ready\n"))
+    let lines: Vec<_> = doors.addresses().map(|(name, address)| format!("{name} http://{address}\n")).collect();
+    output::result(&format!("{}ready\n", lines.concat()))
 }

@@ -11,6 +11,7 @@ mod check;
 mod golden;
 mod hostile;
 mod licences;
+mod live;
 mod program;
 mod run;
 mod schema;

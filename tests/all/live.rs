@@ -1,0 +1,283 @@
+//! The live world: real servers, real connections, the same machines. Times are real here, so that the tests keep to
+//! counts, orders and states, and give times room.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::{command, file, fresh_folder, squall, written};
+
+/// A report, however the run ended.
+fn report(arguments: &[&str]) -> Value {
+    let (out, errors) = written(&squall(&[arguments, &["--json", "-"]].concat()));
+    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{errors}"))
+}
+
+fn count(of: &Value, key: &str) -> u64 {
+    of[key].as_u64().unwrap_or_else(|| panic!("no count `{key}` in {of}"))
+}
+
+/// What went in came out, was turned away, or is still there.
+fn assert_nothing_is_lost(report: &Value) {
+    let sum = |of: &Value, keys: &[&str]| keys.iter().map(|key| count(of, key)).sum::<u64>();
+    for (load, of) in report["load"].as_object().unwrap() {
+        assert_eq!(count(of, "offered"), sum(of, &["ok", "degraded", "failed", "in_flight"]), "{load}");
+    }
+    for (service, of) in report["services"].as_object().unwrap() {
+        assert_eq!(count(of, "requests"), sum(of, &["ok", "failed", "rejected", "in_flight"]), "{service}");
+    }
+}
+
+/// What went wrong, to what, in order.
+fn story(report: &Value) -> Vec<String> {
+    let causes = report["causes"].as_array().unwrap().iter();
+    causes.map(|cause| format!("{} {}", cause["kind"].as_str().unwrap(), cause["subject"])).collect()
+}
+
+fn interrupt(child: &Child) {
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+}
+
+/// Live services, until they are dropped.
+struct Up {
+    child: Child,
+    /// Names and addresses.
+    services: Vec<(String, String)>,
+    control: String,
+    token: String,
+}
+
+impl Up {
+    fn start(topology: &str) -> Self {
+        let mut child = command(&fresh_folder("up"), &["--quiet", "up", &file(topology)])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut services = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+            let Some((name, address)) = line.split_once(" http://") else {
+                assert_eq!(line, "ready");
+                break;
+            };
+            services.push((name.to_owned(), address.to_owned()));
+        }
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let (control, token) = (words.nth(1).unwrap(), words.nth(1).unwrap());
+        let control = control.trim_start_matches("http://").to_owned();
+        Self { child, services, control, token }
+    }
+
+    fn address(&self, service: &str) -> &str {
+        &self.services.iter().find(|(name, _)| name == service).unwrap().1
+    }
+
+    /// Sends a request with nothing in it; the head and the body of the answer.
+    fn ask(&self, service: &str, line: &str) -> Option<(String, String)> {
+        ask(self.address(service), line, "")
+    }
+
+    fn control(&self, line: &str) -> (String, Value) {
+        let token = format!("authorization: Bearer {}\r\n", self.token);
+        let (head, body) = ask(&self.control, line, &token).unwrap();
+        (head, serde_json::from_str(&body).unwrap())
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `None` if there is no connection, or no answer on it in half a second.
+fn ask(address: &str, line: &str, headers: &str) -> Option<(String, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let text = format!("{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 0\r\n{headers}\r\n");
+    stream.write_all(text.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.to_owned(), body.to_owned()))
+}
+
+#[test]
+fn a_live_run_tells_the_same_story_as_the_simulated_one_and_loses_nothing() {
+    let topology = file("live.yaml");
+    let sim = report(&["run", &topology]);
+    let live = report(&["run", "--live", &topology]);
+    assert_eq!((&sim["world"], &live["world"]), (&"sim".into(), &"live".into()));
+    assert_nothing_is_lost(&live);
+    assert_eq!(story(&live), story(&sim));
+    assert_eq!(live["verdict"], sim["verdict"]);
+    let offered = |report: &Value| count(&report["load"]["buyers"], "offered");
+    assert_eq!((offered(&sim), offered(&live)), (100, 100));
+    let fired = count(&live["faults"][0], "fired");
+    let refused = count(&live["calls"]["shop -> stock"], "refused");
+    assert!(fired == refused && fired > 5, "each of {refused} refused attempts is the fault's doing: {fired}");
+    assert!(count(&live["services"]["stock"], "requests") > 50);
+    assert_eq!(live["services"]["stock"]["failed"], 0, "whoever was refused never got in");
+}
+
+#[test]
+fn twins_are_held_against_each_other() {
+    let (out, errors) = written(&squall(&["twin", &file("live.yaml")]));
+    assert_eq!(errors, "");
+    // Times are left out: this machine may have other things to do.
+    for figure in ["buyers offered", "shop -> stock breaker first opens", "what went wrong, in order", "verdict"] {
+        assert!(out.contains(&format!("✓ {figure}")), "{figure}: {out}");
+    }
+    assert!(out.lines().any(|line| line.contains("buyers p50") && line.contains('±')), "{out}");
+}
+
+#[test]
+fn an_interrupted_live_run_still_reports_what_happened_so_far() {
+    let path = fresh_folder("interrupted").join("report.json");
+    let (topology, json) = (file("live.yaml"), path.to_string_lossy().into_owned());
+    let arguments = ["--quiet", "run", "--live", &topology, "--duration", "60s", "--json", &json];
+    let mut child = command(&fresh_folder("interrupt"), &arguments).stdout(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(900));
+    let pressed = Instant::now();
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(pressed.elapsed() < Duration::from_secs(2));
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_nothing_is_lost(&report);
+    assert!(count(&report["load"]["buyers"], "offered") > 5);
+    assert!(report["time"]["simulated_s"].as_f64().unwrap() < 10.0);
+}
+
+#[test]
+fn every_outcome_has_its_status() {
+    let up = Up::start("statuses.yaml");
+    let table = [
+        ("front", "GET /items/7", 200, "\"degraded\":false"),
+        ("front", "GET /degraded", 200, "\"degraded\":true"),
+        ("front", "GET /fails", 507, "\"cause\":\"error\""),
+        ("front", "GET /failed-callee", 502, "\"cause\":\"error\""),
+        ("front", "GET /timeout", 504, "\"cause\":\"timeout\""),
+        ("front", "POST /post", 200, "\"endpoint\":\"post\""),
+        ("front", "GET /post", 405, "another method"),
+        ("front", "GET /nowhere", 404, "no endpoint"),
+        ("front", "GET /health", 200, "\"ok\""),
+        ("front", "GET /ready", 200, "\"ready\":true"),
+    ];
+    for (service, line, status, says) in table {
+        let (head, body) = up.ask(service, line).unwrap_or_else(|| panic!("no answer to {line}"));
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")) && body.contains(says), "{line}: {head} {body}");
+        assert_eq!(head.contains("x-degraded: true"), line == "GET /degraded");
+    }
+    let first = std::thread::spawn({
+        let address = up.address("busy").to_owned();
+        move || ask(&address, "GET /one", "x-request-id: mine\r\n")
+    });
+    std::thread::sleep(Duration::from_millis(100));
+    let (head, body) = up.ask("busy", "GET /one").unwrap();
+    assert!(head.starts_with("HTTP/1.1 503 ") && body.contains("\"cause\":\"rejected\""), "{head} {body}");
+    let (head, _) = first.join().unwrap().unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("x-request-id: mine"), "{head}");
+    let (head, page) = up.ask("front", "GET /metrics").unwrap();
+    assert!(head.contains("text/plain; version=0.0.4"), "{head}");
+    for sample in [
+        "squall_requests_total{service=\"front\",replica=\"0\",endpoint=\"fails\",outcome=\"error\"} 1\n",
+        "squall_request_duration_seconds_count{service=\"front\",replica=\"0\",endpoint=\"ok\"} 1\n",
+        "squall_calls_total{call=\"front -> back\",outcome=\"timeout\"} 1\n",
+        "squall_workers{service=\"front\",replica=\"0\"} 8\n",
+    ] {
+        assert!(page.contains(sample), "no {sample} in {page}");
+    }
+}
+
+#[test]
+fn faults_are_begun_and_ended_by_hand() {
+    let up = Up::start("statuses.yaml");
+    let (head, _) = ask(&up.control, "GET /v1/state", "").unwrap();
+    assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
+    assert!(up.ask("shut", "GET /door").is_some());
+
+    assert_eq!(up.control("POST /v1/faults/shut-down/begin").1["changed"], true);
+    assert_eq!(up.control("POST /v1/faults/shut-down/begin").1["changed"], false, "it was at work");
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(TcpStream::connect(up.address("shut")).is_err(), "a service that is down takes no connection");
+    let (head, body) = up.ask("front", "GET /refused").unwrap();
+    assert!(head.starts_with("HTTP/1.1 503 ") && body.contains("\"cause\":\"refused\""), "{head} {body}");
+    let (_, state) = up.control("GET /v1/state");
+    assert_eq!(state["faults"][0]["at_work"], true, "{state}");
+    up.control("POST /v1/faults/shut-down/end");
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(up.ask("shut", "GET /door").unwrap().0.starts_with("HTTP/1.1 200 "));
+
+    up.control("POST /v1/faults/back-hangs/begin");
+    assert!(TcpStream::connect(up.address("back")).is_ok());
+    assert_eq!(up.ask("back", "GET /fails"), None, "accepted, never answered");
+    up.control("POST /v1/faults/back-hangs/end");
+    assert!(up.ask("back", "GET /fails").unwrap().0.starts_with("HTTP/1.1 500 "));
+
+    up.control("POST /v1/faults/front-pauses/begin");
+    assert_eq!(up.ask("front", "GET /items/1"), None, "frozen");
+    assert!(up.ask("front", "GET /ready").unwrap().0.starts_with("HTTP/1.1 503 "));
+    up.control("POST /v1/faults/front-pauses/end");
+    assert!(up.ask("front", "GET /items/1").unwrap().0.starts_with("HTTP/1.1 200 "));
+    assert!(up.control("POST /v1/faults/nonsense/begin").0.starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn services_that_are_up_stop_when_told_to() {
+    let mut up = Up::start("statuses.yaml");
+    interrupt(&up.child);
+    assert_eq!(up.child.wait().unwrap().code(), Some(0));
+    let mut up = Up::start("statuses.yaml");
+    assert_eq!(up.control("POST /v1/stop").1["stopping"], true);
+    assert_eq!(up.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn load_alone_goes_to_services_that_are_up() {
+    let up = Up::start("live.yaml");
+    let target = format!("http://{}", up.address("shop[0]"));
+    let report = report(&["load", &file("live.yaml"), "--target", &target]);
+    assert_nothing_is_lost(&report);
+    assert_eq!((count(&report["load"]["buyers"], "offered"), count(&report["load"]["buyers"], "ok")), (100, 100));
+    assert!(count(&report["load"]["regulars"], "ok") > 10);
+    assert_eq!(report["faults"], Value::Array(Vec::new()), "faults are for whoever runs the services");
+    let (_, page) = up.ask("stock", "GET /metrics").unwrap();
+    let line = page.lines().find(|line| line.starts_with("squall_request_duration_seconds_count")).unwrap();
+    let served: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+    assert_eq!(served, count(&report["system"], "ok"));
+}
+
+#[test]
+fn what_cannot_run_says_why() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for arguments in [
+        &["run", "--live", &file("live.yaml"), "--base-port", &port][..],
+        &["up", &file("live.yaml"), "--base-port", &port],
+    ] {
+        let (_, errors) = written(&squall(arguments).code(3));
+        assert!(errors.contains(&format!("shop[0] cannot listen on 127.0.0.1:{port}")), "{errors}");
+    }
+    let load = |target: &str| squall(&["load", &file("live.yaml"), "--target", target]);
+    drop(taken);
+    let (_, errors) = written(&load(&format!("http://127.0.0.1:{port}")).code(3));
+    assert!(errors.contains("nobody answers at"), "{errors}");
+    let (_, errors) = written(&load("http://192.0.2.7:80").code(2));
+    assert!(
+        errors.contains("`192.0.2.7` is another machine") && errors.contains("--allow-remote 192.0.2.7"),
+        "{errors}"
+    );
+    let (_, errors) = written(&load("nonsense").code(2));
+    assert!(errors.contains("not a URL"), "{errors}");
+    let (_, errors) =
+        written(&squall(&["run", "--live", &file("live.yaml"), "--set", "load.regulars.users=3000000"]).code(3));
+    assert!(errors.contains("open files") && errors.contains("ulimit -n"), "{errors}");
+}
