@@ -107,7 +107,7 @@ mod tests {
     async fn it_rings_once_at_the_time_it_was_set_to_last() {
         let alarm = Alarm::new().unwrap();
         let began = Instant::now();
-        alarm.set(Duration::from_secs(60));
+        alarm.set(Duration::from_mins(1));
         alarm.set(Duration::from_millis(20));
         alarm.rings().await.unwrap();
         assert!(began.elapsed() >= Duration::from_millis(20), "{:?}", began.elapsed());
