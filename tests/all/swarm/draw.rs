@@ -226,7 +226,9 @@ impl Draw {
             scalar(clients)
         });
         if let Node::Map(policies) = policy {
-            policies.into_iter().for_each(|(key, value)| load.set(&key, value));
+            for (key, value) in policies {
+                load.set(&key, value);
+            }
         }
         load
     }

@@ -11,6 +11,8 @@ use squall_policies::breaker::State;
 use squall_telemetry::Recording;
 use squall_telemetry::report::Report;
 
+pub(super) use kinds::KINDS;
+
 use calls::Calls;
 use databases::Database;
 use faults::Faults;
@@ -19,6 +21,7 @@ use replicas::{Replica, Request};
 mod calls;
 mod databases;
 mod faults;
+mod kinds;
 mod replicas;
 mod reports;
 
@@ -40,6 +43,8 @@ pub(super) struct Laws<'p> {
     /// What has happened in the instant under way, and has to be right at its end.
     touched: Vec<Touched>,
     breach: Option<String>,
+    /// Every kind of thing that was seen, a bit each.
+    seen: u32,
 }
 
 /// Something that must be as it should be when an instant is over.
@@ -66,7 +71,13 @@ impl<'p> Laws<'p> {
             arrived: vec![vec![0; segments]; plan.endpoints.len()],
             touched: Vec::new(),
             breach: None,
+            seen: 0,
         }
+    }
+
+    /// The kinds of things seen, a bit for each of [`KINDS`].
+    pub(super) const fn seen(&self) -> u32 {
+        self.seen
     }
 
     /// The first breach found.
@@ -75,7 +86,7 @@ impl<'p> Laws<'p> {
     }
 
     /// Notes a breach.
-    pub(super) fn breach(&mut self, what: String) {
+    pub(super) fn breach(&mut self, what: &str) {
         if self.breach.is_none() {
             self.breach = Some(format!("at {} ns: {what}", self.now.as_nanos()));
         }
@@ -83,13 +94,13 @@ impl<'p> Laws<'p> {
 
     fn require(&mut self, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
-            self.breach(what());
+            self.breach(&what());
         }
     }
 
     fn accept(&mut self, result: Result<(), String>) {
         if let Err(what) = result {
-            self.breach(what);
+            self.breach(&what);
         }
     }
 
@@ -171,7 +182,7 @@ impl<'p> Laws<'p> {
         if census.fibers == 0 {
             self.drained();
         } else if self.must_drain() {
-            self.breach(format!("after a year of draining: {census:?}"));
+            self.breach(&format!("after a year of draining: {census:?}"));
         }
     }
 
@@ -222,14 +233,15 @@ impl<'p> Laws<'p> {
 impl Sink for Laws<'_> {
     fn observe(&mut self, at: SimTime, what: Observation) {
         self.pass_to(at);
+        self.seen |= kinds::of(&what);
         match what {
             Observation::Admitted { endpoint, replica, segment } => {
                 self.arrives(endpoint, segment);
-                self.at_replica(replica.index(), |r| r.admitted(Request::new(endpoint, segment, at), at));
+                self.at_replica(replica.index(), |r| r.admitted(Request::new(endpoint, segment, at.as_nanos()), at));
             }
             Observation::Queued { endpoint, replica, segment } => {
                 self.arrives(endpoint, segment);
-                self.at_replica(replica.index(), |r| r.queued(Request::new(endpoint, segment, at), at));
+                self.at_replica(replica.index(), |r| r.queued(Request::new(endpoint, segment, at.as_nanos()), at));
             }
             Observation::Rejected { endpoint, replica, segment, answered } => {
                 self.arrives(endpoint, segment);
@@ -237,7 +249,7 @@ impl Sink for Laws<'_> {
             }
             Observation::Hung { endpoint, replica, segment } => {
                 self.arrives(endpoint, segment);
-                self.at_replica(replica.index(), Replica::hung);
+                self.replicas[replica.index()].hung += 1;
             }
             Observation::Dequeued { endpoint, replica, segment, waited } => {
                 let request = Request::new(endpoint, segment, before(at, waited));
@@ -267,7 +279,7 @@ impl Sink for Laws<'_> {
                 let right = transition.from == last && transition.to != last;
                 self.require(right, || format!("a breaker that was {last} goes so: {transition:?}"));
             }
-            Observation::QueryArrived { database } => self.at_database(database.index(), |d| d.arrived(at)),
+            Observation::QueryArrived { database } => self.databases[database.index()].arrived(at),
             Observation::QueryStarted { database, waited, queued, .. } => {
                 self.at_database(database.index(), |d| d.started(before(at, waited), queued, at));
             }

@@ -14,7 +14,7 @@ pub(super) enum Node {
 }
 
 /// A scalar.
-pub(super) fn scalar(text: impl ToString) -> Node {
+pub(super) fn scalar(text: impl fmt::Display) -> Node {
     Node::Scalar(text.to_string())
 }
 
@@ -122,11 +122,15 @@ pub(super) fn file(root: &Node) -> String {
         match value {
             Node::Map(entries) if !entries.is_empty() => {
                 text.push_str(&format!("{key}:\n"));
-                entries.iter().for_each(|(name, value)| text.push_str(&format!("  {}: {value}\n", quoted(name))));
+                for (name, value) in entries {
+                    text.push_str(&format!("  {}: {value}\n", quoted(name)));
+                }
             }
             Node::List(items) if !items.is_empty() => {
                 text.push_str(&format!("{key}:\n"));
-                items.iter().for_each(|item| text.push_str(&format!("  - {item}\n")));
+                for item in items {
+                    text.push_str(&format!("  - {item}\n"));
+                }
             }
             value => text.push_str(&format!("{key}: {value}\n")),
         }

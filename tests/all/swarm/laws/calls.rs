@@ -29,6 +29,7 @@ pub(super) struct Calls {
 }
 
 /// How a call ended.
+#[derive(Clone, Copy)]
 pub(super) struct End {
     pub(super) segment: SegmentId,
     pub(super) outcome: Outcome,

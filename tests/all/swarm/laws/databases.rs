@@ -40,9 +40,8 @@ impl Database {
         self.waiting.len() as u64
     }
 
-    pub(super) fn arrived(&mut self, at: SimTime) -> Result<(), String> {
+    pub(super) fn arrived(&mut self, at: SimTime) {
         self.waiting.push_back(at.as_nanos());
-        Ok(())
     }
 
     pub(super) fn started(&mut self, asked: u64, queued: bool, at: SimTime) -> Result<(), String> {

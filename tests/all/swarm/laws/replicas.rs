@@ -31,24 +31,8 @@ pub(super) struct Request {
 
 impl Request {
     /// One that begins to be served, or to wait, at this time.
-    pub(super) fn new(endpoint: EndpointId, segment: SegmentId, at: impl Into<Nanoseconds>) -> Self {
-        let Nanoseconds(arrived) = at.into();
+    pub(super) fn new(endpoint: EndpointId, segment: SegmentId, arrived: u64) -> Self {
         Self { endpoint, segment, arrived, started: arrived }
-    }
-}
-
-/// A point in time.
-pub(super) struct Nanoseconds(u64);
-
-impl From<SimTime> for Nanoseconds {
-    fn from(at: SimTime) -> Self {
-        Self(at.as_nanos())
-    }
-}
-
-impl From<u64> for Nanoseconds {
-    fn from(ns: u64) -> Self {
-        Self(ns)
     }
 }
 
@@ -103,11 +87,6 @@ impl Replica {
         all_or(!idle && self.waiting() >= self.room, || {
             format!("turned away though {} are busy and {} wait", self.busy(), self.waiting())
         })
-    }
-
-    pub(super) fn hung(&mut self) -> Result<(), String> {
-        self.hung += 1;
-        Ok(())
     }
 
     pub(super) fn dequeued(&mut self, mut request: Request, at: SimTime) -> Result<(), String> {
