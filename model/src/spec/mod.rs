@@ -6,21 +6,27 @@
 
 mod at;
 pub mod decode;
+mod draft;
 mod elements;
 mod expect;
+mod goal;
 mod merge;
 mod problem;
 mod schema;
 mod set;
+mod settings;
 pub mod tree;
 mod values;
 
 pub use at::{At, Spanned, line_and_column};
 pub use decode::{Decode, Named, OneOrMany};
+pub use draft::Draft;
 pub use elements::*;
 pub use expect::{BreakerChange, Expectation, Metric, Op, PhaseRef, Resource, Sentence, Subject, Unit, Within};
+pub use goal::{Goal, Wish};
 pub use problem::{Problem, Severity, did_you_mean};
 pub use schema::schema;
+pub use settings::{Setting, settings};
 pub use values::{Backoff, Dist, EndpointRef, Http, Limit, OpenFor, Phase, Rate, Samples, Share, Size, Target, Window};
 
 use decode::Cx;
@@ -41,13 +47,7 @@ pub struct Loaded {
 /// Reads and checks the topology `source` with the overrides `sets` (path and value). Source 0 of every position is
 /// `source`; source n is the text `path=value` of the n-th override, counted from 1. The errors are all there are.
 pub fn load(source: &str, sets: &[(String, String)], files: Files<'_>) -> Result<Loaded, Vec<Problem>> {
-    let Read { topology, mut problems } = read(source, sets, files);
-    let Some(topology) = topology else { return Err(problems) };
-    problems.extend(crate::check::check(&topology, problems.is_empty()));
-    let problems = problem::sorted(problems);
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        problems.into_iter().partition(|problem| problem.severity == Severity::Error);
-    if errors.is_empty() { Ok(Loaded { topology, warnings }) } else { Err(errors) }
+    Draft::new(source).load(sets, &[], files)
 }
 
 /// What came out of reading a topology.
@@ -61,22 +61,7 @@ pub struct Read {
 
 /// Reads a topology without checking it; see [`load`].
 pub fn read(source: &str, sets: &[(String, String)], files: Files<'_>) -> Read {
-    let (root, mut problems) = tree::parse(source, 0, 0);
-    let Some(mut root) = root else {
-        if problems.is_empty() {
-            problems.push(empty());
-        }
-        return Read { topology: None, problems: problem::sorted(problems) };
-    };
-    if root.is_null() {
-        return Read { topology: None, problems: vec![empty()] };
-    }
-    set::apply(&mut root, sets, &mut problems);
-    merge::defaults(&mut root);
-    let mut cx = Cx::new(files);
-    let topology = Topology::decode(&root, &mut cx);
-    problems.append(&mut cx.problems);
-    Read { topology, problems: problem::sorted(problems) }
+    Draft::new(source).read(sets, files)
 }
 
 /// Reads one element on its own, such as a breaker.
@@ -90,10 +75,6 @@ pub fn read_element<T: Decode>(source: &str) -> Result<T, Vec<Problem>> {
         Some(element) if cx.problems.is_empty() => Ok(element),
         _ => Err(problem::sorted(cx.problems)),
     }
-}
-
-fn empty() -> Problem {
-    Problem::error(At::default(), "the file is empty").hint("`squall new NAME` writes a file to start from")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod lexer;
 mod metric;
-mod parser;
+pub(super) mod parser;
 
 pub use metric::{Metric, Resource, Unit};
 

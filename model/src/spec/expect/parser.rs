@@ -14,13 +14,20 @@ use crate::spec::values::{Rate, Share, Size};
 const USAGE: &str = "write `SUBJECT METRIC OP VALUE [in PHASE]`, such as `feed p99 < 300ms in healthy`";
 
 /// Reads one sentence; positions are those of `node`.
-pub(super) fn parse(text: &str, node: &Node) -> Result<Sentence, Wrong> {
-    let mut parser = Parser { tokens: tokens(text), next: 0, length: text.len(), node };
+pub(in crate::spec) fn parse(text: &str, node: &Node) -> Result<Sentence, Wrong> {
+    let mut parser = Parser::new(text, node);
     let sentence = parser.sentence()?;
-    match parser.peek() {
-        None => Ok(sentence),
-        Some(token) => Err(unexpected(token, "the sentence is complete before it")),
-    }
+    parser.end(sentence)
+}
+
+/// Reads `SUBJECT METRIC [in PHASE]`, a figure that is compared with nothing: as one that is at least 0.
+pub(in crate::spec) fn parse_figure(text: &str, node: &Node) -> Result<Sentence, Wrong> {
+    let mut parser = Parser::new(text, node);
+    let subject = parser.subject()?;
+    let word = parser.word("a metric")?;
+    let metric = parser.metric(&word)?;
+    let phase = parser.phase()?;
+    parser.end(Sentence::Compare { subject, metric, op: Op::AtLeast, value: Spanned::unwritten(0.0), phase })
 }
 
 struct Parser<'a> {
@@ -31,6 +38,18 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
+    fn new(text: &'a str, node: &'a Node) -> Self {
+        Self { tokens: tokens(text), next: 0, length: text.len(), node }
+    }
+
+    /// Nothing may follow.
+    fn end(&self, sentence: Sentence) -> Result<Sentence, Wrong> {
+        match self.peek() {
+            None => Ok(sentence),
+            Some(token) => Err(unexpected(token, "the sentence is complete before it")),
+        }
+    }
+
     fn sentence(&mut self) -> Result<Sentence, Wrong> {
         let subject = self.subject()?;
         let word = self.word("a metric")?;
