@@ -25,18 +25,25 @@ pub(crate) fn judge(plan: &Plan, recording: &Recording) -> Vec<Expectation> {
 struct Verdict {
     pass: bool,
     actual: String,
+    value: Option<f64>,
 }
 
 impl Verdict {
     fn new(pass: bool, actual: impl Into<String>) -> Self {
-        Self { pass, actual: actual.into() }
+        Self { pass, actual: actual.into(), value: None }
+    }
+
+    fn with_value(mut self, value: f64) -> Self {
+        self.value = Some(value);
+        self
     }
 
     /// It happened `when`, and should have between `from` and so long after.
     fn timely(verb: &str, when: u64, from: SimTime, within: Span) -> Self {
         let after = when.saturating_sub(from.as_nanos());
         let at = format::at(when as f64 / 1e9);
-        Self::new(after <= within.as_nanos(), format!("{verb} at {at}, after {}", format::duration(after as f64)))
+        let actual = format!("{verb} at {at}, after {}", format::duration(after as f64));
+        Self::new(after <= within.as_nanos(), actual).with_value(after as f64)
     }
 }
 
@@ -110,14 +117,14 @@ impl Judge<'_> {
     fn one(&self, expect: &Expect) -> Expectation {
         let verdict = match &expect.claim {
             Claim::Figure { subject, metric, op, value, over } => match self.figure(*subject, *metric, *value, over) {
-                Ok(figure) => Verdict::new(op.holds(figure.value, *value), figure.text),
+                Ok(figure) => Verdict::new(op.holds(figure.value, *value), figure.text).with_value(figure.value),
                 Err(why) => Verdict::new(false, why),
             },
             Claim::Breaker { edge, opens, from, within } => self.breaker(*edge, *opens, *from, *within),
             Claim::Saturates { subject, from, within } => self.saturates(*subject, *from, *within),
             Claim::Recovers { subject, before, from, within } => self.recovers(*subject, [*before, *from], *within),
         };
-        Expectation { text: expect.text.clone(), pass: verdict.pass, actual: verdict.actual }
+        Expectation { text: expect.text.clone(), pass: verdict.pass, actual: verdict.actual, value: verdict.value }
     }
 
     fn figure(&self, subject: Subject, metric: Metric, wanted: f64, over: &Stretch) -> Result<Figure, &'static str> {
@@ -267,7 +274,8 @@ impl Judge<'_> {
         let later = self.plan.phases.segment_at(from).index()..self.plan.phases.segments();
         match saturation.over(row, later).first() {
             Some(first) if first == from.as_nanos() => {
-                Verdict::new(true, format!("saturated already at {}", format::at(from.as_secs_f64())))
+                let actual = format!("saturated already at {}", format::at(from.as_secs_f64()));
+                Verdict::new(true, actual).with_value(0.0)
             }
             Some(first) => Verdict::timely("saturated", first, from, within),
             None => Verdict::new(false, format!("never saturated after {}", format::at(from.as_secs_f64()))),

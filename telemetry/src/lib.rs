@@ -13,8 +13,10 @@
 mod blame;
 mod causes;
 mod clock;
+pub mod compare;
 mod digest;
 mod expect;
+pub mod figures;
 mod firsts;
 pub mod format;
 mod histogram;
@@ -26,6 +28,7 @@ mod recovery;
 pub mod report;
 mod saturation;
 mod shelf;
+pub mod stats;
 mod summary;
 mod tallies;
 #[cfg(test)]

@@ -460,6 +460,10 @@ pub struct Expectation {
     pub pass: bool,
     /// What was found.
     pub actual: String,
+    /// The figure that was compared, in the base unit of what it is: nanoseconds, a share from 0 to 1, a count, per second.
+    /// Of a sentence about when something happens: how long it took, in nanoseconds. Absent if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
 }
 
 /// Figures over time, a value a step. Offered counts in the step of arrival, the rest in the step in which it ended.

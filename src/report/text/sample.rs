@@ -187,7 +187,7 @@ fn cause((at_s, kind, subject, what): (f64, CauseKind, &str, &str)) -> Cause {
 }
 
 fn expectation((text, pass, actual): (&str, bool, &str)) -> Expectation {
-    Expectation { text: text.to_owned(), pass, actual: actual.to_owned() }
+    Expectation { text: text.to_owned(), pass, actual: actual.to_owned(), value: None }
 }
 
 fn fault() -> Fault {
