@@ -17,7 +17,7 @@ pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
     if !quiet {
         output::problem(&warnings)?;
     }
-    match live::up(&plan, up.base_port, announce) {
+    match live::up(&plan, up.settings.into(), announce) {
         Ok(()) => Ok(Exit::Held),
         Err(failed) => {
             output::error(&failed.to_string(), failed.hint())?;

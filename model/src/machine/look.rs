@@ -3,10 +3,10 @@
 
 use squall_policies::breaker;
 
-use super::fiber::Kind;
+use super::fiber::{Kind, State};
 use super::key::{Key, Place};
 use super::system::System;
-use crate::plan::{EdgeId, ReplicaId};
+use crate::plan::{EdgeId, Op, ReplicaId};
 
 /// A replica.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +55,16 @@ impl System<'_> {
             let breaker = link.breaker.as_ref()?;
             Some(BreakerSeen { edge: link.edge, caller: link.caller, state: breaker.state(), in_use: link.in_use })
         })
+    }
+
+    /// Whether the timer of this key ends a step of `work`: time on the CPU, and not time that is waited for.
+    pub fn is_working(&self, timer: Key) -> bool {
+        let Some(index) = self.fibers.waiting(timer) else { return false };
+        let fiber = &self.fibers[index];
+        // Before its first step a request may be held up, too.
+        let begun = fiber.pc != self.plan.endpoints[fiber.endpoint.index()].entry;
+        let step = fiber.pc.index().checked_sub(1).map(|pc| self.plan.ops[pc]);
+        fiber.state == State::Busy && begun && matches!(step, Some(Op::Work(_)))
     }
 
     /// Who waits for the answer to the request that made the attempt of this key; [`Key::NONE`] if it was a user's own,
