@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use squall_model::machine::{BreakerSeen, Census, Key, Place, ReplicaSeen, Request, System};
 use squall_model::observation::{Observation, Sink as _};
-use squall_model::plan::{EdgeId, EndpointId, FaultId, LoadId, Plan, ReplicaId};
+use squall_model::plan::{EdgeId, Effect, EndpointId, FaultId, LoadId, Plan, ReplicaId};
 use squall_model::workload::OpenLoop;
 use squall_model::{Outcome, SimTime, Span};
 use squall_policies::breaker::State;
@@ -216,11 +216,51 @@ impl<E: Ear> Driver<E> {
         self.step(|inner, now| {
             let changes = inner.system.faults_at_work().contains(&fault) != at_work;
             if changes {
+                if at_work {
+                    inner.begins_now(now, fault);
+                }
                 inner.turn_fault(now, fault, at_work);
             }
             changes
         })
         .unwrap_or(false)
+    }
+
+    /// Goes on with other values: `plan` has to be of the shape of the one that runs. Says why it is not.
+    pub fn replan(self: &Arc<Self>, plan: Plan) -> Result<(), String> {
+        let change = |inner: &mut Inner<E>, now| {
+            let plan = plan.in_place_of(inner.system.plan())?;
+            inner.take_over(now, plan);
+            Ok(())
+        };
+        self.step(change).unwrap_or_else(|| Err("nothing runs any more".into()))
+    }
+
+    /// Goes on with the faults that `plan` has more than the one that runs, which begin now and last so long; without a
+    /// time until they are ended.
+    pub fn inject(self: &Arc<Self>, plan: Plan, lasts: Option<Span>) -> Result<(), String> {
+        let change = |inner: &mut Inner<E>, now: SimTime| {
+            let known = inner.system.plan().faults.len();
+            let mut plan = plan.in_place_of(inner.system.plan())?;
+            let until = lasts.map_or(SimTime::NEVER, |lasts| now + lasts);
+            for fault in &mut plan.faults[known..] {
+                if matches!(fault.effect, Effect::Rate(_)) {
+                    return Err("the rate of a load cannot be changed while it runs".into());
+                }
+                (fault.from, fault.to) = (now, until);
+            }
+            let all = plan.faults.len();
+            inner.take_over(now, plan);
+            for fault in (known..all).map(FaultId::from) {
+                inner.turn_fault(now, fault, true);
+                if until != SimTime::NEVER {
+                    inner.world.at(until, Due::FaultEnds(fault));
+                    inner.last_fault = inner.last_fault.max(until);
+                }
+            }
+            Ok(())
+        };
+        self.step(change).unwrap_or_else(|| Err("nothing runs any more".into()))
     }
 
     /// A replica as it is now.
@@ -422,7 +462,10 @@ impl<E: Ear> Inner<E> {
                 world.meant = SimTime::NEVER;
                 self.schedule_next(row as usize);
             }
+            Due::FaultBegins(fault) if self.system.faults_at_work().contains(&fault) => {}
             Due::FaultBegins(fault) => self.turn_fault(now, fault, true),
+            // Somebody may have ended it by hand.
+            Due::FaultEnds(fault) if !self.system.faults_at_work().contains(&fault) => {}
             Due::FaultEnds(fault) => self.turn_fault(now, fault, false),
         }
         true
@@ -446,6 +489,25 @@ impl<E: Ear> Inner<E> {
         for (at, begins, fault) in times {
             self.world.at(at, if begins { Due::FaultBegins(fault) } else { Due::FaultEnds(fault) });
             self.last_fault = at;
+        }
+    }
+
+    /// Goes by another plan, which is of the same shape. It is needed until the process ends.
+    fn take_over(&mut self, now: SimTime, plan: Plan) {
+        let plan: &'static Plan = Box::leak(Box::new(plan));
+        self.system.take_over(&mut self.world, now, plan);
+        if let Some(ear) = &mut self.world.ear {
+            ear.replanned(plan);
+        }
+    }
+
+    /// A fault that is begun by hand moves to its full strength from now on, and not from when the file says.
+    fn begins_now(&mut self, now: SimTime, fault: FaultId) {
+        let plan = self.system.plan();
+        if !plan.faults[fault.index()].ramp.is_zero() {
+            let mut plan = plan.clone();
+            plan.faults[fault.index()].from = now;
+            self.take_over(now, plan);
         }
     }
 

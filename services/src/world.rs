@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 
 use squall_model::machine::{Class, Delay, Host, Key, Request, Timer};
 use squall_model::observation::{Observation, Sink};
-use squall_model::plan::{FaultId, LoadId};
+use squall_model::plan::{FaultId, LoadId, Plan};
 use squall_model::{Outcome, SimTime, Span};
 
 use crate::awaited::Awaited;
@@ -19,6 +19,9 @@ pub trait Ear: Sink + Send + 'static {
 
     /// A delay of the machines ended so much later than it was due.
     fn woke_late(&mut self, by: Span);
+
+    /// From here on the machines go by this plan: of the same shape, with other values or further faults.
+    fn replanned(&mut self, plan: &'static Plan);
 }
 
 /// Looks away.
@@ -26,6 +29,8 @@ impl Ear for () {
     fn sent_late(&mut self, _: Span) {}
 
     fn woke_late(&mut self, _: Span) {}
+
+    fn replanned(&mut self, _: &'static Plan) {}
 }
 
 /// What is to happen at a time.

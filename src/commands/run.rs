@@ -7,6 +7,7 @@ use std::time::Instant;
 use squall_model::observation::{Observation, Sink};
 use squall_model::plan::Plan;
 use squall_model::{SimTime, Span};
+use squall_services::Desk;
 use squall_telemetry::report::{Report, Verdict, World};
 use squall_telemetry::{Recorder, Recording, Run as Ran, step_for};
 
@@ -14,7 +15,7 @@ use crate::cli::Run;
 use crate::exit::Exit;
 use crate::hdr::Log;
 use crate::interrupt::Watch;
-use crate::live::{self, Failed, Settings, Stormed};
+use crate::live::{self, Changes, Failed, OpenDesk, Settings, Stormed};
 use crate::output;
 use crate::report::{json, text};
 use crate::topologies::Topology;
@@ -29,7 +30,9 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     }
     if run.live {
         let settings = Settings { logged: run.hdr.is_some(), ..run.settings.into() };
-        return hand_in_storm(&plan, live::storm(&plan, settings), run.hdr.as_deref(), (run.json.as_deref(), quiet));
+        let changes = Changes::of(topology, run.overrides.sets());
+        let desk = (!quiet).then_some(OpenDesk { changes, announce });
+        return hand_in_storm(live::storm(&plan, settings, desk), run.hdr.as_deref(), (run.json.as_deref(), quiet));
     }
     let (report, interrupted, log) = match &run.hdr {
         Some(_) => logged_in_virtual_time(&plan),
@@ -44,9 +47,13 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     hand_in(&plan, &report, interrupted, (run.json.as_deref(), quiet))
 }
 
+/// Says where the control desk is: not where results go, so that the token does not end up where they are kept.
+pub(crate) fn announce(desk: &Desk) -> io::Result<()> {
+    output::problem(&format!("control http://{} token {}\n", desk.address, desk.token))
+}
+
 /// Hands in what a live run came to, its log of latencies to `hdr`; complains if it could not be, or not to its end.
 pub(crate) fn hand_in_storm(
-    plan: &Plan,
     stormed: Result<Stormed, Failed>,
     hdr: Option<&Path>,
     (json, quiet): (Option<&Path>, bool),
@@ -61,7 +68,7 @@ pub(crate) fn hand_in_storm(
     if !write_log(stormed.log.as_deref(), hdr)? {
         return Ok(Exit::CouldNotRun);
     }
-    let exit = hand_in(plan, &stormed.report(plan), stormed.cut_short, (json, quiet))?;
+    let exit = hand_in(stormed.plan, &stormed.report(), stormed.cut_short, (json, quiet))?;
     let Some(died) = &stormed.died else { return Ok(exit) };
     output::error(&died.to_string(), died.hint())?;
     Ok(Exit::CouldNotRun)

@@ -21,14 +21,14 @@ pub(crate) fn run(twin: &Twin) -> io::Result<Exit> {
     if interrupted {
         return Ok(Exit::Interrupted);
     }
-    let stormed = match live::storm(&plan, twin.settings.into()) {
+    let stormed = match live::storm(&plan, twin.settings.into(), None) {
         Ok(stormed) => stormed,
         Err(failed) => {
             output::error(&failed.to_string(), failed.hint())?;
             return Ok(Exit::CouldNotRun);
         }
     };
-    let live = stormed.report(&plan);
+    let live = stormed.report();
     let lines = figures::compared(&plan, &sim, &live);
     output::result(&format!("{}{}", table(&lines), summary(&lines, &reasons::of(&plan, &lines, &sim, &live))))?;
     if let Some(died) = &stormed.died {

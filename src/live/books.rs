@@ -18,6 +18,7 @@ const MANY_HOPS: f64 = 20_000.0;
 
 /// Everything that is kept of a live run.
 pub(crate) struct Books {
+    plan: &'static Plan,
     recorder: Recorder,
     punctuality: Punctuality,
     pub(crate) pulse: Pulse,
@@ -52,14 +53,17 @@ pub(crate) struct Beat {
 
 /// What the books come to.
 pub(crate) struct Closed {
+    /// The plan in the end: values may have been changed, and faults added.
+    pub(crate) plan: &'static Plan,
     pub(crate) recording: Recording,
     pub(crate) punctuality: Punctuality,
     pub(crate) log: Option<Log>,
 }
 
 impl Books {
-    pub(crate) fn new(plan: &Plan, log: Option<Log>) -> Self {
+    pub(crate) fn new(plan: &'static Plan, log: Option<Log>) -> Self {
         Self {
+            plan,
             recorder: Recorder::new(plan, step_for(plan.duration)),
             punctuality: Punctuality::default(),
             pulse: Pulse::new(plan),
@@ -69,7 +73,7 @@ impl Books {
 
     /// Closes them.
     pub(crate) fn close(self, at: SimTime) -> Closed {
-        Closed { recording: self.recorder.finish(at), punctuality: self.punctuality, log: self.log }
+        Closed { plan: self.plan, recording: self.recorder.finish(at), punctuality: self.punctuality, log: self.log }
     }
 }
 
@@ -90,6 +94,11 @@ impl Ear for Books {
 
     fn woke_late(&mut self, by: Span) {
         self.punctuality.woke.record(by.as_nanos());
+    }
+
+    fn replanned(&mut self, plan: &'static Plan) {
+        self.recorder.know_faults(plan.faults.len());
+        self.plan = plan;
     }
 }
 

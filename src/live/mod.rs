@@ -2,6 +2,7 @@
 //! neither the command line nor how reports look.
 
 mod books;
+mod changes;
 mod descriptors;
 mod precise;
 mod users;
@@ -26,6 +27,8 @@ use crate::cli::LiveSettings;
 use crate::hdr::Log;
 use crate::interrupt::{self, Watch};
 use crate::output;
+pub(crate) use changes::Changes;
+
 use books::{Books, Closed, Punctuality};
 use precise::Awake;
 use users::Reach;
@@ -45,6 +48,8 @@ pub(crate) struct Settings {
 
 /// What a live run leaves behind.
 pub(crate) struct Stormed {
+    /// As it was in the end.
+    pub(crate) plan: &'static Plan,
     recording: Recording,
     run: Run,
     punctuality: Punctuality,
@@ -57,9 +62,9 @@ pub(crate) struct Stormed {
 }
 
 impl Stormed {
-    /// The report of this run of `plan`.
-    pub(crate) fn report(&self, plan: &Plan) -> Report {
-        let mut report = Report::new(plan, &self.recording, &self.run);
+    /// The report of this run.
+    pub(crate) fn report(&self) -> Report {
+        let mut report = Report::new(self.plan, &self.recording, &self.run);
         self.punctuality.write(&mut report);
         report
     }
@@ -135,7 +140,8 @@ fn for_ever(plan: &Plan) -> &'static Plan {
 }
 
 /// Runs a plan to its end, or until Ctrl-C.
-pub(crate) fn storm(plan: &Plan, settings: Settings) -> Result<Stormed, Failed> {
+/// `desk` is told where its control desk is, and makes the changes that are wanted there.
+pub(crate) fn storm(plan: &Plan, settings: Settings, desk: Option<OpenDesk>) -> Result<Stormed, Failed> {
     let plan = for_ever(plan);
     let allowed = descriptors::enough_for(plan)?;
     let _awake = settings.precise.then(awake);
@@ -143,9 +149,14 @@ pub(crate) fn storm(plan: &Plan, settings: Settings) -> Result<Stormed, Failed> 
         let (stop, stopping) = watch::channel(false);
         let driver = Driver::new(plan, settings.books(plan))?;
         raise(&driver, settings.base_port, allowed)?.serve(&driver, Limits::default(), &stopping);
+        if let Some(desk) = desk {
+            let control = Control::bind().await?;
+            (desk.announce)(control.desk())?;
+            control.open(&driver, Box::new(desk.changes), stop.clone());
+        }
         let open = squall_loadgen::open_loops(plan);
         let program = Program { open, closed: true, faults: true, burn: settings.burn };
-        let stormed = run_out(&driver, program, &Reach::default()).await;
+        let stormed = run_out(&driver, program, &Reach::default(), &stopping).await;
         stop.send_replace(true);
         stormed
     })
@@ -164,8 +175,14 @@ pub(crate) fn load(plan: &Plan, target: Target, settings: Settings) -> Result<St
         driver.carry_with(Carriers { services: users.clone(), users });
         let open = squall_loadgen::open_loops(plan);
         let program = Program { open, closed: true, ..Program::default() };
-        run_out(&driver, program, &reach).await
+        run_out(&driver, program, &reach, &watch::channel(false).1).await
     })
+}
+
+/// What a control desk needs.
+pub(crate) struct OpenDesk {
+    pub(crate) changes: Changes,
+    pub(crate) announce: fn(&Desk) -> io::Result<()>,
 }
 
 impl From<LiveSettings> for Settings {
@@ -175,7 +192,7 @@ impl From<LiveSettings> for Settings {
 }
 
 impl Settings {
-    fn books(self, plan: &Plan) -> Books {
+    fn books(self, plan: &'static Plan) -> Books {
         Books::new(plan, self.logged.then(|| Log::new(plan)).flatten())
     }
 }
@@ -197,6 +214,7 @@ fn awake() -> Option<Awake> {
 pub(crate) fn up(
     plan: &Plan,
     settings: Settings,
+    changes: Changes,
     announce: impl FnOnce(&Doors, &Desk) -> io::Result<()>,
 ) -> Result<(), Failed> {
     let plan = for_ever(plan);
@@ -211,7 +229,7 @@ pub(crate) fn up(
         driver.begin(Program { burn: settings.burn, ..Program::default() });
         announce(&doors, control.desk())?;
         doors.serve(&driver, Limits::default(), &stopping);
-        control.open(&driver, stop.clone());
+        control.open(&driver, Box::new(changes), stop.clone());
         let mut looks = tokio::time::interval(LOOKS);
         while !interrupt::pressed() && !*stopping.borrow_and_update() {
             looks.tick().await;
@@ -249,23 +267,28 @@ async fn connect(target: &Target) -> Result<(), Failed> {
 }
 
 /// Runs a program to its end.
-async fn run_out(driver: &Arc<Driver<Books>>, program: Program, reach: &Reach) -> Result<Stormed, Failed> {
+async fn run_out(
+    driver: &Arc<Driver<Books>>,
+    program: Program,
+    reach: &Reach,
+    stopping: &watch::Receiver<bool>,
+) -> Result<Stormed, Failed> {
     driver.begin(program);
-    let how = until_over(driver, reach).await;
+    let how = until_over(driver, reach, stopping).await;
     let ended = driver.end().ok_or_else(|| io::Error::other("it ended twice"))?;
     let wall = Span::from_nanos(ended.at.as_nanos());
     let run = Run { world: World::Live, events: ended.events, peak_in_flight: ended.census.peak_fibers, wall };
-    let Closed { recording, punctuality, log } = ended.ear.close(ended.at);
+    let Closed { plan, recording, punctuality, log } = ended.ear.close(ended.at);
     let log = log.map(|log| log.finish(ended.at));
     let (cut_short, died) = match how {
         Ok(cut_short) => (cut_short, None),
         Err(died) => (true, Some(died)),
     };
-    Ok(Stormed { recording, run, punctuality, log, cut_short, died })
+    Ok(Stormed { plan, recording, run, punctuality, log, cut_short, died })
 }
 
 /// Waits for the end of a run; answers whether it was interrupted.
-async fn until_over(driver: &Driver<Books>, reach: &Reach) -> Result<bool, Failed> {
+async fn until_over(driver: &Driver<Books>, reach: &Reach, stopping: &watch::Receiver<bool>) -> Result<bool, Failed> {
     let mut watch = Watch::new(driver.plan());
     let (mut looks, mut beats) = (tokio::time::interval(LOOKS), tokio::time::interval(BEAT));
     loop {
@@ -283,7 +306,7 @@ async fn until_over(driver: &Driver<Books>, reach: &Reach) -> Result<bool, Faile
         if driver.is_done() {
             return Ok(false);
         }
-        if !watch.go_on(driver.now()) {
+        if !watch.go_on(driver.now()) || *stopping.borrow() {
             return Ok(true);
         }
     }

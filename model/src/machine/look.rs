@@ -6,7 +6,7 @@ use squall_policies::breaker;
 use super::fiber::{Kind, State};
 use super::key::{Key, Place};
 use super::system::System;
-use crate::plan::{EdgeId, Op, ReplicaId};
+use crate::plan::{DatabaseId, EdgeId, Op, ReplicaId};
 
 /// A replica.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +21,17 @@ pub struct ReplicaSeen {
     pub ready: bool,
     /// Whether it is frozen.
     pub paused: bool,
+}
+
+/// A database.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DatabaseSeen {
+    /// Connections there are; `u32::MAX` is unlimited.
+    pub connections: u32,
+    /// Connections busy.
+    pub busy: u32,
+    /// Queries that wait for one.
+    pub waiting: u32,
 }
 
 /// A circuit breaker.
@@ -47,6 +58,12 @@ impl System<'_> {
             ready: replica.ready,
             paused: replica.pauses > 0,
         }
+    }
+
+    /// A database as it is now.
+    pub fn database(&self, id: DatabaseId) -> DatabaseSeen {
+        let database = &self.databases[id.index()];
+        DatabaseSeen { connections: database.connections, busy: database.busy, waiting: database.queue.len() }
     }
 
     /// All breakers as they are now.
