@@ -49,7 +49,7 @@ impl System<'_> {
         fiber.bare = route.deadline == Span::MAX && !route.managed;
         if !fiber.bare {
             let deadline = if route.deadline == Span::MAX { SimTime::NEVER } else { now + route.deadline };
-            *self.fibers.aside(index) = Aside { deadline, ..Aside::NEW };
+            self.fibers.aside(index).begin_call(deadline);
         }
         self.attempt(host, now, index)
     }
@@ -105,7 +105,7 @@ impl System<'_> {
         let fresh = core::mem::take(&mut self.fibers[index].bare);
         let aside = self.fibers.aside(index);
         if fresh {
-            *aside = Aside::NEW;
+            aside.begin_call(SimTime::NEVER);
         }
         aside
     }

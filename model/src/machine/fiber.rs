@@ -102,8 +102,7 @@ pub(super) struct Aside {
 }
 
 impl Aside {
-    /// Of a call that has just begun.
-    pub(super) const NEW: Self = Self {
+    const NEW: Self = Self {
         deadline: SimTime::NEVER,
         backoff: BackoffState::NEW,
         token: None,
@@ -112,6 +111,11 @@ impl Aside {
         pending: 0,
         rounds: 0,
     };
+
+    /// A call begins; rounds and branches are not its own.
+    pub(super) fn begin_call(&mut self, deadline: SimTime) {
+        *self = Self { deadline, pending: self.pending, rounds: self.rounds, ..Self::NEW };
+    }
 }
 
 /// What a fiber is, and so what its end means.
