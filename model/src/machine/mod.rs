@@ -6,6 +6,7 @@
 mod call;
 mod client;
 mod database;
+mod express;
 mod fault;
 mod fiber;
 mod host;
