@@ -34,12 +34,11 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
         let desk = (!quiet).then_some(OpenDesk { changes, announce });
         return hand_in_storm(live::storm(&plan, settings, desk), run.hdr.as_deref(), (run.json.as_deref(), quiet));
     }
-    let (report, interrupted, log) = match &run.hdr {
-        Some(_) => logged_in_virtual_time(&plan),
-        None => {
-            let (report, interrupted) = in_virtual_time(&plan);
-            (report, interrupted, None)
-        }
+    let (report, interrupted, log) = if run.hdr.is_some() {
+        logged_in_virtual_time(&plan)
+    } else {
+        let (report, interrupted) = in_virtual_time(&plan);
+        (report, interrupted, None)
     };
     if !write_log(log.as_deref(), run.hdr.as_deref())? {
         return Ok(Exit::CouldNotRun);

@@ -1,7 +1,7 @@
 //! What of two reports is held against each other, and how far it may be apart.
 
 use squall_model::plan::{Plan, Source};
-use squall_telemetry::report::{Call, Cause, Failures, Latency, Load, Report, Transition};
+use squall_telemetry::report::{Call, Cause, Failures, Load, Report, Transition};
 
 /// Shares of what was offered may differ by this.
 const SHARE: f64 = 0.02;
@@ -131,10 +131,9 @@ fn of_load(name: &str, open: bool, sim: &Load, live: &Load) -> Vec<Line> {
             lines.push(count(&format!("failed: {kind}"), (a, b), room));
         }
     }
-    let figures: [(_, fn(Latency) -> f64, _); 3] =
-        [("p50", |l| l.p50, MEDIAN), ("p95", |l| l.p95, TAIL), ("p99", |l| l.p99, TAIL)];
-    for (what, figure, (ms, share)) in figures {
-        let (a, b) = (sim.latency_ms.map(figure), live.latency_ms.map(figure));
+    for (row, (what, (ms, share))) in [("p50", MEDIAN), ("p95", TAIL), ("p99", TAIL)].into_iter().enumerate() {
+        let figure = |load: &Load| load.latency_ms.map(|l| [l.p50, l.p95, l.p99][row]);
+        let (a, b) = (figure(sim), figure(live));
         let tolerance = ms + share * a.unwrap_or(0.0);
         lines.extend(Line::of_some(Kind::Time, format!("{name} {what}"), (a, b), "ms", tolerance));
     }
