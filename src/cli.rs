@@ -34,8 +34,12 @@ pub(crate) enum Color {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Run an experiment, in virtual time or live
+    /// Run experiments, in virtual time or live
     Run(Run),
+    /// Compare two topologies, or reports of runs; a regression is exit code 1
+    Compare(Compare),
+    /// Run a topology in many variants, with many seeds
+    Sweep(Sweep),
     /// Run an experiment in both worlds and compare them
     Twin(Twin),
     /// Start the services of a topology over real HTTP, without load, until Ctrl-C
@@ -57,9 +61,9 @@ pub(crate) enum Command {
 /// `squall run`
 #[derive(Args, Debug)]
 pub(crate) struct Run {
-    /// A path, or the name of a built-in topology
-    #[arg(value_name = "FILE")]
-    pub(crate) file: String,
+    /// Paths, or names of built-in topologies; several run in parallel
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
 
     #[command(flatten)]
     pub(crate) overrides: Overrides,
@@ -75,9 +79,207 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE")]
     pub(crate) hdr: Option<PathBuf>,
 
-    /// Write the report as JSON; `-` is standard output
+    /// Write the report as JSON; `-` is standard output; of several topologies a list of reports
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Keep the figures, small and reviewable, to hold later runs against; of several topologies a folder of such files
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_baseline: Option<PathBuf>,
+
+    /// Hold the run against figures that were kept; a regression fails it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// How much worse a figure may get: 'p99 +5%', 'feed goodput -1%' [default: what users see, by very little]
+    #[arg(long, value_name = "RULE", requires = "baseline")]
+    pub(crate) fail: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) ci: Ci,
+
+    /// How many run at once [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
+/// `squall compare`
+#[derive(Args, Debug)]
+pub(crate) struct Compare {
+    /// What was: a topology, a report or a baseline, or a folder of reports of repeated runs
+    #[arg(value_name = "BASE")]
+    pub(crate) base: String,
+
+    /// What is
+    #[arg(value_name = "NEW")]
+    pub(crate) new: String,
+
+    /// Seeds that both topologies run with: how many (1 to N), A..B, or a list
+    #[arg(long, value_name = "SEEDS", conflicts_with = "seed")]
+    pub(crate) seeds: Option<String>,
+
+    /// Root of all randomness
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// How long load is offered, such as 60s
+    #[arg(long, value_name = "TIME")]
+    pub(crate) duration: Option<String>,
+
+    /// Any value of NEW, if it is a topology: services.order.workers=20
+    #[arg(long, value_name = "PATH=VALUE", value_parser = path_and_value)]
+    pub(crate) set: Vec<(String, String)>,
+
+    /// How much worse a figure may get: 'p99 +5%', 'feed goodput -1%' [default: what users see, by very little]
+    #[arg(long, value_name = "RULE")]
+    pub(crate) fail: Vec<String>,
+
+    /// Write the comparison as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) ci: Ci,
+
+    /// Show every figure that changed
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// How many run at once [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
+/// `squall sweep`
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Sweep {
+    #[command(subcommand)]
+    pub(crate) command: Option<SweepCommand>,
+
+    /// A path, or the name of a built-in topology
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) file: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) space: Space,
+
+    /// Seeds that every variant runs with: how many (1 to N), A..B, or a list [default: the file's own]
+    #[arg(long, value_name = "SEEDS")]
+    pub(crate) seeds: Option<String>,
+
+    /// As many seeds as it takes to know how often all holds to this exactly, such as 1%
+    #[arg(long, value_name = "SHARE", conflicts_with = "seeds")]
+    pub(crate) until_interval: Option<String>,
+
+    /// But at most so many
+    #[arg(long, value_name = "N", requires = "until_interval", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_seeds: u64,
+
+    /// Draw so many variants at random
+    #[arg(long, value_name = "N", conflicts_with = "latin", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) random: Option<u32>,
+
+    /// Draw so many variants, evenly spread (Latin hypercube)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) latin: Option<u32>,
+
+    /// Root of the randomness of that choice
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) design_seed: u64,
+
+    /// Keep this figure, too: 'feed p99 in outage'
+    #[arg(long, value_name = "FIGURE")]
+    pub(crate) figure: Vec<String>,
+
+    /// Keep every figure of the report
+    #[arg(long)]
+    pub(crate) all_figures: bool,
+
+    /// Keep results here, for this sweep and others [default: in the cache folder, until it is done]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) store: Option<PathBuf>,
+
+    /// Run only this part of the variants, such as 2/8, into the store; `squall sweep merge` puts them together
+    #[arg(long, value_name = "I/N", requires = "store", conflicts_with_all = ["jsonl", "csv", "html"])]
+    pub(crate) shard: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) outputs: SweepOutputs,
+
+    /// How many run at once [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
+/// What of a topology varies.
+#[derive(Args, Clone, Default, Debug)]
+pub(crate) struct Space {
+    /// What varies: PATH=A,B,C, PATH=FROM..TO:STEP, FROM..TO:*FACTOR, or FROM..TO (with :log) to draw from
+    #[arg(long, value_name = "PATH=VALUES", value_parser = path_and_value)]
+    pub(crate) set: Vec<(String, String)>,
+
+    /// How long load is offered, such as 60s
+    #[arg(long, value_name = "TIME")]
+    pub(crate) duration: Option<String>,
+
+    /// What is wanted besides what the file expects: 'feed p99 < 300ms in healthy', 'max feed goodput in outage'
+    #[arg(long, value_name = "GOAL")]
+    pub(crate) goal: Vec<String>,
+}
+
+/// What a sweep leaves behind.
+#[derive(Args, Clone, Default, Debug)]
+pub(crate) struct SweepOutputs {
+    /// Write every run as a line of JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jsonl: Option<PathBuf>,
+
+    /// Write every run as a row of CSV; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+
+    /// Write a page with a heatmap and parallel coordinates
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+/// What can be done with sweeps that ran.
+#[derive(Subcommand, Debug)]
+pub(crate) enum SweepCommand {
+    /// Put the shards of a sweep together
+    Merge(Merge),
+}
+
+/// `squall sweep merge`
+#[derive(Args, Debug)]
+pub(crate) struct Merge {
+    /// The folders that the shards were run into
+    #[arg(required = true, value_name = "FOLDER")]
+    pub(crate) folders: Vec<PathBuf>,
+
+    /// Which sweep, if the folders hold several
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) outputs: SweepOutputs,
+}
+
+/// What is written for a pipeline.
+#[derive(Args, Clone, Default, Debug)]
+pub(crate) struct Ci {
+    /// Write a JUnit file: a test case for each expectation
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+
+    /// Print annotations for GitHub Actions, and add to the step's summary
+    #[arg(long)]
+    pub(crate) github: bool,
+
+    /// Add a summary in Markdown to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) summary: Option<PathBuf>,
 }
 
 /// `squall twin`

@@ -16,12 +16,25 @@ pub(crate) struct Sources<'a> {
     pub(crate) text: &'a str,
     /// The overrides from the command line, `path=value`.
     pub(crate) sets: Vec<String>,
+    /// Goals from the command line.
+    pub(crate) goals: Vec<String>,
 }
 
 impl<'a> Sources<'a> {
     /// The file `text`, called `name`, and the overrides.
     pub(crate) fn new(name: &'a str, text: &'a str, sets: &[(String, String)]) -> Self {
-        Self { name, text, sets: sets.iter().map(|(path, value)| format!("{path}={value}")).collect() }
+        Self {
+            name,
+            text,
+            sets: sets.iter().map(|(path, value)| format!("{path}={value}")).collect(),
+            goals: Vec::new(),
+        }
+    }
+
+    /// The same with goals, which come after the overrides.
+    pub(crate) fn with_goals(mut self, goals: &[String]) -> Self {
+        self.goals = goals.to_vec();
+        self
     }
 
     /// All `problems`, with colour codes.
@@ -34,7 +47,10 @@ impl<'a> Sources<'a> {
     fn render_one(&self, problem: &Problem) -> String {
         let (name, text) = match usize::from(problem.at.source).checked_sub(1) {
             None => (self.name, self.text),
-            Some(set) => ("--set", self.sets.get(set).map_or("", String::as_str)),
+            Some(set) => match self.sets.get(set) {
+                Some(text) => ("--set", text.as_str()),
+                None => ("--goal", self.goals.get(set - self.sets.len()).map_or("", String::as_str)),
+            },
         };
         let (line, column) = line_and_column(text, problem.at.start);
         let part = Part::of(text, problem.at.start, problem.at.end);

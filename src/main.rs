@@ -3,6 +3,7 @@
 //! Parses the command line, hands it to one command, and turns the outcome into an exit code. Knows nothing of how
 //! things work inside.
 
+mod baseline;
 mod cli;
 mod commands;
 mod diagnostics;
@@ -11,7 +12,10 @@ mod hdr;
 mod interrupt;
 mod live;
 mod output;
+mod pipeline;
 mod report;
+mod seeds;
+mod sweep;
 mod topologies;
 
 use std::process::ExitCode;

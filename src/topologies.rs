@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use squall_model::plan::{self, Plan};
-use squall_model::spec::{self, Loaded, Problem, did_you_mean};
+use squall_model::spec::{self, At, Draft, Loaded, Problem, Setting, did_you_mean};
 
 use crate::cli::Overrides;
 use crate::diagnostics::Sources;
@@ -36,6 +36,7 @@ const LONGEST: u64 = 5 << 20;
 const LONGEST_SAMPLES: u64 = 64 << 20;
 
 /// The text of a topology.
+#[derive(Clone)]
 pub(crate) struct Topology {
     /// As typed.
     pub(crate) name: String,
@@ -130,12 +131,56 @@ impl Topology {
         output::problem(&self.sources(&overrides.sets()).render(&loaded.warnings))
     }
 
+    /// The path of its file; `None` for a built-in one.
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.folder.is_some().then_some(self.name.as_str())
+    }
+
+    /// Every value of the file with its path, but for what only describes or judges.
+    pub(crate) fn settings(&self) -> Vec<Setting> {
+        let mut all = self.draft().root().map(spec::settings).unwrap_or_default();
+        let judges =
+            |path: &str| ["about", "name", "expect", "phases"].contains(&path.split('.').next().unwrap_or(path));
+        all.retain(|setting| !judges(&setting.path));
+        all
+    }
+
+    /// The file, read once to be loaded often.
+    pub(crate) fn draft(&self) -> Draft {
+        Draft::new(&self.text)
+    }
+
+    /// A topology of which everything is known already.
+    pub(crate) const fn from_parts(name: String, text: String, folder: Option<PathBuf>) -> Self {
+        Self { name, text, folder }
+    }
+
+    /// Where files are that it names.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// Its text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The line of the file, from 1; `None` for what stands in an override.
+    pub(crate) fn line(&self, at: At) -> Option<usize> {
+        (at.source == 0).then(|| spec::line_and_column(&self.text, at.start).0)
+    }
+
+    /// Shows what is wrong with it under the overrides `sets` and with `goals`, whose places count on after them.
+    pub(crate) fn complain(&self, sets: &[(String, String)], goals: &[String], problems: &[Problem]) -> io::Result<()> {
+        output::problem(&self.sources(sets).with_goals(goals).render(problems))
+    }
+
     fn sources(&self, sets: &[(String, String)]) -> Sources<'_> {
         Sources::new(&self.name, &self.text, sets)
     }
 
     /// The text of a file that the topology names.
-    fn file(&self, path: &str) -> Result<String, String> {
+    pub(crate) fn file(&self, path: &str) -> Result<String, String> {
         let folder = self.folder.as_ref().ok_or("a built-in topology has no files")?;
         let bytes = read(&folder.join(path), LONGEST_SAMPLES).map_err(|error| error.to_string())?;
         if bytes.len() as u64 > LONGEST_SAMPLES {

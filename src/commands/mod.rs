@@ -1,12 +1,14 @@
 //! One file a command: from what was typed to an exit code.
 
 mod check;
+mod compare;
 mod completions;
 mod list;
 mod load;
 mod new;
-mod run;
+pub(crate) mod run;
 mod schema;
+mod sweep;
 mod twin;
 mod up;
 
@@ -19,12 +21,14 @@ use crate::exit::Exit;
 pub(crate) fn run(cli: &Cli) -> io::Result<Exit> {
     match &cli.command {
         Command::Run(run) => run::run(run, cli.quiet),
+        Command::Compare(compare) => compare::run(compare, cli.quiet),
         Command::Twin(twin) => twin::run(twin),
         Command::Up(up) => up::run(up, cli.quiet),
         Command::Load(load) => load::run(load, cli.quiet),
         Command::Check(check) => check::run(check, cli.quiet),
         Command::List => list::run(),
         Command::New(new) => new::run(new, cli.quiet),
+        Command::Sweep(sweep) => sweep::run(sweep, cli.quiet),
         Command::Schema => schema::run(),
         Command::Completions(completions) => completions::run(completions),
     }

@@ -1,49 +1,104 @@
-//! `squall run`: one experiment, from a file to a report and an exit code.
+//! `squall run`: experiments, from files to reports and an exit code.
 
 use std::io;
 use std::path::Path;
 use std::time::Instant;
 
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use squall_engine::Ended;
 use squall_model::observation::{Observation, Sink};
 use squall_model::plan::Plan;
 use squall_model::{SimTime, Span};
 use squall_services::Desk;
 use squall_telemetry::report::{Report, Verdict, World};
-use squall_telemetry::{Recorder, Recording, Run as Ran, step_for};
+use squall_telemetry::{Recorder, Recording, Run as RunFacts, step_for};
 
 use crate::cli::Run;
 use crate::exit::Exit;
 use crate::hdr::Log;
-use crate::interrupt::Watch;
+use crate::interrupt::{self, Watch};
 use crate::live::{self, Changes, Failed, OpenDesk, Settings, Stormed};
 use crate::output;
+use crate::pipeline::{Pipeline, Ran, threads};
 use crate::report::{json, text};
 use crate::topologies::Topology;
 
-/// Runs the experiment and reports it.
+/// Runs the experiments and reports them.
 pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
-    let Some(topology) = Topology::find(&run.file)? else { return Ok(Exit::Wrong) };
-    let Some((plan, warnings)) = topology.plan(&run.overrides)? else { return Ok(Exit::Wrong) };
-    let to_stdout = run.json.as_deref() == Some(Path::new("-"));
-    if !quiet && !to_stdout {
-        output::problem(&warnings)?;
+    let Some(pipeline) = Pipeline::of(run, quiet)? else { return Ok(Exit::Wrong) };
+    let mut ready = Vec::new();
+    for file in &run.files {
+        ready.extend(prepare(file, run)?);
     }
-    if run.live {
-        let settings = Settings { logged: run.hdr.is_some(), ..run.settings.into() };
-        let changes = Changes::of(topology, run.overrides.sets());
-        let desk = (!quiet).then_some(OpenDesk { changes, announce });
-        return hand_in_storm(live::storm(&plan, settings, desk), run.hdr.as_deref(), (run.json.as_deref(), quiet));
+    if ready.len() < run.files.len() {
+        return Ok(Exit::Wrong);
     }
-    let (report, interrupted, log) = if run.hdr.is_some() {
-        logged_in_virtual_time(&plan)
-    } else {
-        let (report, interrupted) = in_virtual_time(&plan);
-        (report, interrupted, None)
+    if !quiet && run.json.as_deref() != Some(Path::new("-")) {
+        for (_, _, warnings) in &ready {
+            output::problem(warnings)?;
+        }
+    }
+    let ready: Vec<(Topology, Plan)> = ready.into_iter().map(|(topology, plan, _)| (topology, plan)).collect();
+    let ran = if run.live { all_live(run, ready, quiet)? } else { all_in_virtual_time(run, ready)? };
+    let Some(ran) = ran else { return Ok(Exit::CouldNotRun) };
+    pipeline.hand_in(ran)
+}
+
+fn prepare(file: &str, run: &Run) -> io::Result<Option<(Topology, Plan, String)>> {
+    let Some(topology) = Topology::find(file)? else { return Ok(None) };
+    let planned = topology.plan(&run.overrides)?;
+    Ok(planned.map(|(plan, warnings)| (topology, plan, warnings)))
+}
+
+/// Several run side by side; one alone shows how far it is.
+fn all_in_virtual_time(run: &Run, ready: Vec<(Topology, Plan)>) -> io::Result<Option<Vec<Ran>>> {
+    if run.hdr.is_some() {
+        let mut ran = Vec::new();
+        for (topology, plan) in ready {
+            let (report, cut_short, log) = logged_in_virtual_time(&plan);
+            if !write_log(log.as_deref(), run.hdr.as_deref())? {
+                return Ok(None);
+            }
+            ran.push(Ran { topology, plan, report, cut_short, died: None });
+        }
+        return Ok(Some(ran));
+    }
+    let alone = ready.len() == 1;
+    let one = |(topology, plan): (Topology, Plan)| {
+        let (report, cut_short) = if alone { in_virtual_time(&plan) } else { unseen(&plan) };
+        Ran { topology, plan, report, cut_short, died: None }
     };
-    if !write_log(log.as_deref(), run.hdr.as_deref())? {
-        return Ok(Exit::CouldNotRun);
+    interrupt::listen();
+    Ok(Some(threads(run.threads).install(|| ready.into_par_iter().map(one).collect())))
+}
+
+/// One after the other: they would take each other's CPU.
+fn all_live(run: &Run, ready: Vec<(Topology, Plan)>, quiet: bool) -> io::Result<Option<Vec<Ran>>> {
+    let mut all = Vec::new();
+    for (topology, plan) in ready {
+        let settings = Settings { logged: run.hdr.is_some(), ..run.settings.into() };
+        let changes = Changes::of(topology.clone(), run.overrides.sets());
+        let desk = (!quiet).then_some(OpenDesk { changes, announce });
+        let stormed = match live::storm(&plan, settings, desk) {
+            Ok(stormed) => stormed,
+            Err(failed) => {
+                output::error(&failed.to_string(), failed.hint())?;
+                return Ok(None);
+            }
+        };
+        if !write_log(stormed.log.as_deref(), run.hdr.as_deref())? {
+            return Ok(None);
+        }
+        let (report, cut_short) = (stormed.report(), stormed.cut_short);
+        let plan = stormed.plan.clone();
+        let died = stormed.died;
+        let over = cut_short || died.is_some();
+        all.push(Ran { topology, plan, report, cut_short, died });
+        if over {
+            break;
+        }
     }
-    hand_in(&plan, &report, interrupted, (run.json.as_deref(), quiet))
+    Ok(Some(all))
 }
 
 /// Says where the control desk is: not where results go, so that the token does not end up where they are kept.
@@ -102,6 +157,14 @@ pub(crate) fn in_virtual_time(plan: &Plan) -> (Report, bool) {
     simulate(plan, Recorder::new(plan, step_for(plan.duration)), |recorder| recorder)
 }
 
+/// As [`in_virtual_time`], for one of several at once: shows nothing.
+pub(crate) fn unseen(plan: &Plan) -> (Report, bool) {
+    let mut recorder = Recorder::new(plan, step_for(plan.duration));
+    let began = Instant::now();
+    let ended = squall_engine::run_while(plan, &mut recorder, |_| !interrupt::pressed());
+    (reported(plan, recorder, &ended, began), ended.cut_short)
+}
+
 /// As [`in_virtual_time`], with a log of the latencies.
 fn logged_in_virtual_time(plan: &Plan) -> (Report, bool, Option<Vec<u8>>) {
     let mut log = None;
@@ -119,10 +182,14 @@ fn simulate<S: Sink>(plan: &Plan, mut audience: S, recorder: impl FnOnce(S) -> R
     let mut watch = Watch::new(plan);
     let began = Instant::now();
     let ended = squall_engine::run_while(plan, &mut audience, |now| watch.go_on(now));
-    let recording: Recording = recorder(audience).finish(ended.at);
+    (reported(plan, recorder(audience), &ended, began), ended.cut_short)
+}
+
+fn reported(plan: &Plan, recorder: Recorder, ended: &Ended, began: Instant) -> Report {
+    let recording: Recording = recorder.finish(ended.at);
     let wall = Span::from_nanos(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
-    let ran = Ran { world: World::Sim, events: ended.events, peak_in_flight: ended.census.peak_fibers, wall };
-    (Report::new(plan, &recording, &ran), ended.cut_short)
+    let run = RunFacts { world: World::Sim, events: ended.events, peak_in_flight: ended.census.peak_fibers, wall };
+    Report::new(plan, &recording, &run)
 }
 
 /// A recorder, and a log of latencies.
@@ -156,7 +223,8 @@ fn write_json(report: &Report, path: &Path) -> io::Result<bool> {
     write_file(path, text.as_bytes())
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+/// Writes a file; complains and answers `false` if that does not work.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     match std::fs::write(path, bytes) {
         Ok(()) => Ok(true),
         Err(error) => {

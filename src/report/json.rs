@@ -7,6 +7,11 @@ pub(crate) fn render(report: &Report) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(report).map(|json| json + "\n")
 }
 
+/// Several reports as a JSON list.
+pub(crate) fn render_all<'r>(reports: impl Iterator<Item = &'r Report>) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(&reports.collect::<Vec<_>>()).map(|json| json + "\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

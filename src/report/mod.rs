@@ -1,5 +1,8 @@
 //! How a report is shown: one file a format, a report in and text out. Knows nothing of how figures were found, and opens
 //! no file.
 
+pub(crate) mod ci;
+pub(crate) mod comparison;
 pub(crate) mod json;
+pub(crate) mod sweep;
 pub(crate) mod text;

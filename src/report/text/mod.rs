@@ -20,6 +20,21 @@ pub(crate) use paint::Style;
 /// Narrower than this nothing can be read; wider lines are not filled.
 const WIDTHS: core::ops::RangeInclusive<usize> = 40..=240;
 
+/// A word that says that all is well.
+pub(crate) fn good(text: &str) -> String {
+    Paint(Style::Color).good(text)
+}
+
+/// A word that says that it is not.
+pub(crate) fn bad(text: &str) -> String {
+    Paint(Style::Color).bad(text)
+}
+
+/// What happened, in one sentence.
+pub(crate) fn sentence(report: &Report) -> String {
+    verdict::sentence(report)
+}
+
 /// The report in lines of at most `width` characters.
 pub(crate) fn render(report: &Report, plan: &Plan, width: usize, style: Style) -> String {
     let page = Page { report, plan, width: width.clamp(*WIDTHS.start(), *WIDTHS.end()), paint: Paint(style) };

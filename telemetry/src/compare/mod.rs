@@ -200,7 +200,11 @@ impl Sides<'_> {
     fn changes(&self, rules: &[Rule]) -> Vec<Change> {
         let (Some(base), Some(new)) = (self.base.first(), self.new.first()) else { return Vec::new() };
         let only_new = new.entries.iter().filter(|entry| !base.entries.iter().any(|old| old.is_same_figure(entry)));
-        let all: Vec<&Entry> = base.entries.iter().chain(only_new).collect();
+        // Of one load, all load together says the same once more.
+        let alone =
+            base.entries.iter().filter(|entry| entry.kind == Kind::Load && entry.metric.key == "offered").count() == 1;
+        let said_already = |entry: &&Entry| alone && entry.kind == Kind::System;
+        let all: Vec<&Entry> = base.entries.iter().chain(only_new).filter(|entry| !said_already(entry)).collect();
         let looked_at = all.iter().filter(|entry| rules.iter().any(|rule| rule.is_about(entry))).count();
         all.into_iter().filter_map(|entry| self.change(entry, rules, looked_at.max(1))).collect()
     }
@@ -332,6 +336,7 @@ fn importance(entry: &Entry, base: Option<f64>, new: Option<f64>) -> f64 {
     let moved = match (entry.metric.unit, base, new) {
         (_, None, _) | (_, _, None) => 1.0,
         (Unit::Part | Unit::Share, Some(a), Some(b)) => (2.0 * (b - a).abs()).min(1.0),
+        (Unit::Rate, Some(a), Some(b)) => (2.0 * (b - a).abs() / a.abs().max(b.abs())).min(1.0),
         (_, Some(a), Some(b)) => (b - a).abs() / a.abs().max(b.abs()),
     };
     let of_kind = match entry.kind {
