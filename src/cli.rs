@@ -48,6 +48,9 @@ pub(crate) enum Command {
     Load(Load),
     /// Read topology files and say everything that is wrong with them
     Check(Check),
+    /// Write what other programs read: manifests, scripts
+    #[command(subcommand)]
+    Export(Export),
     /// List the built-in topologies
     List,
     /// Write a commented topology file to start from
@@ -226,6 +229,10 @@ pub(crate) struct Space {
     /// What is wanted besides what the file expects: 'feed p99 < 300ms in healthy', 'max feed goodput in outage'
     #[arg(long, value_name = "GOAL")]
     pub(crate) goal: Vec<String>,
+
+    /// Judge by the goals alone, and not by what the file expects
+    #[arg(long)]
+    pub(crate) only_goals: bool,
 }
 
 /// What a sweep leaves behind.
@@ -264,6 +271,50 @@ pub(crate) struct Merge {
 
     #[command(flatten)]
     pub(crate) outputs: SweepOutputs,
+}
+
+/// `squall export FORMAT`
+#[derive(Subcommand, Debug)]
+pub(crate) enum Export {
+    /// A sweep as an Indexed Job of Kubernetes
+    K8sSweep(ExportSweep),
+    /// A sweep as a job array of Slurm
+    SlurmSweep(ExportSweep),
+}
+
+/// A sweep for many machines.
+#[derive(Args, Debug)]
+pub(crate) struct ExportSweep {
+    /// A path, or the name of a built-in topology
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    #[command(flatten)]
+    pub(crate) space: Space,
+
+    /// Seeds that every variant runs with: how many (1 to N), A..B, or a list [default: the file's own]
+    #[arg(long, value_name = "SEEDS")]
+    pub(crate) seeds: Option<String>,
+
+    /// Draw so many variants at random
+    #[arg(long, value_name = "N", conflicts_with = "latin", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) random: Option<u32>,
+
+    /// Draw so many variants, evenly spread (Latin hypercube)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) latin: Option<u32>,
+
+    /// Into how many parts the sweep is cut
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) shards: u16,
+
+    /// Cores that each part gets
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) cpus: u16,
+
+    /// The container image that has squall and a shell in it
+    #[arg(long, value_name = "IMAGE", default_value = "squall:latest")]
+    pub(crate) image: String,
 }
 
 /// What is written for a pipeline.

@@ -110,7 +110,7 @@ impl<'c> Pipeline<'c> {
     }
 
     /// Hands in everything that is wanted; answers what it means for the exit code.
-    pub(crate) fn hand_in(&self, ran: Vec<Ran>) -> io::Result<Exit> {
+    pub(crate) fn hand_in(&self, ran: &[Ran]) -> io::Result<Exit> {
         let comparisons: Vec<Option<Comparison>> =
             ran.iter().zip(&self.kept).map(|(ran, kept)| Some(self.held_against(ran, kept.as_ref()?))).collect();
         let sheets: Vec<Sheet> = ran.iter().map(|ran| Sheet::of(&ran.report)).collect();
@@ -119,11 +119,11 @@ impl<'c> Pipeline<'c> {
         }
         let cases: Vec<Case<'_>> =
             ran.iter().zip(&comparisons).map(|(ran, comparison)| case(ran, comparison.as_ref())).collect();
-        if !self.write_json(&ran)? || !self.keep(&ran)? || !write_ci(&self.run.ci, &cases, self.json_on_stdout())? {
+        if !self.write_json(ran)? || !self.keep(ran)? || !write_ci(&self.run.ci, &cases, self.json_on_stdout())? {
             return Ok(Exit::CouldNotRun);
         }
         if !self.json_on_stdout() {
-            self.show(&ran, &cases)?;
+            self.show(ran, &cases)?;
         }
         let mut exit = Exit::Held;
         for (ran, case) in ran.iter().zip(&cases) {
@@ -184,9 +184,9 @@ impl<'c> Pipeline<'c> {
     fn show(&self, ran: &[Ran], cases: &[Case<'_>]) -> io::Result<()> {
         let several = self.run.files.len() > 1;
         for (ran, case) in ran.iter().zip(cases) {
-            let failed = !case.passed();
             let held = ran.report.verdict == report::Verdict::Pass;
-            if failed && !held || !several && !(self.quiet && held) {
+            let wanted = if several { !held } else { !(self.quiet && held) };
+            if wanted {
                 output::result(&text::render(&ran.report, &ran.plan, output::width(), text::Style::Color))?;
                 output::result("\n")?;
             }

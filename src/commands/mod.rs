@@ -3,6 +3,7 @@
 mod check;
 mod compare;
 mod completions;
+mod export;
 mod list;
 mod load;
 mod new;
@@ -26,6 +27,7 @@ pub(crate) fn run(cli: &Cli) -> io::Result<Exit> {
         Command::Up(up) => up::run(up, cli.quiet),
         Command::Load(load) => load::run(load, cli.quiet),
         Command::Check(check) => check::run(check, cli.quiet),
+        Command::Export(export) => export::run(export),
         Command::List => list::run(),
         Command::New(new) => new::run(new, cli.quiet),
         Command::Sweep(sweep) => sweep::run(sweep, cli.quiet),

@@ -41,7 +41,7 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     let ready: Vec<(Topology, Plan)> = ready.into_iter().map(|(topology, plan, _)| (topology, plan)).collect();
     let ran = if run.live { all_live(run, ready, quiet)? } else { all_in_virtual_time(run, ready)? };
     let Some(ran) = ran else { return Ok(Exit::CouldNotRun) };
-    pipeline.hand_in(ran)
+    pipeline.hand_in(&ran)
 }
 
 fn prepare(file: &str, run: &Run) -> io::Result<Option<(Topology, Plan, String)>> {

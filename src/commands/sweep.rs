@@ -85,7 +85,7 @@ fn shard(typed: &Typed) -> io::Result<Option<Shard>> {
 
 /// What was typed, as far as it can be read. Complains and gives `None` if it cannot.
 fn wanted(typed: &Typed) -> io::Result<Option<Wanted>> {
-    let Some(seeds) = seeds_of(typed)? else { return Ok(None) };
+    let Ok(seeds) = seeds_of(typed)? else { return Ok(None) };
     let Some(topology) = Topology::find(typed.file.as_deref().unwrap_or_default())? else { return Ok(None) };
     let design = match (typed.random, typed.latin) {
         (Some(count), _) => Design::Random(count as usize),
@@ -101,23 +101,25 @@ fn wanted(typed: &Typed) -> io::Result<Option<Wanted>> {
         design_seed: typed.design_seed,
         seeds,
         goals: space.goal.clone(),
+        only_goals: space.only_goals,
         figures: typed.figure.clone(),
         all_figures: typed.all_figures,
     }))
 }
 
-fn seeds_of(typed: &Typed) -> io::Result<Option<Option<Seeds>>> {
-    let complain = |what: String| output::error(&what, None).map(|()| None);
+/// The seeds as typed; `Err` if they cannot be read, which has been complained about.
+fn seeds_of(typed: &Typed) -> io::Result<Result<Option<Seeds>, ()>> {
+    let complain = |what: String| output::error(&what, None).map(|()| Err(()));
     if let Some(text) = &typed.until_interval {
         return match Share::parse(text) {
             Ok(share) if share.0 > 0.0 && share.0 < 0.5 => {
-                Ok(Some(Some(Seeds::Until { half_width: share.0, most: typed.max_seeds })))
+                Ok(Ok(Some(Seeds::Until { half_width: share.0, most: typed.max_seeds })))
             }
             _ => complain(format!("--until-interval: `{text}` is no share between 0 and 50%, such as 1%")),
         };
     }
     match typed.seeds.as_deref().map(seeds::parse).transpose() {
-        Ok(seeds) => Ok(Some(seeds.map(Seeds::These))),
+        Ok(seeds) => Ok(Ok(seeds.map(Seeds::These))),
         Err(what) => complain(format!("--seeds: {what}")),
     }
 }
@@ -170,13 +172,15 @@ fn chosen(typed: &Merge, mut manifests: Vec<(String, Manifest)>) -> io::Result<O
     Ok(None)
 }
 
+/// Writes results in one format.
+type Writer = fn(&Results, &mut dyn Write) -> io::Result<()>;
+
 /// Writes and shows what was found.
 fn hand_in(sweep: &Sweep, runs: Vec<Runs>, outputs: &SweepOutputs, quiet: bool) -> io::Result<Exit> {
     let first = sweep.variants.first().and_then(|variant| sweep.plan(variant).ok());
     let scenario = first.map(|plan| plan.name).unwrap_or_default();
     let results = Results::new(sweep, runs, &scenario);
     let mut stdout_is_taken = false;
-    type Writer = fn(&Results, &mut dyn Write) -> io::Result<()>;
     let files: [(&Option<PathBuf>, Writer); 3] = [
         (&outputs.jsonl, |results, mut out| jsonl::write(results, &mut out)),
         (&outputs.csv, |results, mut out| csv::write(results, &mut out)),

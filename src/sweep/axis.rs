@@ -110,15 +110,6 @@ impl Axis {
             }
         }
     }
-
-    /// How small a step makes a difference, as a share of its way.
-    pub(crate) fn grain(&self) -> f64 {
-        match &self.values {
-            Values::List(values) => 1.0 / values.len().max(1) as f64,
-            Values::Range(Range { unit: Unit::Whole, low, high, .. }) => 1.0 / (high - low + 1.0),
-            Values::Range(_) => 0.001,
-        }
-    }
 }
 
 impl Range {

@@ -39,6 +39,8 @@ pub(crate) struct Wanted {
     pub(crate) seeds: Option<Seeds>,
     /// `max …`, `min …`, or lines that must hold.
     pub(crate) goals: Vec<String>,
+    /// Whether only the goals are judged, and not what the file expects.
+    pub(crate) only_goals: bool,
     /// Figures to be kept, in the words of `expect`.
     pub(crate) figures: Vec<String>,
     /// Whether all figures of the report are kept.
@@ -117,8 +119,10 @@ impl Wanted {
             fixed,
             axes,
             variants,
+            grid: self.design == Design::Grid,
             seeds: Seeds::These(Vec::new()),
             goals,
+            only_goals: self.only_goals,
             columns: Vec::new(),
             lines: Vec::new(),
             judged: Vec::new(),
@@ -147,7 +151,8 @@ impl Wanted {
                 sweep.columns.insert(0, Column::of_claim(&first, own + at, name, better));
             }
         }
-        let holds = |at: &usize| *at < own || sweep.goals[*at - own].wish == Wish::Hold;
+        let of_file = !self.only_goals;
+        let holds = |at: &usize| if *at < own { of_file } else { sweep.goals[*at - own].wish == Wish::Hold };
         sweep.judged = (0..first.expect.len()).filter(holds).collect();
         sweep.lines = sweep.judged.iter().map(|at| first.expect[*at].text.clone()).collect();
         sweep.seeds = self.seeds.unwrap_or_else(|| Seeds::These(vec![first.seed]));

@@ -33,6 +33,7 @@ pub(crate) struct Manifest {
     seeds: Option<Vec<u64>>,
     until: Option<(f64, u64)>,
     goals: Vec<String>,
+    only_goals: bool,
     figures: Vec<String>,
     all_figures: bool,
 }
@@ -61,6 +62,7 @@ impl Manifest {
             seeds: if let Some(Seeds::These(seeds)) = &seeds { Some(seeds.clone()) } else { None },
             until: if let Some(Seeds::Until { half_width, most }) = seeds { Some((half_width, most)) } else { None },
             goals: wanted.goals.clone(),
+            only_goals: wanted.only_goals,
             figures: wanted.figures.clone(),
             all_figures: wanted.all_figures,
         }
@@ -88,6 +90,7 @@ impl Manifest {
             design_seed: self.design_seed,
             seeds: until.or(self.seeds.map(Seeds::These)),
             goals: self.goals,
+            only_goals: self.only_goals,
             figures: self.figures,
             all_figures: self.all_figures,
         })

@@ -37,10 +37,14 @@ pub(crate) struct Sweep {
     pub(crate) axes: Vec<Axis>,
     /// The values of each variant, one an axis.
     pub(crate) variants: Vec<Variant>,
+    /// Whether they are every combination.
+    pub(crate) grid: bool,
     /// With which seeds each runs.
     pub(crate) seeds: Seeds,
     /// What is wanted or measured besides what the file expects.
     pub(crate) goals: Vec<Goal>,
+    /// Whether what the file expects is not judged.
+    pub(crate) only_goals: bool,
     /// What is kept of each run.
     pub(crate) columns: Vec<Column>,
     /// The lines that must hold, in the order of [`Record::held`].
@@ -228,7 +232,11 @@ impl Sweep {
 
     /// The plan of a variant.
     pub(crate) fn plan(&self, variant: &Variant) -> Result<Plan, Trouble> {
-        let sets = self.sets(variant);
+        self.plan_of(self.sets(variant))
+    }
+
+    /// The plan under some overrides.
+    pub(crate) fn plan_of(&self, sets: Vec<(String, String)>) -> Result<Plan, Trouble> {
         let more: Vec<Expectation> = self.goals.iter().map(|goal| goal.expectation.clone()).collect();
         let loaded = self.draft.load(&sets, &more, &|path| self.topology.file(path));
         let planned = loaded.and_then(|loaded| plan::compile(&loaded.topology));

@@ -24,6 +24,8 @@ pub(crate) struct Results {
     pub(crate) lines: Vec<String>,
     /// The runs of each variant.
     pub(crate) runs: Vec<Runs>,
+    /// Whether every combination ran.
+    pub(crate) grid: bool,
     /// Whether the seeds were as many as it took.
     pub(crate) until: bool,
 }
@@ -89,6 +91,7 @@ impl Results {
             columns: sweep.columns.clone(),
             lines: sweep.lines.clone(),
             runs,
+            grid: sweep.grid,
             until: matches!(sweep.seeds, Seeds::Until { .. }),
         }
     }
@@ -163,6 +166,9 @@ impl Results {
 
     /// The steps at which most changes, the greatest first; of a grid only.
     pub(crate) fn cliffs(&self, rows: &[Row]) -> Vec<Cliff> {
+        if !self.grid {
+            return Vec::new();
+        }
         let headline = self.headline();
         let figures: Vec<f64> = rows.iter().filter_map(|row| row.means.get(headline).copied().flatten()).collect();
         let high = figures.iter().copied().fold(0.0, |a: f64, b| a.max(b.abs()));

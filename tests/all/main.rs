@@ -18,6 +18,7 @@ mod run;
 mod schema;
 mod streams;
 mod swarm;
+mod sweeps;
 mod theory;
 
 use std::path::{Path, PathBuf};

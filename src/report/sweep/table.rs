@@ -96,7 +96,13 @@ fn figure(results: &Results, row: &Row, column: usize) -> String {
     let Some(mean) = row.means[column] else { return "–".to_owned() };
     let of = &results.columns[column];
     match row.intervals[column].map(|interval| (interval.high - interval.low) / 2.0) {
-        Some(half) if half > 0.0 => format!("{} ±{}", of.shown(mean), of.shown(half)),
+        // What rounds to nothing is nothing: a unit alone says no more.
+        Some(half)
+            if of.shown(half).starts_with(|c: char| ('1'..='9').contains(&c) || c == '<')
+                || of.shown(half).contains("0.") =>
+        {
+            format!("{} ±{}", of.shown(mean), of.shown(half))
+        }
         _ => of.shown(mean),
     }
 }

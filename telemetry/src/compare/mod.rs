@@ -68,9 +68,9 @@ pub enum Evidence {
 pub enum Verdict {
     /// Nothing that counts has changed.
     Same,
-    /// Something got better and nothing worse.
+    /// What got better weighs more than what got worse, and none of that is too much.
     Better,
-    /// Something got worse, none of it too much.
+    /// What got worse weighs more, but none of it is too much.
     Worse,
     /// Something got too much worse.
     Regressed,
@@ -155,13 +155,17 @@ pub fn compare(base: &[Sheet], new: &[Sheet], rules: &[Rule]) -> Comparison {
 
 impl Comparison {
     fn judged(&self) -> Verdict {
-        let any = |direction| self.changes.iter().any(|change| change.counts && change.direction == direction);
+        let sum = |direction| -> f64 {
+            let these = self.changes.iter().filter(|change| change.counts && change.direction == direction);
+            these.map(|change| change.importance).sum()
+        };
+        let (better, worse) = (sum(Direction::Better), sum(Direction::Worse));
         if !self.broken.is_empty() || self.changes.iter().any(|change| change.breaks.is_some()) {
             Verdict::Regressed
-        } else if any(Direction::Worse) {
-            Verdict::Worse
-        } else if any(Direction::Better) || !self.mended.is_empty() {
+        } else if better > 0.0 && better >= worse || worse == 0.0 && !self.mended.is_empty() {
             Verdict::Better
+        } else if worse > 0.0 {
+            Verdict::Worse
         } else {
             Verdict::Same
         }
