@@ -118,8 +118,12 @@ struct Errands {
 impl<E: Ear> Driver<E> {
     /// The machines of `plan` at rest. Must be made inside a runtime.
     pub fn new(plan: &'static Plan, ear: E) -> io::Result<Arc<Self>> {
+        Self::of_run(plan, ear, random_u64()?)
+    }
+
+    /// As [`new`](Self::new), one of several processes: those of the same `run` know one another's requests.
+    pub fn of_run(plan: &'static Plan, ear: E, run: u64) -> io::Result<Arc<Self>> {
         let replicas = plan.services[..plan.real_services].iter().map(|service| service.replicas as usize).sum();
-        let run = random_u64()?;
         let inner = Inner {
             system: System::new(plan),
             world: World::new(ear, Metrics::new(plan)),
@@ -136,7 +140,7 @@ impl<E: Ear> Driver<E> {
             clock: Clock::default(),
             alarm: Alarm::new()?,
             run,
-            ids: Ids::new(run),
+            ids: Ids::new(random_u64()?),
             inner: Mutex::new(inner),
             carriers: OnceLock::new(),
             doors: (0..replicas).map(|_| watch::Sender::new(true)).collect(),

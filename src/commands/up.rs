@@ -1,12 +1,14 @@
 //! `squall up`: the services of a topology over real HTTP, without load, until Ctrl-C.
 
 use std::io;
+use std::path::Path;
 
+use squall_model::plan::Plan;
 use squall_services::{Desk, Doors};
 
 use crate::cli::Up;
 use crate::exit::Exit;
-use crate::live::{self, Changes};
+use crate::live::{self, Changes, Part};
 use crate::output;
 use crate::topologies::Topology;
 
@@ -17,7 +19,15 @@ pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
     if !quiet {
         output::problem(&warnings)?;
     }
-    match live::up(&plan, up.settings.into(), Changes::of(topology, up.overrides.sets()), announce) {
+    let part = match &up.peers {
+        None => None,
+        Some(peers) => match part(&plan, up, peers)? {
+            Ok(part) => Some(part),
+            Err(exit) => return Ok(exit),
+        },
+    };
+    let changes = Changes::of(topology, up.overrides.sets());
+    match live::up(&plan, up.settings.into(), (changes, part), announce) {
         Ok(()) => Ok(Exit::Held),
         Err(failed) => {
             output::error(&failed.to_string(), failed.hint())?;

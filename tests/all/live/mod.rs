@@ -13,6 +13,7 @@ use super::{command, file, fresh_folder, squall, written};
 
 mod desk;
 mod load;
+mod processes;
 
 /// A report, however the run ended.
 fn report(arguments: &[&str]) -> Value {
