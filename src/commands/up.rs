@@ -21,10 +21,10 @@ pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
     }
     let part = match &up.peers {
         None => None,
-        Some(peers) => match part(&plan, up, peers)? {
-            Ok(part) => Some(part),
-            Err(exit) => return Ok(exit),
-        },
+        Some(peers) => {
+            let Some(part) = part(&plan, up, peers)? else { return Ok(Exit::Wrong) };
+            Some(part)
+        }
     };
     let changes = Changes::of(topology, up.overrides.sets());
     match live::up(&plan, up.settings.into(), (changes, part), announce) {
@@ -36,6 +36,25 @@ pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
     }
 }
 
+/// The part of the plan that this process runs; complains about everything that is wrong with it.
+fn part(plan: &Plan, up: &Up, peers: &Path) -> io::Result<Option<Part>> {
+    let text = match std::fs::read_to_string(peers) {
+        Ok(text) => text,
+        Err(error) => {
+            output::error(&format!("cannot read `{}`: {error}", peers.display()), None)?;
+            return Ok(None);
+        }
+    };
+    match Part::new(plan, &up.only, &text, &up.allow_remote) {
+        Ok(part) => Ok(Some(part)),
+        Err(problems) => {
+            problems.iter().try_for_each(|problem| output::error(problem, None))?;
+            Ok(None)
+        }
+    }
+}
+
+/// Names and addresses go where results go, the desk's token does not.
 fn announce(doors: &Doors, desk: &Desk) -> io::Result<()> {
     super::run::announce(desk)?;
     let lines: Vec<_> = doors.addresses().map(|(name, address)| format!("{name} http://{address}\n")).collect();

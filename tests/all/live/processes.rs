@@ -41,7 +41,10 @@ fn a_process_that_is_killed_a_hundred_times_is_refused_to_its_callers_who_go_on(
         // Dropping it kills it with signal 9.
         drop(back);
         let (head, body) = status("/whole");
-        assert!(head.starts_with("HTTP/1.1 503 ") && body.contains("\"cause\":\"refused\""), "kill {kill}: {head} {body}");
+        assert!(
+            head.starts_with("HTTP/1.1 503 ") && body.contains("\"cause\":\"refused\""),
+            "kill {kill}: {head} {body}"
+        );
         assert!(status("/alone").0.starts_with("HTTP/1.1 200 "));
         #[cfg(target_os = "linux")]
         left.push((descriptors(&front), descriptors(&middle)));
@@ -49,7 +52,11 @@ fn a_process_that_is_killed_a_hundred_times_is_refused_to_its_callers_who_go_on(
     let page = middle.ask("middle", "GET /metrics").unwrap().1;
     let refused = format!("squall_calls_total{{call=\"middle -> back\",outcome=\"refused\"}} {kills}\n");
     assert!(page.contains(&refused), "no {refused} in {page}");
-    assert_eq!(left.first().map(|(f, m)| (f + 2, m + 2)).max(left.last().copied()), left.first().map(|(f, m)| (f + 2, m + 2)), "{left:?}");
+    assert_eq!(
+        left.first().map(|(f, m)| (f + 2, m + 2)).max(left.last().copied()),
+        left.first().map(|(f, m)| (f + 2, m + 2)),
+        "{left:?}"
+    );
 }
 
 #[test]
@@ -71,7 +78,8 @@ fn a_trace_and_a_request_id_go_with_a_request_from_process_to_process() {
     let (head, _) = say(front.address("front"), "GET /whole", &headers, "").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("x-request-id: mine"), "{head}");
     let heard = heard.join().unwrap();
-    let header = |name: &str| heard.iter().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{heard:?}"));
+    let header =
+        |name: &str| heard.iter().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{heard:?}"));
     assert_eq!(header("x-request-id: "), "mine");
     let parent = header("traceparent: ");
     assert!(parent.starts_with(&format!("00-{trace}-")) && !parent.contains("b7ad6b7169203331"), "{parent}");
@@ -82,7 +90,8 @@ fn peers_that_are_not_enough_are_a_mistake() {
     let path = peers(&["middle"]);
     let text = path.to_string_lossy().into_owned();
     let began = Instant::now();
-    for (only, says) in [("middle", "where back is, which `middle -> back` needs"), ("nobody", "no service or replica")] {
+    for (only, says) in [("middle", "where back is, which `middle -> back` needs"), ("nobody", "no service or replica")]
+    {
         let (_, errors) = written(&squall(&["up", &file("processes.yaml"), "--only", only, "--peers", &text]).code(2));
         assert!(errors.contains(says), "{errors}");
     }
