@@ -107,7 +107,8 @@ impl Names {
             return Some(row..row + 1);
         }
         let first = self.0.iter().position(|known| *known == format!("{name}[0]"))?;
-        let count = (0..).take_while(|number| self.0.get(first + number) == Some(&format!("{name}[{number}]"))).count();
+        let numbered = |(number, known): &(usize, &String)| **known == format!("{name}[{number}]");
+        let count = self.0[first..].iter().enumerate().take_while(numbered).count();
         Some(first..first + count)
     }
 
