@@ -11,7 +11,13 @@ twin() {
   shift
   local sets=()
   for set in "$@"; do sets+=(--set "$set"); done
-  "$squall" twin "$name" "${sets[@]}" > "$out/$name" 2>&1 || echo "$name" >> "$out/failed"
+  for try in 1 2 3; do
+    "$squall" twin "$name" "${sets[@]}" > "$out/$name" 2>&1 && return
+    # What the machine did meanwhile says nothing about squall: again.
+    grep -qE "could not keep up|this machine was busy" "$out/$name" || break
+    echo "$name: the machine was busy (try $try)"
+  done
+  echo "$name" >> "$out/failed"
 }
 
 twin cascade duration=22s faults.db-slow.at=6s faults.db-slow.for=8s \

@@ -55,7 +55,7 @@ def wait_for(port, text, wanted):
 def main(squall):
     with Up(squall, "social") as up, tempfile.TemporaryDirectory() as folder:
         load = subprocess.Popen(
-            [squall, "--quiet", "load", "social", "--target", up.services["gateway"], "--duration", "15s"],
+            [squall, "--quiet", "load", "social", "--target", up.services["gateway"]],
             stdout=subprocess.DEVNULL,
         )
         targets = json.dumps([url.removeprefix("http://") for url in up.services.values()])
