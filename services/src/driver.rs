@@ -52,6 +52,8 @@ pub struct Carriers {
     pub users: Carrier,
     /// From service to service.
     pub services: Carrier,
+    /// Whether requests say where in the run they belong, which servers of the same run understand.
+    pub marked: bool,
 }
 
 /// What a run has come to.
@@ -397,7 +399,9 @@ impl<E: Ear> Driver<E> {
         let Some(carriers) = self.carriers.get() else { return };
         let Request { from, edge, to, endpoint, segment } = hop.request;
         let mut headers = HeaderMap::new();
-        Belongs { edge, segment }.write(self.run, &mut headers);
+        if carriers.marked {
+            Belongs { edge, segment }.write(self.run, &mut headers);
+        }
         trail.unwrap_or_else(|| Trail::begin(&self.ids)).write(&mut headers, &self.ids);
         let left = Duration::from_nanos((hop.until - self.now()).as_nanos());
         let limit = (hop.until != SimTime::NEVER).then(|| left + GRACE);

@@ -177,7 +177,7 @@ pub(crate) fn load(plan: &Plan, target: Target, settings: Settings) -> Result<St
         let driver = Driver::new(plan, settings.books(plan))?;
         let reach = Reach::of(target.authority.clone());
         let users = users::to_one_target(plan, Client::new(vec![target]), reach.clone());
-        driver.carry_with(Carriers { services: users.clone(), users });
+        driver.carry_with(Carriers { services: users.clone(), users, marked: false });
         let open = squall_loadgen::open_loops(plan);
         let program = Program { open, closed: true, ..Program::default() };
         run_out(&driver, program, &reach, &watch::channel(false).1).await
@@ -279,7 +279,7 @@ fn raise<E: Ear>(
     let at_once = usize::try_from(allowed / 2).unwrap_or(usize::MAX);
     let services = between_services(plan, &bases, at_once).map_err(io::Error::other)?;
     let users = users::to_replicas(plan, Client::new(targets));
-    driver.carry_with(Carriers { users, services });
+    driver.carry_with(Carriers { users, services, marked: true });
     Ok(doors)
 }
 

@@ -34,19 +34,22 @@ def resident_kib(pid):
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
 
-def requests(where, count):
-    """So many requests over one connection."""
-    connection = http.client.HTTPConnection(*where, timeout=10)
-    for _ in range(count):
-        connection.request("GET", "/api/users/1/profile")
-        answer = connection.getresponse()
-        answer.read()
-        assert answer.status == 200, answer.status
-    connection.close()
+def requests(where, count, at_once=50):
+    """So many requests, so many at once, over as many connections."""
+    connections = [http.client.HTTPConnection(*where, timeout=10) for _ in range(min(count, at_once))]
+    for _ in range(count // len(connections)):
+        for connection in connections:
+            connection.request("GET", "/api/users/1/profile")
+        for connection in connections:
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200, answer.status
+    for connection in connections:
+        connection.close()
 
 
-def settle(pid, wanted, patience_s=15):
-    """Waits until there are no more descriptors than wanted."""
+def settle(pid, wanted=0, patience_s=12):
+    """Waits for idle connections to be closed: until there are no more descriptors than wanted, or for so long."""
     end = time.monotonic() + patience_s
     while descriptors(pid) > wanted and time.monotonic() < end:
         time.sleep(0.2)
@@ -112,7 +115,7 @@ def main(squall):
     with Up(squall, "social") as up:
         where, pid = address(up.services["gateway"]), up.process.pid
         requests(where, 500)
-        before = settle(pid, 0, patience_s=6)
+        before = settle(pid)
         requests(where, REQUESTS // 2)
         half = resident_kib(pid)
         requests(where, REQUESTS // 2)
