@@ -249,9 +249,9 @@ pub(crate) fn write_ci(ci: &Ci, cases: &[Case<'_>], stdout_is_taken: bool) -> io
     if ci.github {
         let lines = github::render(cases);
         if stdout_is_taken {
-            output::problem(&lines)?
+            output::problem(&lines)?;
         } else {
-            output::result(&lines)?
+            output::result(&lines)?;
         }
         if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())
             && !append(Path::new(&path), &summary())?

@@ -122,7 +122,6 @@ impl Wanted {
             grid: self.design == Design::Grid,
             seeds: Seeds::These(Vec::new()),
             goals,
-            only_goals: self.only_goals,
             columns: Vec::new(),
             lines: Vec::new(),
             judged: Vec::new(),
@@ -204,7 +203,7 @@ impl Sweep {
             parts.push(text.as_bytes());
         }
         parts.extend(self.columns.iter().map(|column| column.name.as_bytes()));
-        parts.extend(self.lines.iter().map(|line| line.as_bytes()));
+        parts.extend(self.lines.iter().map(String::as_bytes));
         Key::of(&parts)
     }
 
@@ -213,7 +212,7 @@ impl Sweep {
         let seeds = format!("{:?}", self.seeds);
         let mut parts: Vec<&[u8]> = vec![self.base.bytes(), seeds.as_bytes()];
         parts.extend(self.axes.iter().map(|axis| axis.path.as_bytes()));
-        parts.extend(self.variants.iter().flatten().map(|value| value.as_bytes()));
+        parts.extend(self.variants.iter().flatten().map(String::as_bytes));
         Key::of(&parts).hex()
     }
 

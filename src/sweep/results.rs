@@ -72,16 +72,14 @@ impl Results {
     /// The results of `runs`.
     pub(crate) fn new(sweep: &Sweep, runs: Vec<Runs>, scenario: &str) -> Self {
         let value_list = |at: usize| -> Vec<String> {
-            match sweep.axes[at].list() {
-                Some(values) => values.to_vec(),
-                None => {
-                    let mut all: Vec<String> = sweep.variants.iter().map(|variant| variant[at].clone()).collect();
-                    let share = |value: &String| sweep.axes[at].share_of(value).unwrap_or(0.0);
-                    all.sort_by(|a, b| share(a).total_cmp(&share(b)));
-                    all.dedup();
-                    all
-                }
+            if let Some(values) = sweep.axes[at].list() {
+                return values.to_vec();
             }
+            let mut all: Vec<String> = sweep.variants.iter().map(|variant| variant[at].clone()).collect();
+            let share = |value: &String| sweep.axes[at].share_of(value).unwrap_or(0.0);
+            all.sort_by(|a, b| share(a).total_cmp(&share(b)));
+            all.dedup();
+            all
         };
         Self {
             scenario: scenario.to_owned(),
@@ -117,7 +115,7 @@ impl Results {
 
     /// The column that variants are ranked by after how often all holds: the first goal, else goodput.
     pub(crate) fn headline(&self) -> usize {
-        let goal = self.columns.iter().position(|column| column.is_goal());
+        let goal = self.columns.iter().position(Column::is_goal);
         let system = || self.columns.iter().position(|column| column.is(Kind::System, "goodput_per_s"));
         let load = || self.columns.iter().position(|column| column.is(Kind::Load, "goodput_per_s"));
         goal.or_else(system).or_else(load).unwrap_or(0)

@@ -28,7 +28,7 @@ fn suite(case: &Case<'_>) -> TestSuite {
     }
     for (expectation, line) in case.expectations() {
         let failure = (!expectation.pass).then(|| (expectation.actual.clone(), "expectation"));
-        let mut test = test(case, &expectation.text, line, failure);
+        let mut test = test(case, &expectation.text, line, failure.as_ref());
         if expectation.pass {
             test.set_system_out(expectation.actual.as_str());
         }
@@ -36,13 +36,13 @@ fn suite(case: &Case<'_>) -> TestSuite {
     }
     if let Some(comparison) = case.comparison {
         let failure = (comparison.verdict == Verdict::Regressed).then(|| (regression(comparison), "regression"));
-        suite.add_test_case(test(case, "no figure regressed", case.changed_at, failure));
+        suite.add_test_case(test(case, "no figure regressed", case.changed_at, failure.as_ref()));
     }
     suite
 }
 
-fn test(case: &Case<'_>, name: &str, line: Option<usize>, failure: Option<(String, &str)>) -> TestCase {
-    let status = match &failure {
+fn test(case: &Case<'_>, name: &str, line: Option<usize>, failure: Option<&(String, &str)>) -> TestCase {
+    let status = match failure {
         None => TestCaseStatus::success(),
         Some((message, kind)) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
