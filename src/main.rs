@@ -12,6 +12,7 @@ mod live;
 mod output;
 mod report;
 mod topologies;
+mod why;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
 //! Standard output and standard error: results to the one, problems to the other, colour only where it is wanted.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
@@ -26,6 +27,21 @@ pub(crate) fn result(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// Writes a result to a file, or to standard output for `-`; complains and answers `false` if that does not work.
+pub(crate) fn write(path: &Path, text: &str) -> io::Result<bool> {
+    if path == Path::new("-") {
+        result(text)?;
+        return Ok(true);
+    }
+    match std::fs::write(path, text) {
+        Ok(()) => Ok(true),
+        Err(failed) => {
+            error(&format!("cannot write `{}`: {failed}", path.display()), None)?;
+            Ok(false)
+        }
+    }
 }
 
 /// Writes what went wrong, or progress, to standard error.

@@ -16,6 +16,7 @@ use squall_policies::breaker::Transition;
 use squall_policies::{Outcome, SimTime, Span};
 
 use crate::plan::{DatabaseId, EdgeId, EndpointId, FaultId, ReplicaId, SegmentId, SiteId};
+use crate::trace::TraceFact;
 
 /// One fact.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -224,11 +225,41 @@ pub enum Failure {
 
 /// Takes observations, in order. `at` never goes back.
 pub trait Sink {
+    /// Whether it also wants to know which request does what, and for whom. Where it does not, the machines leave it out.
+    const TRACED: bool = false;
+
     /// `what` happened at `at`.
     fn observe(&mut self, at: SimTime, what: Observation);
+
+    /// Only where [`TRACED`](Self::TRACED): what a fiber does from `at` on.
+    #[inline(always)]
+    fn trace(&mut self, at: SimTime, what: TraceFact) {
+        let _ = (at, what);
+    }
 }
 
 /// Looks away.
 impl Sink for () {
     fn observe(&mut self, _: SimTime, _: Observation) {}
+}
+
+/// Both listen, the first one first.
+impl<A: Sink, B: Sink> Sink for (&mut A, &mut B) {
+    const TRACED: bool = A::TRACED || B::TRACED;
+
+    #[inline(always)]
+    fn observe(&mut self, at: SimTime, what: Observation) {
+        self.0.observe(at, what);
+        self.1.observe(at, what);
+    }
+
+    #[inline(always)]
+    fn trace(&mut self, at: SimTime, what: TraceFact) {
+        if A::TRACED {
+            self.0.trace(at, what);
+        }
+        if B::TRACED {
+            self.1.trace(at, what);
+        }
+    }
 }

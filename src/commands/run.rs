@@ -81,16 +81,5 @@ pub(crate) fn in_virtual_time(plan: &Plan) -> (Report, bool) {
 
 /// Writes the report; complains and answers `false` if that does not work.
 fn write_json(report: &Report, path: &Path) -> io::Result<bool> {
-    let text = json::render(report)?;
-    if path == Path::new("-") {
-        output::result(&text)?;
-        return Ok(true);
-    }
-    match std::fs::write(path, text) {
-        Ok(()) => Ok(true),
-        Err(error) => {
-            output::error(&format!("cannot write `{}`: {error}", path.display()), None)?;
-            Ok(false)
-        }
-    }
+    output::write(path, &json::render(report)?)
 }

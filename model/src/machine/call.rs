@@ -131,9 +131,10 @@ impl System<'_> {
         if let Some(delay) = patience {
             fiber.timer = host.arm(now, delay, Class::Timeout, key);
         }
-        let Some(delay) = network else { return Step::Rest };
         let Route { edge, endpoint, .. } = *route;
         let request = Request { from: key, edge, to, endpoint, segment: fiber.segment() };
+        self.tell_state(host, now, index);
+        let Some(delay) = network else { return Step::Rest };
         if H::INSTANT && delay.span.is_zero() {
             return Step::Arrive(request);
         }
@@ -290,6 +291,7 @@ impl System<'_> {
     #[inline(never)]
     fn after_failure<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, failure: Failure) -> Step {
         let plan = self.plan;
+        self.tell_failed(host, now, index, failure);
         let fiber = &self.fibers[index];
         let (edge, retry) = (self.route(index).edge, &plan.sites[fiber.site.index()].retry);
         if failure == Failure::Deadline || !retry.wants(u32::from(fiber.attempts), failure.seen()) {
@@ -310,6 +312,7 @@ impl System<'_> {
         fiber.state = State::BackingOff;
         let wait = wait.min(fiber.deadline - now);
         let key = self.ticket(index);
+        self.tell_state(host, now, index);
         if wait.is_zero() {
             return Step::Wake(key);
         }
@@ -333,6 +336,7 @@ impl System<'_> {
         }
         fiber.state = State::FallingBack;
         let key = self.ticket(index);
+        self.tell_state(host, now, index);
         host.arm(now, delay, Class::Completion, key);
         Step::Rest
     }

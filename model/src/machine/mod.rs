@@ -15,6 +15,7 @@ mod look;
 mod route;
 mod service;
 mod system;
+mod tell;
 
 pub use host::{Class, Delay, Host, Request, Timer};
 pub use key::{Key, Place, Tickets};
