@@ -24,18 +24,22 @@ pub(crate) fn width() -> usize {
 
 /// Writes a result to standard output.
 pub(crate) fn result(text: &str) -> io::Result<()> {
+    raw(text.as_bytes())
+}
+
+fn raw(bytes: &[u8]) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(bytes)?;
     out.flush()
 }
 
 /// Writes a result to a file, or to standard output for `-`; complains and answers `false` if that does not work.
-pub(crate) fn write(path: &Path, text: &str) -> io::Result<bool> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     if path == Path::new("-") {
-        result(text)?;
+        raw(bytes)?;
         return Ok(true);
     }
-    match std::fs::write(path, text) {
+    match std::fs::write(path, bytes) {
         Ok(()) => Ok(true),
         Err(failed) => {
             error(&format!("cannot write `{}`: {failed}", path.display()), None)?;

@@ -62,7 +62,7 @@ fn hand_in(trace: &Trace, found: &Traces, quiet: bool) -> io::Result<Exit> {
     for (path, text) in files {
         let Some(path) = path else { continue };
         taken |= path == Path::new("-");
-        if !output::write(path, &(text + "\n"))? {
+        if !output::write(path, (text + "\n").as_bytes())? {
             return Ok(Exit::CouldNotRun);
         }
     }

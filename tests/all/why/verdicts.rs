@@ -67,7 +67,7 @@ fn every_built_in_topology_has_the_first_cause_and_the_verdicts_that_it_should()
 fn a_healthy_variant_of_every_built_in_topology_has_no_verdict() {
     for row in TABLE {
         let mut arguments = vec!["run", row.name];
-        row.healthy.iter().for_each(|set| arguments.extend(["--set", set]));
+        arguments.extend(row.healthy.iter().flat_map(|set| ["--set", set]));
         let report = json(&arguments);
         assert_eq!(verdicts(&report), [""; 0], "{}: {}", row.name, report["verdicts"]);
         assert_eq!(report["causes"].as_array().unwrap().len(), 0, "{}: {}", row.name, report["causes"]);
@@ -83,7 +83,7 @@ fn without_retries_nothing_is_called_a_retry_storm() {
             _ => continue,
         };
         let mut arguments = vec!["run", row.name];
-        sets.iter().for_each(|set| arguments.extend(["--set", set]));
+        arguments.extend(sets.iter().flat_map(|set| ["--set", set]));
         let report = json(&arguments);
         assert!(!verdicts(&report).contains(&"retry_storm"), "{}: {}", row.name, report["verdicts"]);
     }
