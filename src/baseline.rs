@@ -5,7 +5,6 @@ use std::path::Path;
 
 use squall_telemetry::compare::{BASELINE, Baseline};
 
-use crate::commands::run::write_file;
 use crate::output;
 
 const HINT: &str = "`squall run FILE --save-baseline BASELINE` writes one";
@@ -47,5 +46,5 @@ pub(crate) fn write(path: &Path, baseline: &Baseline) -> io::Result<bool> {
         output::error(&format!("cannot make the folder `{}`: {error}", folder.display()), None)?;
         return Ok(false);
     }
-    write_file(path, (serde_json::to_string_pretty(baseline)? + "\n").as_bytes())
+    output::write(path, (serde_json::to_string_pretty(baseline)? + "\n").as_bytes())
 }

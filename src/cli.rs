@@ -40,6 +40,10 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Run a topology in many variants, with many seeds
     Sweep(Sweep),
+    /// Search the settings of a topology for those that reach its goals best
+    Tune(Tune),
+    /// Show the actual request at a percentile as a waterfall
+    Trace(Trace),
     /// Run an experiment in both worlds and compare them
     Twin(Twin),
     /// Start the services of a topology over real HTTP, without load, until Ctrl-C
@@ -215,6 +219,37 @@ pub(crate) struct Sweep {
     pub(crate) threads: Option<u16>,
 }
 
+/// `squall tune`
+#[derive(Args, Debug)]
+pub(crate) struct Tune {
+    /// A path, or the name of a built-in topology
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    #[command(flatten)]
+    pub(crate) space: Space,
+
+    /// With how many seeds the finalists are tried
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) seeds: u16,
+
+    /// How many evenly spread candidates the search begins with
+    #[arg(long, value_name = "N", default_value_t = 81, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) candidates: u32,
+
+    /// Write what was found as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write the topology with the settings that were found
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+
+    /// How many run at once [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
 /// What of a topology varies.
 #[derive(Args, Clone, Default, Debug)]
 pub(crate) struct Space {
@@ -331,6 +366,50 @@ pub(crate) struct Ci {
     /// Add a summary in Markdown to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) summary: Option<PathBuf>,
+}
+
+/// `squall trace`
+#[derive(Args, Debug)]
+pub(crate) struct Trace {
+    /// A path, or the name of a built-in topology
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    /// Which request: p99 (any percentile), slowest, first-failure, slowest-failure, first-degraded, or the first from a
+    /// time on, such as 20.5s; several with commas
+    #[arg(long, value_name = "WHICH", default_value = "p99")]
+    pub(crate) at: Vec<String>,
+
+    /// Whose requests: a load, or one of its tasks as LOAD.TASK [default: the first load]
+    #[arg(long, value_name = "LOAD")]
+    pub(crate) of: Option<String>,
+
+    /// Only requests that started in this phase; also `before PHASE`, `after PHASE`
+    #[arg(long, value_name = "PHASE")]
+    pub(crate) phase: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+
+    /// Write the traces as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write them as OpenTelemetry's OTLP/JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) otlp: Option<PathBuf>,
+
+    /// Write them as Zipkin's JSON, version 2
+    #[arg(long, value_name = "FILE")]
+    pub(crate) zipkin: Option<PathBuf>,
+
+    /// Write them as the JSON that Jaeger's user interface reads
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jaeger: Option<PathBuf>,
+
+    /// When the run began, for those formats: seconds since 1970, or `now` [default: 0]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) epoch: Option<String>,
 }
 
 /// `squall twin`

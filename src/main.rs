@@ -18,6 +18,8 @@ mod report;
 mod seeds;
 mod sweep;
 mod topologies;
+mod tune;
+mod why;
 
 use std::process::ExitCode;
 

@@ -11,7 +11,6 @@ use squall_telemetry::report::{self, Report};
 
 use crate::baseline;
 use crate::cli::{self, Ci};
-use crate::commands::run::write_file;
 use crate::exit::Exit;
 use crate::live::Failed;
 use crate::output;
@@ -164,7 +163,7 @@ impl<'c> Pipeline<'c> {
             output::result(&text)?;
             return Ok(true);
         }
-        write_file(path, text.as_bytes())
+        output::write(path, text.as_bytes())
     }
 
     fn keep(&self, ran: &[Ran]) -> io::Result<bool> {
@@ -236,7 +235,7 @@ pub(crate) fn changed_at(topology: &Topology, comparison: &Comparison) -> Option
 pub(crate) fn write_ci(ci: &Ci, cases: &[Case<'_>], stdout_is_taken: bool) -> io::Result<bool> {
     if let Some(path) = &ci.junit {
         let text = junit::render(cases).map_err(io::Error::other)?;
-        if !write_file(path, text.as_bytes())? {
+        if !output::write(path, text.as_bytes())? {
             return Ok(false);
         }
     }

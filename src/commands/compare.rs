@@ -10,7 +10,7 @@ use squall_telemetry::report::Report;
 
 use crate::baseline;
 use crate::cli::{Compare, Overrides};
-use crate::commands::run::{unseen, write_file};
+use crate::commands::run::unseen;
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::output;
@@ -60,7 +60,7 @@ fn hand_in(typed: &Compare, new: &Side, found: &Comparison, quiet: bool) -> io::
         let text = serde_json::to_string_pretty(found)? + "\n";
         if to_stdout {
             output::result(&text)?;
-        } else if !write_file(path, text.as_bytes())? {
+        } else if !output::write(path, text.as_bytes())? {
             return Ok(Exit::CouldNotRun);
         }
     }

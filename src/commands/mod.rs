@@ -9,7 +9,9 @@ mod load;
 mod new;
 pub(crate) mod run;
 mod schema;
-mod sweep;
+pub(crate) mod sweep;
+mod trace;
+mod tune;
 mod twin;
 mod up;
 
@@ -23,6 +25,7 @@ pub(crate) fn run(cli: &Cli) -> io::Result<Exit> {
     match &cli.command {
         Command::Run(run) => run::run(run, cli.quiet),
         Command::Compare(compare) => compare::run(compare, cli.quiet),
+        Command::Trace(trace) => trace::run(trace, cli.quiet),
         Command::Twin(twin) => twin::run(twin),
         Command::Up(up) => up::run(up, cli.quiet),
         Command::Load(load) => load::run(load, cli.quiet),
@@ -31,6 +34,7 @@ pub(crate) fn run(cli: &Cli) -> io::Result<Exit> {
         Command::List => list::run(),
         Command::New(new) => new::run(new, cli.quiet),
         Command::Sweep(sweep) => sweep::run(sweep, cli.quiet),
+        Command::Tune(tune) => tune::run(tune, cli.quiet),
         Command::Schema => schema::run(),
         Command::Completions(completions) => completions::run(completions),
     }

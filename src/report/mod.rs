@@ -6,3 +6,4 @@ pub(crate) mod comparison;
 pub(crate) mod json;
 pub(crate) mod sweep;
 pub(crate) mod text;
+pub(crate) mod tune;

@@ -51,6 +51,14 @@ impl Column {
         }
     }
 
+    /// A value in the base unit of `expect`, as a person writes it.
+    pub(crate) fn shown_raw(&self, value: f64) -> String {
+        match &self.source {
+            Source::Claim { unit: Unit::Milliseconds, .. } => self.shown(value / 1e6),
+            _ => self.shown(value),
+        }
+    }
+
     /// Its name as a person says it.
     pub(crate) fn said(&self) -> String {
         match &self.source {

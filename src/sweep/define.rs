@@ -122,6 +122,7 @@ impl Wanted {
             grid: self.design == Design::Grid,
             seeds: Seeds::These(Vec::new()),
             goals,
+            only_goals: self.only_goals,
             columns: Vec::new(),
             lines: Vec::new(),
             judged: Vec::new(),

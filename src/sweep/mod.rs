@@ -43,6 +43,8 @@ pub(crate) struct Sweep {
     pub(crate) seeds: Seeds,
     /// What is wanted or measured besides what the file expects.
     pub(crate) goals: Vec<Goal>,
+    /// Whether what the file expects is not judged.
+    pub(crate) only_goals: bool,
     /// What is kept of each run.
     pub(crate) columns: Vec<Column>,
     /// The lines that must hold, in the order of [`Record::held`].

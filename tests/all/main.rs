@@ -20,6 +20,8 @@ mod streams;
 mod swarm;
 mod sweeps;
 mod theory;
+mod tuning;
+mod why;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
