@@ -125,7 +125,7 @@ fn cliffs(results: &Results, rows: &[Row]) -> String {
 /// A colour from bad (0) to good (1), readable also for those who do not tell red from green (after viridis).
 fn colour(goodness: f64) -> String {
     const STOPS: [[f64; 3]; 5] =
-        [[68.0, 1.0, 84.0], [59.0, 82.0, 139.0], [33.0, 145.0, 140.0], [94.0, 201.0, 98.0], [253.0, 231.0, 37.0]];
+        [[68.0, 1.0, 84.0], [59.0, 82.0, 139.0], [33.0, 145.0, 140.0], [94.0, 201.0, 98.0], [222.0, 196.0, 20.0]];
     let place = goodness.clamp(0.0, 1.0) * 4.0;
     let (at, part) = ((place as usize).min(3), place - (place as usize).min(3) as f64);
     let mixed = |channel: usize| STOPS[at][channel] + (STOPS[at + 1][channel] - STOPS[at][channel]) * part;
