@@ -23,6 +23,9 @@ pub(crate) fn render(comparison: &Comparison, [base, new]: [&str; 2], all: bool)
     let mut out = format!("{style}{word}{style:#}  {bold}{}{bold:#}\n", comparison.sentence);
     let faint = Style::new().dimmed();
     out += &format!("{faint}{base} → {new}: {}{faint:#}\n", evidence(comparison));
+    for note in &comparison.notes {
+        out += &format!("{}note{:#}: {note}\n", AnsiColor::Yellow.on_default(), AnsiColor::Yellow.on_default());
+    }
     if !comparison.settings.is_empty() {
         out += &format!("\n{bold}Settings that differ{bold:#}\n");
         for change in &comparison.settings {

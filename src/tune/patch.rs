@@ -63,7 +63,7 @@ fn insert(text: &str, map: &Node, path: &[String], value: &str) -> Option<String
     let entries = map.entries();
     if text.get(place.clone())?.starts_with('{') {
         let end = text[..place.end].rfind('}')?;
-        let last = entries.last().map(|entry| end_of(&entry.value));
+        let last = entries.last().map(|entry| end_of(text, &entry.value));
         return Some(match last {
             Some(last) => replaced(text, last, last, &format!(", {line}")),
             None => replaced(text, end, end, &line),
@@ -72,24 +72,20 @@ fn insert(text: &str, map: &Node, path: &[String], value: &str) -> Option<String
     let entry = entries.last()?;
     let key_start = entries.first()?.key.at.start;
     let indent = key_start - text[..key_start].rfind('\n').map_or(0, |newline| newline + 1);
-    let from = end_of(&entry.value).max(entry.key.at.end);
+    let from = end_of(text, &entry.value).max(entry.key.at.end);
     let end = text[from..].find('\n').map_or(text.len(), |newline| from + newline);
     Some(replaced(text, end, end, &format!("\n{}{line}", " ".repeat(indent))))
 }
 
-/// Where the last thing in a node ends: a block has no end of its own.
-fn end_of(node: &Node) -> usize {
-    match &node.kind {
-        Kind::Map(entries) if !entries.is_empty() => {
-            let last = entries.iter().map(|entry| end_of(&entry.value)).max().unwrap_or(0);
-            last.max(node.at.end.min(last + 1))
-        }
-        Kind::List(items) if !items.is_empty() => {
-            let last = items.iter().map(end_of).max().unwrap_or(0);
-            last.max(node.at.end.min(last + 1))
-        }
-        _ => node.at.end,
-    }
+/// Where a node ends: a block, which has no end of its own, with the last thing in it.
+fn end_of(text: &str, node: &Node) -> usize {
+    let has_brackets = text[node.at.start..].starts_with(['{', '[']);
+    let last = match &node.kind {
+        Kind::Map(entries) if !has_brackets => entries.iter().map(|entry| end_of(text, &entry.value)).max(),
+        Kind::List(items) if !has_brackets => items.iter().map(|item| end_of(text, item)).max(),
+        _ => None,
+    };
+    last.unwrap_or(node.at.end)
 }
 
 fn key(text: &str) -> String {
@@ -126,7 +122,21 @@ services:
         timeout: 1s
     endpoints:
       place:
-        steps: [{work: 1ms}]
+        steps:
+          - work: 1ms
+          - parallel:
+              - call: users.get
+              - call: inventory.get
+  users:
+    endpoints: {get: {steps: [{work: 1ms}]}}
+  inventory:
+    endpoints:
+      get:
+        http: GET /inventory
+        steps:
+          - work: 1ms
+
+# Who asks.
 load:
   - {name: feed, to: order.place, rate: 5/s}
 ";
@@ -157,6 +167,9 @@ load:
         assert_eq!(changed("services.order.calls.inventory.breaker.window", "20"), wanted);
         assert_eq!(changed("services.order.calls.users.deadline", "3s"), ["+        deadline: 3s"]);
         assert_eq!(changed("services.order.queue", "10"), ["+    queue: 10"]);
+        assert_eq!(changed("services.inventory.workers", "7"), ["+    workers: 7"]);
+        assert_eq!(changed("services.inventory.calls.users.timeout", "1s"), ["+    calls: {users: {timeout: 1s}}"]);
+        assert_eq!(changed("services.users.queue", "1"), ["+    queue: 1"]);
         assert_eq!(changed("duration", "5s"), ["+duration: 5s"]);
     }
 

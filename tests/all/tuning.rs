@@ -48,7 +48,7 @@ fn a_timeout_and_a_breaker_are_found_that_hold_what_the_file_fails() {
 /// Who waits for at most `t` gets `F(t)` answers each `E[min(X, t)]`. Up to 20 ms the hazard of an answer rises with `t`;
 /// behind it, it is a hundredth: answers a second are most at 20 ms, and nowhere else.
 const KNOWN: &str = "name: known
-duration: 40s
+duration: 10s
 services:
   slow:
     endpoints:

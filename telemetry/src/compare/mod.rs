@@ -44,6 +44,8 @@ pub struct Comparison {
     pub broken: Vec<String>,
     /// Expectations that hold in every new run and did not in every base run.
     pub mended: Vec<String>,
+    /// What makes the runs differ although nothing changed: another seed, another world.
+    pub notes: Vec<String>,
     /// Settings that differ: path, before, after.
     pub settings: Vec<SettingChange>,
 }
@@ -144,6 +146,7 @@ pub fn compare(base: &[Sheet], new: &[Sheet], rules: &[Rule]) -> Comparison {
         verdict: Verdict::Same,
         sentence: String::new(),
         changes,
+        notes: notes(&base, &new),
         broken: turned(&base, &new),
         mended: turned(&new, &base),
         settings: sides.settings(),
@@ -181,6 +184,20 @@ fn evidence(base: &[Sheet], new: &[Sheet]) -> Evidence {
         (false, 1, 1) => Evidence::Noise,
         _ => Evidence::Groups,
     }
+}
+
+fn notes(base: &[Sheet], new: &[Sheet]) -> Vec<String> {
+    let (Some(a), Some(b)) = (base.first(), new.first()) else { return Vec::new() };
+    let mut notes = Vec::new();
+    if a.world != b.world {
+        notes.push(
+            "one side ran in virtual time, the other over real HTTP: `squall twin` knows what may differ".to_owned(),
+        );
+    }
+    if base.len() == 1 && new.len() == 1 && a.seed != b.seed {
+        notes.push(format!("the seeds differ: {} and {}", a.seed, b.seed));
+    }
+    notes
 }
 
 /// Expectations that held in every one of `before` and do not in every one of `after`.
