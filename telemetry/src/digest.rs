@@ -4,18 +4,19 @@
 //! Every observation is written as pairs of words of 64 bits. The first word says what kind it is, and so how many pairs
 //! follow; usual endings have a kind of their own, which is shorter. Before them comes a pair of kind 0 with the time, if
 //! it is not that of the observation before. So different observations are different words, as long as a plan has fewer
-//! than 2¹⁶ segments and 2²⁰ of anything else. A pair `(v, w)` turns the state `(a, b)` into `(b ^ high(p), low(p))` where
+//! than 2¹⁶ segments and 2²⁰ of anything else. What a call step names, caller, callee, and where it went, is not said again
+//! where a call and its request are one fact. A pair `(v, w)` turns the state `(a, b)` into `(b ^ high(p), low(p))` where
 //! `p = (a ^ v) · (2w ^ K)` has 128 bits and K is odd. This is no defence against someone who makes up collisions.
 
 use core::fmt;
 
 use squall_model::SimTime;
-use squall_model::observation::{Failure, Observation};
+use squall_model::observation::{Called, Failure, Observation, Returned, Sink};
 use squall_policies::Outcome;
 use squall_policies::breaker::{Reason, State, Transition};
 
 /// The version of the words. It changes when an observation is written in another way, and with it every digest.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 
 /// The first digits of pi, so that nobody has chosen them.
 const PI: [u64; 3] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0];
@@ -57,13 +58,27 @@ impl Digest {
         digest
     }
 
-    /// Takes in one observation.
+    /// The time of the last observation, in nanoseconds.
     #[inline(always)]
-    pub fn observe(&mut self, at: SimTime, what: Observation) {
+    pub(crate) const fn last(&self) -> u64 {
+        self.at
+    }
+
+    /// The next observation is made at `now`, which is another time than that of the last.
+    pub(crate) fn go_on_to(&mut self, now: u64) {
+        self.at = now;
+        self.pair(0, now);
+    }
+
+    fn tick(&mut self, at: SimTime) {
         if at.as_nanos() != self.at {
-            self.at = at.as_nanos();
-            self.pair(0, self.at);
+            self.go_on_to(at.as_nanos());
         }
+    }
+
+    /// Takes in one observation that is made at the time that it stands at.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, what: Observation) {
         match what {
             Observation::Admitted { endpoint, replica, segment } => {
                 self.pair(head(1, segment.0, endpoint.0, replica.0), 0);
@@ -106,6 +121,18 @@ impl Digest {
             }
             rare => self.rare(rare),
         }
+    }
+
+    /// Takes in a call that was sent and let in.
+    #[inline(always)]
+    pub(crate) fn take_called(&mut self, what: Called) {
+        self.pair(head(24, what.segment.0, what.site.0, 0), 0);
+    }
+
+    /// Takes in a request that ended well, and its call with it.
+    #[inline(always)]
+    pub(crate) fn take_returned(&mut self, what: Returned) {
+        self.pair(head(25, what.of.segment.0, what.of.site.0, 0), what.took.as_nanos());
     }
 
     /// What is not seen at every hop.
@@ -162,6 +189,23 @@ impl Digest {
         let states = state_code(from) | state_code(to) << 8 | u32::from(why.late) << 16;
         self.pair(words(states, code), replica.map_or(0, |replica| u64::from(replica) + 1));
         self.pair(first, second);
+    }
+}
+
+impl Sink for Digest {
+    fn observe(&mut self, at: SimTime, what: Observation) {
+        self.tick(at);
+        self.take(what);
+    }
+
+    fn called(&mut self, at: SimTime, what: Called) {
+        self.tick(at);
+        self.take_called(what);
+    }
+
+    fn returned(&mut self, at: SimTime, what: Returned) {
+        self.tick(at);
+        self.take_returned(what);
     }
 }
 

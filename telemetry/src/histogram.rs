@@ -40,8 +40,9 @@ impl Histogram {
     #[inline(always)]
     pub fn record(&mut self, value: u64) {
         self.sum += u128::from(value);
-        self.least = self.least.min(value);
-        self.greatest = self.greatest.max(value);
+        if value < self.least || value > self.greatest {
+            self.widen(value);
+        }
         let bucket = bucket_of(value);
         let place = self.place_of(bucket);
         match self.counts.get_mut(place) {
@@ -56,14 +57,21 @@ impl Histogram {
             return;
         }
         self.sum += u128::from(value) * u128::from(times);
-        self.least = self.least.min(value);
-        self.greatest = self.greatest.max(value);
+        self.widen(value);
         let bucket = bucket_of(value);
         let place = self.place_of(bucket);
         match self.counts.get_mut(place) {
             Some(count) => *count += times,
             None => self.add_to_new_page(bucket, times),
         }
+    }
+
+    /// A value beyond all others: rarer and rarer as values come.
+    #[cold]
+    #[inline(never)]
+    fn widen(&mut self, value: u64) {
+        self.least = self.least.min(value);
+        self.greatest = self.greatest.max(value);
     }
 
     /// All values of `other` as well.
@@ -188,7 +196,7 @@ impl Histogram {
 /// The bucket of `value`: the value itself below 1,024; above, the octave and the upper ten bits.
 #[inline]
 const fn bucket_of(value: u64) -> usize {
-    let shift = EXACT_LEADING_ZEROS.saturating_sub(value.leading_zeros());
+    let shift = EXACT_LEADING_ZEROS - (value | PAGE as u64).leading_zeros();
     ((shift as usize) << PAGE_BITS) + (value >> shift) as usize
 }
 

@@ -31,6 +31,7 @@ mod tallies;
 #[cfg(test)]
 mod testing;
 mod timeline;
+mod ways;
 mod windows;
 mod wording;
 
