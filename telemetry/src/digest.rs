@@ -5,7 +5,8 @@
 //! follow; usual endings have a kind of their own, which is shorter. Before them comes a pair of kind 0 with the time, if
 //! it is not that of the observation before. So different observations are different words, as long as a plan has fewer
 //! than 2¹⁶ segments and 2²⁰ of anything else. What a call step names, caller, callee, and where it went, is not said again
-//! where a call and its request are one fact. A pair `(v, w)` turns the state `(a, b)` into `(b ^ high(p), low(p))` where
+//! where a call and its request are one fact. A word that stands alone turns `a` into `(a ^ v) · K`, its
+//! halves exchanged. A pair `(v, w)` turns the state `(a, b)` into `(b ^ high(p), low(p))` where
 //! `p = (a ^ v) · (2w ^ K)` has 128 bits and K is odd. This is no defence against someone who makes up collisions.
 
 use core::fmt;
@@ -81,7 +82,7 @@ impl Digest {
     pub(crate) fn take(&mut self, what: Observation) {
         match what {
             Observation::Admitted { endpoint, replica, segment } => {
-                self.pair(head(1, segment.0, endpoint.0, replica.0), 0);
+                self.word(head(1, segment.0, endpoint.0, replica.0));
             }
             Observation::Attempt { site, edge, segment, number } => {
                 self.pair(head(9, segment.0, edge.0, u32::from(number)), u64::from(site.0));
@@ -126,7 +127,7 @@ impl Digest {
     /// Takes in a call that was sent and let in.
     #[inline(always)]
     pub(crate) fn take_called(&mut self, what: Called) {
-        self.pair(head(24, what.segment.0, what.site.0, 0), 0);
+        self.word(head(24, what.segment.0, what.site.0, 0));
     }
 
     /// Takes in a request that ended well, and its call with it.
@@ -180,6 +181,12 @@ impl Digest {
     fn pair(&mut self, first: u64, second: u64) {
         let product = u128::from(self.a ^ first) * u128::from(second << 1 ^ ODD);
         (self.a, self.b) = (self.b ^ (product >> 64) as u64, product as u64);
+    }
+
+    /// A word that stands alone, for what is seen most: a quick step, which the pairs that follow mix into all bits.
+    #[inline(always)]
+    const fn word(&mut self, word: u64) {
+        self.a = (self.a ^ word).wrapping_mul(ODD).rotate_left(32);
     }
 
     #[cold]

@@ -4,83 +4,86 @@
 use squall_policies::{Outcome, SimTime};
 
 use super::fiber::{Kind, State};
-use super::host::{Class, Host, Timer};
+use super::host::{Class, Host};
 use super::key::{Key, Place};
 use super::system::System;
 use crate::observation::{Called, Returned};
-use crate::plan::SiteId;
+use crate::plan::{Op, Pc};
 
 impl System<'_> {
-    /// Makes the call of `site` and lets it in, if nothing stands in the way: the answer is the callee's fiber.
+    /// Runs a fiber, and whichever it calls or answers in this instant, as far as the short way goes: to the fiber and
+    /// the step that need more. A step is behind the fiber's `pc` already; there is none if the fiber has failed.
     #[inline(always)]
-    pub(super) fn there<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, site: SiteId) -> Option<u32> {
-        let route = &self.routes[site.index()];
-        if !H::INSTANT || !route.express || !route.clear {
-            return None;
+    pub(super) fn fly<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) -> (u32, Option<Op>) {
+        let plan = self.plan;
+        let Self { fibers, routes, replicas, tickets, any_frozen, .. } = self;
+        let mut fiber = &mut fibers[index];
+        if !fiber.outcome.is_success() {
+            return (index, None);
         }
-        let replica = &mut self.replicas[route.target.index()];
-        // The last worker is the general way's: taking it is news.
-        if replica.busy.saturating_add(1) >= replica.workers || replica.disturbed {
-            return None;
+        loop {
+            let op = plan.ops[fiber.pc.index()];
+            fiber.pc = Pc(fiber.pc.0 + 1);
+            match op {
+                Op::Call(site) if H::INSTANT => {
+                    let route = &routes[site.index()];
+                    let replica = &mut replicas[route.target.index()];
+                    // The last worker is the general way's: taking it is news.
+                    if !route.open || replica.disturbed || replica.busy.saturating_add(1) >= replica.workers {
+                        return (index, Some(op));
+                    }
+                    replica.busy += 1;
+                    let key = tickets.next(Place::Fiber(index));
+                    fiber.key = key;
+                    fiber.site = site;
+                    fiber.step_began = now;
+                    fiber.attempts = 1;
+                    fiber.bare = true;
+                    fiber.state = State::Calling;
+                    let segment = fiber.segment;
+                    if let Some(patience) = route.timeout {
+                        host.arm(now, patience, Class::Timeout, key);
+                    }
+                    (index, fiber) = fibers.fresh();
+                    fiber.key = Key::NONE;
+                    fiber.reply_to = key;
+                    fiber.arrived = now;
+                    fiber.started = now;
+                    fiber.replica = route.target;
+                    fiber.endpoint = route.endpoint;
+                    fiber.edge = route.edge;
+                    fiber.pc = route.entry;
+                    fiber.own_share = 1.0;
+                    fiber.outcome = Outcome::Ok;
+                    fiber.segment = segment;
+                    fiber.kind = Kind::Request;
+                    fiber.express = true;
+                    fiber.state = State::Running;
+                    let (edge, endpoint, replica) = (route.edge, route.endpoint, route.target);
+                    host.called(now, Called { site, edge, endpoint, replica, segment: fiber.segment() });
+                }
+                Op::Reply if H::INSTANT => {
+                    let (edge, endpoint, target) = (fiber.edge, fiber.endpoint, fiber.replica);
+                    let (reply_to, segment, took) = (fiber.reply_to, fiber.segment(), now - fiber.arrived);
+                    let replica = &mut replicas[target.index()];
+                    let calm = !replica.saturated && !replica.disturbed && !*any_frozen;
+                    let plain = fiber.express && fiber.outcome == Outcome::Ok && calm;
+                    let Some(caller) = (if plain { fibers.waiting(reply_to) } else { None }) else {
+                        return (index, Some(op));
+                    };
+                    replica.busy -= 1;
+                    fibers.release(index);
+                    index = caller;
+                    fiber = &mut fibers[index];
+                    fiber.key = Key::NONE;
+                    let called = Called { site: fiber.site, edge, endpoint, replica: target, segment };
+                    host.returned(now, Returned { of: called, took });
+                    if !fiber.outcome.is_success() {
+                        return (index, None);
+                    }
+                }
+                op => return (index, Some(op)),
+            }
         }
-        replica.busy += 1;
-        let child = self.fibers.alloc();
-        let key = self.tickets.next(Place::Fiber(index));
-        let caller = &mut self.fibers[index];
-        caller.key = key;
-        caller.site = site;
-        caller.step_began = now;
-        caller.attempts = 1;
-        caller.bare = true;
-        caller.state = State::Calling;
-        if let Some(patience) = route.timeout {
-            caller.timer = host.arm(now, patience, Class::Timeout, key);
-        }
-        let segment = caller.segment;
-        let request = &mut self.fibers[child];
-        request.key = Key::NONE;
-        request.reply_to = key;
-        request.arrived = now;
-        request.started = now;
-        request.replica = route.target;
-        request.endpoint = route.endpoint;
-        request.edge = route.edge;
-        request.pc = route.entry;
-        request.own_share = 1.0;
-        request.outcome = Outcome::Ok;
-        request.segment = segment;
-        request.kind = Kind::Request;
-        request.express = true;
-        let (edge, endpoint, replica) = (route.edge, route.endpoint, route.target);
-        host.called(now, Called { site, edge, endpoint, replica, segment: request.segment() });
-        Some(child)
-    }
-
-    /// Ends a request that came the short way and hands its answer to its caller, if nothing stands in the way and
-    /// somebody waits for it: the answer is the caller's fiber, which may go on.
-    #[inline(always)]
-    pub(super) fn back<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Option<u32> {
-        let request = &self.fibers[index];
-        if !request.express || request.outcome != Outcome::Ok {
-            return None;
-        }
-        let (edge, endpoint, target) = (request.edge, request.endpoint, request.replica);
-        let (reply_to, segment, took) = (request.reply_to, request.segment(), now - request.arrived);
-        let replica = &mut self.replicas[target.index()];
-        let caller = self.fibers.waiting(reply_to)?;
-        if replica.queue.len() > 0 || replica.saturated || self.any_frozen || replica.disturbed {
-            return None;
-        }
-        replica.busy -= 1;
-        self.fibers.release(index);
-        let fiber = &mut self.fibers[caller];
-        fiber.key = Key::NONE;
-        let timer = core::mem::replace(&mut fiber.timer, Timer::NONE);
-        let site = fiber.site;
-        if timer != Timer::NONE {
-            host.disarm(timer);
-        }
-        host.returned(now, Returned { of: Called { site, edge, endpoint, replica: target, segment }, took });
-        Some(caller)
     }
 }

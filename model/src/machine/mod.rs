@@ -17,7 +17,7 @@ mod route;
 mod service;
 mod system;
 
-pub use host::{Class, Delay, Host, Request, Timer};
+pub use host::{Class, Delay, Host, Request};
 pub use key::{Key, Place, Tickets};
 pub use look::{BreakerSeen, ReplicaSeen};
 pub use system::{Census, System};

@@ -8,7 +8,7 @@ use super::client::Client;
 use super::database::DatabaseState;
 use super::fault::Faults;
 use super::fiber::{Fiber, Fibers, Kind, State};
-use super::host::{Delay, Host, Request, Timer};
+use super::host::{Delay, Host, Request};
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
 use super::route::Route;
@@ -154,6 +154,15 @@ impl<'p> System<'p> {
         }
     }
 
+    /// Whether anybody still waits for `key`.
+    #[inline]
+    pub fn waits(&self, key: Key) -> bool {
+        match key.place() {
+            Place::Fiber(_) => self.fibers.waiting(key).is_some(),
+            _ => true,
+        }
+    }
+
     /// A fault of the plan begins.
     pub fn begin_fault(&mut self, host: &mut impl Host, now: SimTime, fault: FaultId) {
         self.fault_begins(host, now, fault);
@@ -221,8 +230,6 @@ impl<'p> System<'p> {
     fn wake_fiber(&mut self, host: &mut impl Host, now: SimTime, key: Key) -> Step {
         let Some(index) = self.fibers.waiting(key) else { return Step::Rest };
         if self.any_frozen && self.frozen(index) {
-            // It has fired: an answer that comes out of the stash before it must not take it back.
-            self.fibers[index].timer = Timer::NONE;
             self.stash(index, Stashed::Wake(key));
             return Step::Rest;
         }
@@ -248,30 +255,21 @@ impl<'p> System<'p> {
     fn run<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) -> Step {
         let plan = self.plan;
         loop {
+            let op;
+            (index, op) = self.fly(host, now, index);
             let fiber = &mut self.fibers[index];
             fiber.state = State::Running;
-            if !fiber.outcome.is_success() {
-                // A branch has failed, and so has this.
-                return Step::Finish(index, fiber.outcome);
-            }
-            let pc = fiber.pc;
-            fiber.pc = Pc(pc.0 + 1);
-            match plan.ops[pc.index()] {
+            // A branch has failed, and so has this.
+            let Some(op) = op else { return Step::Finish(index, fiber.outcome) };
+            match op {
                 Op::Work(time) | Op::Wait(time) => {
                     if self.spend(host, now, index, time) {
                         return Step::Rest;
                     }
                 }
                 Op::Query(database, time) => return self.query(host, now, index, database, time),
-                Op::Call(site) => match self.there(host, now, index, site) {
-                    Some(callee) => index = callee,
-                    None => return self.call(host, now, index, site),
-                },
-                Op::Reply => match self.back(host, now, index) {
-                    Some(caller) => index = caller,
-                    None => return Step::Finish(index, self.fibers[index].outcome),
-                },
-                Op::Join => return Step::Finish(index, fiber.outcome),
+                Op::Call(site) => return self.call(host, now, index, site),
+                Op::Join | Op::Reply => return Step::Finish(index, fiber.outcome),
                 Op::Fork { first, count, .. } => {
                     if count > 0 {
                         self.fork(index, &plan.branches[first as usize..(first + count) as usize], 0);
@@ -279,9 +277,9 @@ impl<'p> System<'p> {
                     }
                 }
                 Op::Repeat { times, after } => {
-                    fiber.pc = after;
+                    let body = core::mem::replace(&mut fiber.pc, after);
                     if times > 0 {
-                        self.fork(index, &[Pc(pc.0 + 1)], times);
+                        self.fork(index, &[body], times);
                         return Step::Rest;
                     }
                 }
