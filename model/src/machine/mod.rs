@@ -16,8 +16,9 @@ mod look;
 mod route;
 mod service;
 mod system;
+mod take_over;
 
 pub use host::{Class, Delay, Host, Request};
 pub use key::{Key, Place, Tickets};
-pub use look::{BreakerSeen, ReplicaSeen};
+pub use look::{BreakerSeen, DatabaseSeen, ReplicaSeen};
 pub use system::{Census, System};

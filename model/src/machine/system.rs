@@ -177,7 +177,7 @@ impl<'p> System<'p> {
 
     /// Takes one step after another until nothing more can happen now. Nothing here calls itself: what follows from a
     /// step is the next step, or one kept for later.
-    fn drive<H: Host>(&mut self, host: &mut H, now: SimTime, first: Step) {
+    pub(super) fn drive<H: Host>(&mut self, host: &mut H, now: SimTime, first: Step) {
         let mut step = first;
         loop {
             step = match step {
