@@ -1,7 +1,7 @@
 //! The event queue: timers and messages in one total order of time, class and key.
 //!
-//! Constant delays need no sorting: each has a lane, first in, first out. The head of every lane stands in the heap for all
-//! of its lane; everything else stands in the heap itself. The order does not hang on where something stands. Timeouts are
+//! Constant delays need no sorting: each has a lane, first in, first out. The heads of all
+//! lanes stand in a heap of their own, which is small; everything else stands in another. The order does not hang on where something stands. Timeouts are
 //! never taken out: most go stale, and are forgotten when their turn comes, or before if they are many.
 
 use std::collections::VecDeque;
@@ -66,7 +66,7 @@ const SWEEP_FROM: usize = 1 << 12;
 #[derive(Clone, Debug, Default)]
 struct Lane {
     line: VecDeque<u128>,
-    /// Whether something stands in the heap for this lane: its head, or one that was stale and is gone.
+    /// Whether something stands among the heads for this lane: its head, or one that was stale and is gone.
     posted: bool,
     /// How long the line may get before it is swept.
     sweep_at: usize,
@@ -75,14 +75,18 @@ struct Lane {
 /// All that is still to come.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
+    /// What stands in no lane.
     heap: Heap,
+    /// The heads of the lanes.
+    heads: Heap,
     lanes: Vec<Lane>,
 }
 
 impl Queue {
     /// An empty queue with lanes for so many constant delays.
     pub(crate) fn new(delays: usize) -> Self {
-        Self { heap: Heap::default(), lanes: vec![Lane { sweep_at: SWEEP_FROM, ..Lane::default() }; delays * RANKS] }
+        let lanes = vec![Lane { sweep_at: SWEEP_FROM, ..Lane::default() }; delays * RANKS];
+        Self { heap: Heap::default(), heads: Heap::default(), lanes }
     }
 
     /// Adds what is to happen `span` after `now`. With a lane, all that is added to it and to its rank must have the
@@ -110,29 +114,34 @@ impl Queue {
     /// forgotten on the way.
     #[inline(always)]
     pub(crate) fn peek(&mut self, waits: impl Fn(Key) -> bool) -> u128 {
+        let other = self.heap.peek();
         loop {
-            let Some(top) = self.heap.peek() else { return u128::MAX };
-            let Place::Host(lane) = Key::from_bits(top as u64).place() else { return top };
-            if self.settle(lane, top, &waits) {
-                return top;
+            let head = self.heads.peek();
+            if head > other {
+                return other;
+            }
+            if head == u128::MAX || self.settle(head, &waits) {
+                return head;
             }
         }
     }
 
-    /// Forgets what is stale at a lane's head. Whether `top`, which stands in the heap for the lane, is still its head;
-    /// if not, what is has been put there instead.
-    #[inline(never)]
-    fn settle(&mut self, lane: u32, top: u128, waits: &impl Fn(Key) -> bool) -> bool {
+    /// Forgets what is stale at the head of the lane for which `head` stands. Whether it is still the lane's head; if not,
+    /// what is has taken its place.
+    #[inline]
+    fn settle(&mut self, head: u128, waits: &impl Fn(Key) -> bool) -> bool {
+        let lane = Key::from_bits(head as u64).index();
         let row = &mut self.lanes[lane as usize];
+        let stale = |order: &u128| !waits(Key::from_bits(*order as u64));
         if lane as usize % RANKS == Rank::Timeout as usize {
-            while row.line.front().is_some_and(|head| !waits(Key::from_bits(*head as u64))) {
+            while row.line.front().is_some_and(stale) {
                 row.line.pop_front();
             }
         }
-        if row.line.front().is_some_and(|head| *head >> PLACE_BITS == top >> PLACE_BITS) {
+        if row.line.front().is_some_and(|first| *first >> PLACE_BITS == head >> PLACE_BITS) {
             return true;
         }
-        self.heap.take();
+        self.heads.take();
         self.post(lane);
         false
     }
@@ -140,17 +149,14 @@ impl Queue {
     /// Takes out the next event, which [`peek`](Self::peek) has just shown.
     #[inline(always)]
     pub(crate) fn pop(&mut self, top: u128) -> Event {
-        self.heap.take();
-        match Key::from_bits(top as u64).place() {
-            Place::Host(lane) => Event::from_order(self.pop_lane(lane).unwrap_or(top)),
-            _ => Event::from_order(top),
-        }
-    }
-
-    fn pop_lane(&mut self, lane: u32) -> Option<u128> {
+        let Place::Host(lane) = Key::from_bits(top as u64).place() else {
+            self.heap.take();
+            return Event::from_order(top);
+        };
+        self.heads.take();
         let order = self.lanes[lane as usize].line.pop_front();
         self.post(lane);
-        order
+        Event::from_order(order.unwrap_or(top))
     }
 
     /// Forgets timeouts that nobody `waits` for, in lanes that have grown long.
@@ -163,14 +169,15 @@ impl Queue {
         }
     }
 
-    /// Puts the lane's head into the heap, if it has one.
+    /// Puts the lane's head among the heads, if it has one.
+    #[inline]
     fn post(&mut self, lane: u32) {
         let row = &mut self.lanes[lane as usize];
         let head = row.line.front().copied();
         row.posted = head.is_some();
         if let Some(order) = head {
             let place = Key::new(0, Place::Host(lane)).bits();
-            self.heap.push(order & !PLACE_MASK | u128::from(place));
+            self.heads.push(order & !PLACE_MASK | u128::from(place));
         }
     }
 }

@@ -125,9 +125,14 @@ impl Shelf {
     pub(crate) fn drain_row(&mut self, row: usize, to: &mut Histogram, shelf: &mut Self) {
         for slot in &self.slots[row * self.segments..(row + 1) * self.segments] {
             let histogram = &mut self.histograms[*slot as usize];
-            if !histogram.is_empty() {
+            if histogram.is_empty() {
+                continue;
+            }
+            shelf.histograms[*slot as usize].merge(histogram);
+            if to.is_empty() {
+                core::mem::swap(to, histogram);
+            } else {
                 to.merge(histogram);
-                shelf.histograms[*slot as usize].merge(histogram);
                 histogram.reset();
             }
         }

@@ -1,25 +1,75 @@
 //! The short way: a call that meets no policy, no fault, no network and no queue is a few numbers written down, there and
 //! back. Whatever else may be the case takes the general way, in `call` and `service`, with the same result.
 
-use squall_policies::{Outcome, SimTime};
+use std::collections::VecDeque;
 
-use super::fiber::{Kind, State};
+use squall_policies::{Outcome, SimTime, Span};
+
+use super::fiber::{Fibers, Kind, State};
 use super::host::{Class, Host};
 use super::key::{Key, Place};
-use super::system::System;
-use crate::observation::{Called, Returned};
-use crate::plan::{Op, Pc};
+use super::service::Replica;
+use super::system::{Step, System};
+use crate::observation::{Called, Observation, Returned};
+use crate::plan::{DatabaseId, Op, Pc, ReplicaId, TimeId};
+
+/// How far the short way went.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Flown {
+    /// To this fiber, and a step of its that needs more; its `pc` is behind the step already.
+    To(u32, Op),
+    /// To this fiber, which has failed.
+    Failed(u32),
+    /// Into a queue.
+    Nowhere,
+}
+
+/// A call's first attempt was sent, and waits for a worker.
+#[inline(never)]
+fn tell_queued(host: &mut impl Host, now: SimTime, called: Called) {
+    let Called { site, edge, endpoint, replica, segment } = called;
+    host.observe(now, Observation::Attempt { site, edge, segment, number: 1 });
+    host.observe(now, Observation::Queued { endpoint, replica, segment });
+}
+
+/// A request that had to wait for its worker has ended well, and its call with it.
+#[inline(never)]
+fn tell_served(host: &mut impl Host, now: SimTime, returned: Returned, held: Span) {
+    let Returned { of: Called { edge, endpoint, replica, segment, .. }, took } = returned;
+    let outcome = Outcome::Ok;
+    host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
+    host.observe(now, Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
+}
+
+/// A saturated replica's worker is free: the next that waits has it, or the replica is saturated no more.
+#[inline(never)]
+fn hand_on(
+    host: &mut impl Host,
+    now: SimTime,
+    (id, replica): (ReplicaId, &mut Replica),
+    fibers: &mut Fibers,
+    later: &mut VecDeque<Step>,
+) {
+    let Some(next) = replica.queue.pop(fibers) else {
+        replica.saturated = false;
+        return host.observe(now, Observation::Relieved { replica: id });
+    };
+    replica.busy += 1;
+    let fiber = &fibers[next];
+    let (endpoint, segment, waited) = (fiber.endpoint, fiber.segment(), now - fiber.arrived);
+    host.observe(now, Observation::Dequeued { endpoint, replica: id, segment, waited });
+    later.push_back(Step::Serve(next));
+}
 
 impl System<'_> {
-    /// Runs a fiber, and whichever it calls or answers in this instant, as far as the short way goes: to the fiber and
-    /// the step that need more. A step is behind the fiber's `pc` already; there is none if the fiber has failed.
+    /// Runs a fiber, and whichever it calls or answers in this instant, as far as the short way goes.
     #[inline(always)]
-    pub(super) fn fly<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) -> (u32, Option<Op>) {
+    pub(super) fn fly<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) -> Flown {
         let plan = self.plan;
-        let Self { fibers, routes, replicas, tickets, any_frozen, .. } = self;
+        let Self { fibers, routes, replicas, tickets, any_frozen, later, .. } = self;
         let mut fiber = &mut fibers[index];
         if !fiber.outcome.is_success() {
-            return (index, None);
+            return Flown::Failed(index);
         }
         loop {
             let op = plan.ops[fiber.pc.index()];
@@ -28,11 +78,10 @@ impl System<'_> {
                 Op::Call(site) if H::INSTANT => {
                     let route = &routes[site.index()];
                     let replica = &mut replicas[route.target.index()];
-                    // The last worker is the general way's: taking it is news.
-                    if !route.open || replica.disturbed || replica.busy.saturating_add(1) >= replica.workers {
-                        return (index, Some(op));
+                    let free = replica.busy < replica.workers;
+                    if !route.open || replica.disturbed || !free && replica.queue.len() >= replica.queue_limit {
+                        return Flown::To(index, op);
                     }
-                    replica.busy += 1;
                     let key = tickets.next(Place::Fiber(index));
                     fiber.key = key;
                     fiber.site = site;
@@ -58,32 +107,105 @@ impl System<'_> {
                     fiber.segment = segment;
                     fiber.kind = Kind::Request;
                     fiber.express = true;
+                    let (edge, endpoint, id) = (route.edge, route.endpoint, route.target);
+                    let called = Called { site, edge, endpoint, replica: id, segment: fiber.segment() };
+                    if !free {
+                        fiber.state = State::Queued;
+                        replica.queue.push(fibers, index);
+                        tell_queued(host, now, called);
+                        return Flown::Nowhere;
+                    }
                     fiber.state = State::Running;
-                    let (edge, endpoint, replica) = (route.edge, route.endpoint, route.target);
-                    host.called(now, Called { site, edge, endpoint, replica, segment: fiber.segment() });
+                    host.called(now, called);
+                    replica.busy += 1;
+                    if replica.busy == replica.workers {
+                        replica.saturated = true;
+                        host.observe(now, Observation::Saturated { replica: id });
+                    }
                 }
                 Op::Reply if H::INSTANT => {
-                    let (edge, endpoint, target) = (fiber.edge, fiber.endpoint, fiber.replica);
+                    let (edge, endpoint, id) = (fiber.edge, fiber.endpoint, fiber.replica);
                     let (reply_to, segment, took) = (fiber.reply_to, fiber.segment(), now - fiber.arrived);
-                    let replica = &mut replicas[target.index()];
-                    let calm = !replica.saturated && !replica.disturbed && !*any_frozen;
-                    let plain = fiber.express && fiber.outcome == Outcome::Ok && calm;
+                    let waited = fiber.started != fiber.arrived;
+                    let held = now - fiber.started;
+                    let replica = &mut replicas[id.index()];
+                    let plain = fiber.express && fiber.outcome == Outcome::Ok && !replica.disturbed && !*any_frozen;
                     let Some(caller) = (if plain { fibers.waiting(reply_to) } else { None }) else {
-                        return (index, Some(op));
+                        return Flown::To(index, op);
                     };
-                    replica.busy -= 1;
                     fibers.release(index);
                     index = caller;
                     fiber = &mut fibers[index];
                     fiber.key = Key::NONE;
-                    let called = Called { site: fiber.site, edge, endpoint, replica: target, segment };
-                    host.returned(now, Returned { of: called, took });
-                    if !fiber.outcome.is_success() {
-                        return (index, None);
+                    let called = Called { site: fiber.site, edge, endpoint, replica: id, segment };
+                    let failed = !fiber.outcome.is_success();
+                    if waited {
+                        tell_served(host, now, Returned { of: called, took }, held);
+                    } else {
+                        host.returned(now, Returned { of: called, took });
+                    }
+                    replica.busy -= 1;
+                    if replica.saturated {
+                        hand_on(host, now, (id, replica), fibers, later);
+                        fiber = &mut fibers[index];
+                    }
+                    if failed {
+                        return Flown::Failed(index);
                     }
                 }
-                op => return (index, Some(op)),
+                op => return Flown::To(index, op),
             }
+        }
+    }
+
+    /// Begins a query at a database that is as it should be and has connections to spare. If so the fiber waits.
+    #[inline(always)]
+    pub(super) fn query_plainly<H: Host>(
+        &mut self,
+        host: &mut H,
+        now: SimTime,
+        index: u32,
+        (id, time): (DatabaseId, TimeId),
+    ) -> bool {
+        let database = &mut self.databases[id.index()];
+        // The last connection is the general way's: taking it is news.
+        if !database.is_plain() || database.busy.saturating_add(1) >= database.connections {
+            return false;
+        }
+        database.busy += 1;
+        let delay = Self::draw(self.plan, time, &mut database.time);
+        let key = self.tickets.next(Place::Fiber(index));
+        let fiber = &mut self.fibers[index];
+        fiber.key = key;
+        fiber.step_began = now;
+        fiber.state = State::Querying;
+        fiber.mark = now + delay.span;
+        let segment = fiber.segment();
+        host.observe(now, Observation::QueryStarted { database: id, segment, waited: Span::ZERO, queued: false });
+        host.arm(now, delay, Class::Completion, key);
+        true
+    }
+
+    /// Whether what `key` waits for is done now and nothing stands in the way of going on: `work`, a `wait`, or a query
+    /// that nobody waits for the end of.
+    #[inline(always)]
+    pub(super) fn done_plainly<H: Host>(&mut self, host: &mut H, now: SimTime, key: Key) -> bool {
+        let Some(index) = self.fibers.waiting(key) else { return false };
+        let fiber = &self.fibers[index];
+        match fiber.state {
+            State::Querying if !self.any_frozen => {
+                let Op::Query(id, _) = self.plan.ops[fiber.pc.index() - 1] else { return false };
+                let database = &mut self.databases[id.index()];
+                if !database.is_plain() || database.saturated {
+                    return false;
+                }
+                database.busy -= 1;
+                let (segment, took) = (fiber.segment(), now - fiber.step_began);
+                host.observe(now, Observation::QueryEnded { database: id, segment, outcome: Outcome::Ok, took });
+                true
+            }
+            State::Busy => !self.any_frozen && self.replicas[fiber.replica.index()].paused_total.is_zero(),
+            _ => false,
         }
     }
 }
