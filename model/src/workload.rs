@@ -65,7 +65,6 @@ impl OpenLoop {
         }
     }
 
-
     fn step(&mut self) -> f64 {
         match self.arrivals {
             Arrivals::Constant => 1.0,

@@ -205,7 +205,18 @@ mod tests {
 
     #[test]
     fn a_drawn_span_is_rounded_cut_at_zero_and_saturates() {
-        let table = [(0.4, 0), (0.5, 1), (-3.0, 0), (f64::NAN, 0), (1e300, u64::MAX)];
+        let table = [
+            (0.4, 0),
+            (0.6, 1),
+            (0.5, 0),
+            (1.5, 2),
+            (4e15 + 0.5, 4_000_000_000_000_000),
+            (5e15, 5_000_000_000_000_000),
+            (-3.0, 0),
+            (-0.0, 0),
+            (f64::NAN, 0),
+            (1e300, u64::MAX),
+        ];
         for (drawn, ns) in table {
             assert_eq!(Span::from_nanos_f64(drawn).as_nanos(), ns);
         }

@@ -195,7 +195,6 @@ impl<E: Ear> Host for World<E> {
             self.at(at, Due::Wake(key));
         }
     }
-
 }
 
 #[cfg(test)]

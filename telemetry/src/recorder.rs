@@ -19,7 +19,7 @@ use crate::recording::Recording;
 use crate::saturation::Saturation;
 use crate::shelf::{Grain, Shelf};
 use crate::tallies::{Calls, Queries, Requests, Tallies};
-use crate::ways::{self, Ways};
+use crate::ways::Ways;
 use crate::windows::Windows;
 
 /// Takes observations, in order, and keeps what reports need.
@@ -208,7 +208,7 @@ impl Recorder {
     }
 
     fn book_ways(&mut self) {
-        self.ways.book_counts(ways::Books { requests: &mut self.requests, calls: &mut self.calls });
+        self.ways.book_counts(&mut self.requests, &mut self.calls);
     }
 
     fn close_window(&mut self) {

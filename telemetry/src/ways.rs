@@ -21,16 +21,10 @@ struct Way {
 #[derive(Clone, Debug)]
 pub(crate) struct Ways {
     /// By segment, then call step.
-    ways: Vec<Way>,
+    cells: Vec<Way>,
     /// By call step: the callee's endpoint and the call.
     targets: Vec<(u32, u32)>,
     times: Shelf,
-}
-
-/// Where a way's figures go when they are booked.
-pub(crate) struct Books<'a> {
-    pub(crate) requests: &'a mut Tallies<Requests>,
-    pub(crate) calls: &'a mut Tallies<Calls>,
 }
 
 impl Ways {
@@ -45,13 +39,13 @@ impl Ways {
             Way { called: 0, returned: 0, slot: times.slot(site, segment), service }
         };
         let ways = (0..segments).flat_map(|segment| (0..targets.len()).map(move |site| (site, segment)));
-        Self { ways: ways.map(|(site, segment)| way(site, segment)).collect(), targets, times }
+        Self { cells: ways.map(|(site, segment)| way(site, segment)).collect(), targets, times }
     }
 
     /// One more was called; the answer is the callee.
     #[inline(always)]
     pub(crate) fn call(&mut self, site: SiteId, segment: usize) -> usize {
-        let way = &mut self.ways[segment * self.targets.len() + site.index()];
+        let way = &mut self.cells[segment * self.targets.len() + site.index()];
         way.called += 1;
         way.service as usize
     }
@@ -59,21 +53,21 @@ impl Ways {
     /// One more has returned; the answer is the callee.
     #[inline(always)]
     pub(crate) fn come_back(&mut self, site: SiteId, segment: usize, took: u64) -> usize {
-        let way = &mut self.ways[segment * self.targets.len() + site.index()];
+        let way = &mut self.cells[segment * self.targets.len() + site.index()];
         way.returned += 1;
         self.times.record_in(way.slot, took);
         way.service as usize
     }
 
     /// Books what was counted since the last time.
-    pub(crate) fn book_counts(&mut self, books: Books<'_>) {
+    pub(crate) fn book_counts(&mut self, requests: &mut Tallies<Requests>, calls: &mut Tallies<Calls>) {
         let sites = self.targets.len();
-        for (index, way) in self.ways.iter_mut().enumerate().filter(|(_, way)| way.called + way.returned > 0) {
+        for (index, way) in self.cells.iter_mut().enumerate().filter(|(_, way)| way.called + way.returned > 0) {
             let (segment, (endpoint, edge)) = (index / sites, self.targets[index % sites]);
-            let requests = books.requests.at(endpoint as usize, segment);
+            let requests = requests.at(endpoint as usize, segment);
             requests.admitted += way.called;
             requests.ok += way.returned;
-            let calls = books.calls.at(edge as usize, segment);
+            let calls = calls.at(edge as usize, segment);
             calls.begun += way.called;
             calls.ok += way.returned;
             (way.called, way.returned) = (0, 0);

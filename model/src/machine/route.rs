@@ -8,6 +8,7 @@ use crate::plan::{Edge, EdgeId, EndpointId, Pc, Plan, ReplicaId, Site};
 
 /// The way of one call step.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is looked at alone on the way of a request")]
 pub(super) struct Route {
     pub edge: EdgeId,
     pub endpoint: EndpointId,
