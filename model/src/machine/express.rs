@@ -10,6 +10,7 @@ use super::host::{Class, Host};
 use super::key::{Key, Place};
 use super::service::Replica;
 use super::system::{Step, System};
+use super::tell;
 use crate::observation::{Called, Observation, Returned};
 use crate::plan::{DatabaseId, Op, Pc, ReplicaId, TimeId};
 
@@ -72,6 +73,10 @@ impl System<'_> {
             return Flown::Failed(index);
         }
         loop {
+            if H::TRACED {
+                fiber.state = State::Running;
+                tell::turned(host, now, index, (fiber, &plan.ops));
+            }
             let op = plan.ops[fiber.pc.index()];
             fiber.pc = Pc(fiber.pc.0 + 1);
             match op {
@@ -85,6 +90,7 @@ impl System<'_> {
                     let key = tickets.next(Place::Fiber(index));
                     fiber.key = key;
                     fiber.site = site;
+                    fiber.target = route.target;
                     fiber.step_began = now;
                     fiber.attempts = 1;
                     fiber.bare = true;
@@ -93,6 +99,7 @@ impl System<'_> {
                     if let Some(patience) = route.timeout {
                         host.arm(now, patience, Class::Timeout, key);
                     }
+                    tell::turned(host, now, index, (fiber, &plan.ops));
                     (index, fiber) = fibers.fresh();
                     fiber.key = Key::NONE;
                     fiber.reply_to = key;
@@ -111,11 +118,14 @@ impl System<'_> {
                     let called = Called { site, edge, endpoint, replica: id, segment: fiber.segment() };
                     if !free {
                         fiber.state = State::Queued;
+                        tell::began(host, now, index, fiber);
+                        tell::turned(host, now, index, (fiber, &plan.ops));
                         replica.queue.push(fibers, index);
                         tell_queued(host, now, called);
                         return Flown::Nowhere;
                     }
                     fiber.state = State::Running;
+                    tell::began(host, now, index, fiber);
                     host.called(now, called);
                     replica.busy += 1;
                     if replica.busy == replica.workers {
@@ -133,6 +143,7 @@ impl System<'_> {
                     let Some(caller) = (if plain { fibers.waiting(reply_to) } else { None }) else {
                         return Flown::To(index, op);
                     };
+                    Self::tell_ended(host, now, index, Outcome::Ok);
                     fibers.release(index);
                     index = caller;
                     fiber = &mut fibers[index];
@@ -183,6 +194,7 @@ impl System<'_> {
         let segment = fiber.segment();
         host.observe(now, Observation::QueryStarted { database: id, segment, waited: Span::ZERO, queued: false });
         host.arm(now, delay, Class::Completion, key);
+        self.tell_state(host, now, index);
         true
     }
 

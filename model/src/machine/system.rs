@@ -254,6 +254,7 @@ impl<'p> System<'p> {
     fn reply(&mut self, host: &mut impl Host, now: SimTime, key: Key, outcome: Outcome) -> Step {
         let Some(index) = self.fibers.waiting(key) else { return Step::Rest };
         if self.any_frozen && self.frozen(index) {
+            Self::tell_held_up(host, now, key);
             self.stash(index, Stashed::Reply(key, outcome));
             return Step::Rest;
         }
@@ -324,14 +325,14 @@ impl<'p> System<'p> {
                 Op::Join | Op::Reply => return Step::Finish(index, fiber.outcome),
                 Op::Fork { first, count, .. } => {
                     if count > 0 {
-                        self.fork(index, &plan.branches[first as usize..(first + count) as usize], 0);
+                        self.fork(host, now, index, (&plan.branches[first as usize..(first + count) as usize], 0));
                         return Step::Rest;
                     }
                 }
                 Op::Repeat { times, after } => {
                     let body = core::mem::replace(&mut fiber.pc, after);
                     if times > 0 {
-                        self.fork(index, &[body], times);
+                        self.fork(host, now, index, (&[body], times));
                         return Step::Rest;
                     }
                 }
@@ -372,10 +373,11 @@ impl<'p> System<'p> {
     /// Splits a fiber into branches; it waits for them.
     #[cold]
     #[inline(never)]
-    fn fork(&mut self, index: u32, branches: &[Pc], rounds: u32) {
+    fn fork(&mut self, host: &mut impl Host, now: SimTime, index: u32, (branches, rounds): (&[Pc], u32)) {
         let key = self.ticket(index);
         self.fibers[index].state = State::Forked;
         self.fibers.aside(index).pending = branches.len() as u32;
+        self.tell_state(host, now, index);
         for pc in branches {
             let child = self.fibers.alloc();
             let parent = &self.fibers[index];
@@ -396,6 +398,7 @@ impl<'p> System<'p> {
             if rounds > 0 {
                 self.fibers.aside(child).rounds = rounds;
             }
+            self.tell_began(host, now, child);
             self.later.push_back(Step::Run(child));
         }
     }
@@ -406,14 +409,15 @@ impl<'p> System<'p> {
         match self.fibers[index].kind {
             Kind::Request => self.answer(host, now, index, outcome),
             Kind::User => self.user_answered(host, now, index, outcome),
-            Kind::Branch => self.join(index, outcome),
+            Kind::Branch => self.join(host, now, index, outcome),
         }
     }
 
     /// A branch has ended: its parent may go on.
     #[cold]
     #[inline(never)]
-    fn join(&mut self, index: u32, outcome: Outcome) -> Step {
+    fn join(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) -> Step {
+        Self::tell_ended(host, now, index, outcome);
         let parent_key = self.fibers[index].reply_to;
         self.fibers.release(index);
         let Some(parent) = self.fibers.waiting(parent_key) else { return Step::Rest };
