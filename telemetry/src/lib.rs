@@ -37,6 +37,7 @@ mod testing;
 mod timeline;
 pub mod trace;
 mod verdicts;
+mod ways;
 mod web;
 mod windows;
 mod wording;
