@@ -100,7 +100,8 @@ fn hand_in(typed: &Tune, sweep: &Sweep, found: &Found, robust: &[Trials], quiet:
             return Ok(Exit::CouldNotRun);
         }
     }
-    if !to_stdout && !(quiet && best.holds()) {
+    let silent = to_stdout || quiet && best.holds();
+    if !silent {
         let told = Told { sweep, found, robust, sets: &own, difference: difference.as_deref() };
         output::result(&render(&told))?;
     }

@@ -49,13 +49,11 @@ pub(crate) fn render(told: &Told<'_>) -> String {
     out += &goals(told, best);
     out += &front(told, winner);
     out += &robust(told);
-    match told.difference {
-        Some(difference) => out += &format!("\n{}", painted(difference)),
-        None => {
-            let sets: Vec<String> = told.sets.iter().map(|(path, value)| format!("--set '{path}={value}'")).collect();
-            out += &format!("\nto try it: {}\n", sets.join(" "));
-        }
+    if let Some(difference) = told.difference {
+        return out + &format!("\n{}", painted(difference));
     }
+    let sets: Vec<String> = told.sets.iter().map(|(path, value)| format!("--set '{path}={value}'")).collect();
+    out += &format!("\nto try it: {}\n", sets.join(" "));
     out
 }
 
