@@ -5,7 +5,7 @@ mod completions;
 mod list;
 mod load;
 mod new;
-mod run;
+pub(crate) mod run;
 mod schema;
 mod twin;
 mod up;

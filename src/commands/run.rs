@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::interrupt::Watch;
 use crate::live;
 use crate::output;
-use crate::report::{json, text};
+use crate::report::{html, json, text};
 use crate::topologies::Topology;
 
 /// Runs the experiment and reports it.
@@ -25,7 +25,13 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     if !quiet && !to_stdout {
         output::problem(&warnings)?;
     }
-    let Some((report, interrupted)) = storm(run, &plan)? else { return Ok(Exit::CouldNotRun) };
+    let Some((mut report, interrupted)) = storm(run, &plan)? else { return Ok(Exit::CouldNotRun) };
+    report.source = Some(topology.source(|file| run.again(file, plan.seed)));
+    if let Some(path) = &run.html
+        && !write_page(&report, path)?
+    {
+        return Ok(Exit::CouldNotRun);
+    }
     hand_in(&plan, &report, interrupted, (run.json.as_deref(), quiet))
 }
 
@@ -86,6 +92,15 @@ fn write_json(report: &Report, path: &Path) -> io::Result<bool> {
         output::result(&text)?;
         return Ok(true);
     }
+    write(path, &text)
+}
+
+/// Writes the page; complains and answers `false` if that does not work.
+fn write_page(report: &Report, path: &Path) -> io::Result<bool> {
+    write(path, &html::render(report).map_err(io::Error::other)?)
+}
+
+fn write(path: &Path, text: &str) -> io::Result<bool> {
     match std::fs::write(path, text) {
         Ok(()) => Ok(true),
         Err(error) => {
