@@ -62,6 +62,7 @@ impl Report {
             phases: phases(plan),
             graph: Graph::of(plan),
             source: None,
+            live: None,
         };
         report.sentence = sentence::of(&report);
         report
@@ -370,18 +371,24 @@ fn both(one: &Histogram, other: &Histogram) -> Histogram {
     merged
 }
 
-/// A distribution in milliseconds; `None` if it is empty.
 fn latency(times: &Histogram) -> Option<Latency> {
-    let percentile = |per_mille| times.percentile(per_mille).map(|ns| millis(ns as f64));
-    Some(Latency {
-        mean: millis(times.mean()?),
-        p50: percentile(500)?,
-        p90: percentile(900)?,
-        p95: percentile(950)?,
-        p99: percentile(990)?,
-        p999: percentile(999)?,
-        max: percentile(1000)?,
-    })
+    Latency::of(times)
+}
+
+impl Latency {
+    /// A distribution of nanoseconds in milliseconds; `None` if it is empty.
+    pub fn of(times: &Histogram) -> Option<Self> {
+        let percentile = |per_mille| times.percentile(per_mille).map(|ns| millis(ns as f64));
+        Some(Self {
+            mean: millis(times.mean()?),
+            p50: percentile(500)?,
+            p90: percentile(900)?,
+            p95: percentile(950)?,
+            p99: percentile(990)?,
+            p999: percentile(999)?,
+            max: percentile(1000)?,
+        })
+    }
 }
 
 /// Milliseconds, to the nanosecond.

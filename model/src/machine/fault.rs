@@ -15,7 +15,7 @@ use crate::rng::{Random as _, Stream};
 pub(super) struct Faults {
     /// In the order they began.
     active: Vec<FaultId>,
-    streams: Vec<Stream>,
+    pub(super) streams: Vec<Stream>,
 }
 
 /// How a replica meets a request.
@@ -112,7 +112,7 @@ impl<'p> System<'p> {
     }
 
     /// Sets the flags that make the rest of the machines look here.
-    fn mark_disturbed(&mut self) {
+    pub(super) fn mark_disturbed(&mut self) {
         self.replicas.iter_mut().for_each(|r| r.disturbed = false);
         self.databases.iter_mut().for_each(|d| d.disturbed = false);
         self.links.disturbed.fill(false);

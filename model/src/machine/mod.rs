@@ -6,6 +6,7 @@
 mod call;
 mod client;
 mod database;
+mod express;
 mod fault;
 mod fiber;
 mod host;
@@ -15,8 +16,9 @@ mod look;
 mod route;
 mod service;
 mod system;
+mod take_over;
 
 pub use host::{Class, Delay, Host, Request, Timer};
 pub use key::{Key, Place, Tickets};
-pub use look::{BreakerSeen, ReplicaSeen};
+pub use look::{BreakerSeen, DatabaseSeen, ReplicaSeen};
 pub use system::{Census, System};

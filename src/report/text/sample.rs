@@ -119,6 +119,7 @@ pub(crate) fn healthy() -> Report {
             calls: Named::default(),
             databases: Named::default(),
         },
+        live: None,
     }
 }
 
