@@ -28,6 +28,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/breakers.js"),
     include_str!("page/occupancy.js"),
     include_str!("page/red.js"),
+    include_str!("page/traces.js"),
     include_str!("page/tables.js"),
     include_str!("page/source.js"),
     include_str!("page/scrubber.js"),

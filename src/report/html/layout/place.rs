@@ -66,7 +66,9 @@ pub(super) fn place(sketch: &Sketch, stack: &Stack, direction: Direction) -> Fra
         }
     }
     let least = (0..across.len()).map(|spot| across[spot] - half(spot)).fold(f64::INFINITY, f64::min);
-    across.iter_mut().for_each(|at| *at += MARGIN - least);
+    for at in &mut across {
+        *at += MARGIN - least;
+    }
     Frame { direction, across, breadth, layers: along(sketch, stack, direction) }
 }
 

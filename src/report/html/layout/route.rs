@@ -47,14 +47,15 @@ fn ports(sketch: &Sketch, stack: &Stack, frame: &Frame) -> Vec<Ports> {
             rows.sort_by(|a, b| a.0.total_cmp(&b.0));
             let leaves = |row: usize| (first == 0) != stack.back[row];
             let room = |row: usize| port(sketch.lines[row].badge && leaves(row), frame.direction);
-            let needed: f64 = rows.iter().map(|(_, row)| room(*row)).sum();
+            let needed = rows.iter().map(|(_, row)| room(*row)).sum::<f64>();
             // What is left over spreads the lines a little.
             let spread = ((frame.breadth[one] * 0.7 - needed) / rows.len().max(1) as f64).clamp(0.0, 10.0);
-            let mut at = frame.across[one] - (needed + spread * rows.len() as f64) / 2.0;
+            let whole = needed + spread * rows.len() as f64;
+            let mut at = frame.across[one] - whole / 2.0;
             for (_, row) in rows {
-                let whole = room(row) + spread;
-                let place = at + whole / 2.0;
-                at += whole;
+                let own = room(row) + spread;
+                let place = at + own / 2.0;
+                at += own;
                 *(if leaves(row) { &mut ports[row].0 } else { &mut ports[row].1 }) = place;
             }
         }

@@ -85,7 +85,7 @@ function story(page) {
   const rows = causes.map((cause) => {
     const row = h("li", { class: `cause ${cause.kind}`, "data-at": String(cause.at_s) },
       h("button", { onclick: () => { play(false); seek(cause.at_s); const key = keyOf(run, cause.subject); if (key && state.selected !== key) select(key); } },
-        h("time", {}, at(cause.at_s)), h("span", {}, cause.what)));
+        h("time", {}, at(cause.at_s)), h("span", {}, cause.what, cause.because && h("small", {}, cause.because.text))));
     return row;
   });
   const list = h("ol", {}, rows);

@@ -52,7 +52,7 @@ function breakerShape(state) {
 
 class GraphPicture {
   constructor(page, holder) {
-    Object.assign(this, { page, holder, phase: 0 });
+    Object.assign(this, { page, holder, flat: false });
     const report = page.run.report;
     this.edges = report.graph.edges.map((edge, i) => this.edge(edge, i));
     this.nodes = report.graph.nodes.map((node) => this.node(node));
@@ -103,6 +103,14 @@ class GraphPicture {
     this.ink = this.canvas.getContext("2d");
     this.ink.scale(ratio * scale, ratio * scale);
     this.paint = { good: colour("--good"), bad: colour("--bad"), retry: colour("--retry"), card: colour("--card") };
+    // A long and flat drawing has the whole width; the figures go under it.
+    const stage = this.holder.closest(".stage");
+    const flat = drawing === right && right.height * 3.4 < right.width;
+    if (stage.classList.toggle("flat", flat) !== this.flat) {
+      this.flat = flat;
+      this.draw();
+      return;
+    }
     this.holder.style.width = `${width}px`;
     this.holder.style.height = `${height}px`;
     this.holder.replaceChildren(this.svg, this.canvas);

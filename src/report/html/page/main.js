@@ -12,7 +12,7 @@ function mount(data) {
   state.end = most(runs.map((run) => run.end));
   const score = h("div", { class: "score" });
   const sections = [offeredSection, latencySection, attemptsSection, breakersSection, occupancySection, redSection];
-  const main = h("main", { id: "main" }, verdict(page), graphSection(page), score, tablesSection(page), sourceSection(page), foot());
+  const main = h("main", { id: "main" }, verdict(page), graphSection(page), score, tracesSection(page), tablesSection(page), sourceSection(page), foot());
   score.append(...sections.map((section) => section(page)).filter(Boolean));
   nowLine(score);
   const bar = scrubber(page);

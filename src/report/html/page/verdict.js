@@ -12,8 +12,25 @@ function verdict(page) {
       report.expect.length > 0 && h("span", { class: `badge ${passed ? "pass" : "fail"}` }, passed ? "✓ pass" : "✗ fail")),
     h("p", { class: "sentence" }, report.sentence ? sentenceCase(report.sentence) : ""),
     report.about && h("p", { class: "about" }, report.about),
+    findings(report),
+    doubts(report),
     h("div", { class: "numbers" }, numbers(run, base)),
     report.expect.length > 0 && expectations(report.expect, held));
+}
+
+/** What it is a case of, with what proves it. */
+function findings(report) {
+  const found = report.verdicts || [];
+  if (found.length === 0) return null;
+  return h("ul", { class: "findings", id: "findings" }, found.map((one) => h("li", {},
+    h("details", {}, h("summary", {}, h("b", {}, sentenceCase(one.kind.replaceAll("_", " ")).slice(0, -1)), " ", one.what),
+      h("ul", {}, one.evidence.map((line) => h("li", {}, line)))))));
+}
+
+/** Why a live run's figures cannot be trusted. */
+function doubts(report) {
+  const lines = report.live ? report.live.doubts : [];
+  return lines.length > 0 && h("ul", { class: "doubts" }, lines.map((line) => h("li", {}, `Doubtful: ${line}`)));
 }
 
 const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
