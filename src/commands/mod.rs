@@ -5,7 +5,7 @@ mod completions;
 mod list;
 mod load;
 mod new;
-pub(crate) mod run;
+mod run;
 mod schema;
 mod twin;
 mod up;

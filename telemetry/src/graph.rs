@@ -68,7 +68,7 @@ pub enum UseKind {
 
 impl Graph {
     /// The graph of a plan.
-    pub(crate) fn of(plan: &Plan) -> Self {
+    pub fn of(plan: &Plan) -> Self {
         let node = |name: &str, kind| GraphNode { name: name.to_owned(), kind };
         let loads = plan.loads.iter().map(|load| node(&load.name, NodeKind::Load));
         let services = plan.services.iter().take(plan.real_services).map(|row| node(&row.name, NodeKind::Service));

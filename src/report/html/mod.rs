@@ -20,6 +20,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/state.js"),
     include_str!("page/score.js"),
     include_str!("page/verdict.js"),
+    include_str!("page/compare.js"),
     include_str!("page/graph.js"),
     include_str!("page/facts.js"),
     include_str!("page/offered.js"),
@@ -137,7 +138,6 @@ fn sketch(graph: &Graph) -> Sketch {
 mod tests {
     use super::*;
     use crate::cli::Overrides;
-    use crate::commands::run::in_virtual_time;
     use crate::report::text::sample;
     use crate::topologies::built_in;
 
@@ -173,9 +173,9 @@ mod tests {
     #[test]
     fn the_graphs_of_all_built_in_topologies_can_be_read() {
         for topology in built_in() {
-            let overrides = Overrides { duration: Some("1s".into()), ..Overrides::default() };
-            let Some((plan, _)) = topology.plan(&overrides).unwrap() else { panic!("{} does not run", topology.name) };
-            let graph = in_virtual_time(&plan).0.graph;
+            let plan = topology.plan(&Overrides::default()).unwrap();
+            let Some((plan, _)) = plan else { panic!("{} does not run", topology.name) };
+            let graph = Graph::of(&plan);
             let sketch = sketch(&graph);
             assert_eq!(sketch.boxes.len(), graph.nodes.len());
             for direction in [Direction::Right, Direction::Down] {

@@ -103,9 +103,13 @@ impl Frame {
         let (finish, _) = self.ends(sketch, stack, *last);
         let badge_length = if self.direction == Direction::Right { BADGE.width } else { BADGE.height };
         let reach = BEFORE_BADGE + badge_length + 2.0;
+        // Straight on to where the widest box of the layer ends: beside a wider neighbour there is no room to bend.
+        let (_, out) = self.layers[stack.layer_of[*first]];
         let mut stops = vec![(begin, start)];
         if line.badge && !back {
-            stops.push((begin + reach, start));
+            stops.push((out + reach, start));
+        } else if out > begin {
+            stops.push((out, start));
         }
         for spot in way.iter().filter(|spot| stack.is_stop(**spot)) {
             let (from, to) = self.layers[stack.layer_of[*spot]];
@@ -115,7 +119,7 @@ impl Frame {
             stops.push((finish - reach, end));
         }
         stops.push((finish, end));
-        let along = if back { finish - BEFORE_BADGE - badge_length } else { begin + BEFORE_BADGE };
+        let along = if back { finish - BEFORE_BADGE - badge_length } else { out + BEFORE_BADGE };
         if back {
             stops.reverse();
         }

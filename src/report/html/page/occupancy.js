@@ -25,7 +25,7 @@ function occupancyLane(page, node, longest) {
   const pool = run.pool(kind, name);
   const peak = most(pool.busy);
   return lane(page, {
-    id: `occupancy ${name}`, key: `${kind}:${name}`, title: name, height, class: "slim row",
+    id: `occupancy ${name}`, key: `${kind}:${name}`, title: name, height, class: base ? "slim row two" : "slim row",
     figures: [
       { label: pool.limit ? `of ${count(pool.limit)}` : "busy", mark: "good", at: of("busy"), format: number },
       { label: "waiting", mark: "retry", at: of("queue"), format: number },

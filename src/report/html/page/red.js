@@ -63,7 +63,7 @@ function endpointLanes(page, name, { top }) {
     const of = (run) => run.report.timeline.services[name]?.endpoints?.[endpoint];
     const failed = (run) => added([of(run).failed, of(run).rejected]);
     return lane(page, {
-      id: `red ${name}.${endpoint}`, key: `service:${name}`, title: endpoint, height, class: "slim endpoint",
+      id: `red ${name}.${endpoint}`, key: `service:${name}`, title: endpoint, height, class: page.base ? "slim endpoint two" : "slim endpoint",
       figures: [
         { label: "answered", mark: "good", at: (i, run) => (of(run) ? of(run).ok[i] / run.length(i) : null), format: rate },
         { label: "failed", mark: "bad", at: (i, run) => (of(run) ? failed(run)[i] / run.length(i) : null), format: rate },

@@ -16,7 +16,7 @@ function tracesSection(page) {
   const drawings = [];
   const parts = traces.map((trace) => {
     const plot = h("div", { class: "waterfall" });
-    const draw = () => drawTrace(plot, trace, same.checked ? longest : trace.latency_ns);
+    const draw = () => drawTrace(plot, trace, (same.checked ? longest : trace.latency_ns) || 1);
     drawings.push(draw);
     return h("article", { class: "trace", "data-trace": trace.at },
       h("header", {}, h("h3", {}, TITLES[trace.at] || trace.at), h("p", { class: "note" },
