@@ -19,6 +19,7 @@ use crate::live::{self, Changes, Failed, OpenDesk, Settings, Stormed};
 use crate::output;
 use crate::report::{html, json, text};
 use crate::topologies::Topology;
+use crate::why::traces;
 
 /// Runs the experiment and reports it.
 pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
@@ -36,7 +37,7 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
         let desk = (!quiet).then_some(OpenDesk { changes, announce });
         return hand_in_storm(live::storm(&plan, settings, desk), run.hdr.as_deref(), wanted);
     }
-    let (report, interrupted, log) = if run.hdr.is_some() {
+    let (mut report, interrupted, log) = if run.hdr.is_some() {
         logged_in_virtual_time(&plan)
     } else {
         let (report, interrupted) = in_virtual_time(&plan);
@@ -44,6 +45,9 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     };
     if !write_log(log.as_deref(), run.hdr.as_deref())? {
         return Ok(Exit::CouldNotRun);
+    }
+    if wanted.html.is_some() && !interrupted {
+        report.traces = traces::telling(&plan, &report);
     }
     hand_in(&plan, report, interrupted, wanted)
 }
@@ -98,12 +102,12 @@ pub(crate) fn hand_in(
 ) -> io::Result<Exit> {
     report.source = source.cloned();
     if let Some(path) = json
-        && !write_json(&report, path)?
+        && !output::write(path, json::render(&report)?.as_bytes())?
     {
         return Ok(Exit::CouldNotRun);
     }
     if let Some(path) = html
-        && !write_page(&report, path)?
+        && !output::write(path, html::render(&report).map_err(io::Error::other)?.as_bytes())?
     {
         return Ok(Exit::CouldNotRun);
     }
@@ -164,30 +168,5 @@ impl Sink for Logged {
 /// Writes the log of latencies where it is wanted; complains and answers `false` if that does not work.
 fn write_log(log: Option<&[u8]>, path: Option<&Path>) -> io::Result<bool> {
     let (Some(log), Some(path)) = (log, path) else { return Ok(true) };
-    write_file(path, log)
-}
-
-/// Writes the report; complains and answers `false` if that does not work.
-fn write_json(report: &Report, path: &Path) -> io::Result<bool> {
-    let text = json::render(report)?;
-    if path == Path::new("-") {
-        output::result(&text)?;
-        return Ok(true);
-    }
-    write_file(path, text.as_bytes())
-}
-
-/// Writes the page; complains and answers `false` if that does not work.
-fn write_page(report: &Report, path: &Path) -> io::Result<bool> {
-    write_file(path, html::render(report).map_err(io::Error::other)?.as_bytes())
-}
-
-fn write_file(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    match std::fs::write(path, bytes) {
-        Ok(()) => Ok(true),
-        Err(error) => {
-            output::error(&format!("cannot write `{}`: {error}", path.display()), None)?;
-            Ok(false)
-        }
-    }
+    output::write(path, log)
 }

@@ -106,12 +106,14 @@ pub(crate) fn healthy() -> Report {
         calls: Named::default(),
         faults: Vec::new(),
         causes: Vec::new(),
+        verdicts: Vec::new(),
         expect: vec![expectation(("checkout p99 < 51ms", true, "50ms"))],
         about: String::new(),
         sentence: String::new(),
         phases: Vec::new(),
         graph: Graph::default(),
         source: None,
+        traces: Vec::new(),
         timeline: Timeline {
             step_s: 5.0,
             load: Named::default(),
@@ -190,7 +192,7 @@ fn named<T, const N: usize>(pairs: [(&str, T); N]) -> Named<T> {
 }
 
 fn cause((at_s, kind, subject, what): (f64, CauseKind, &str, &str)) -> Cause {
-    Cause { at_s, what: what.to_owned(), kind, subject: subject.to_owned() }
+    Cause { at_s, what: what.to_owned(), kind, subject: subject.to_owned(), because: None }
 }
 
 fn expectation((text, pass, actual): (&str, bool, &str)) -> Expectation {
