@@ -84,6 +84,10 @@ pub(crate) struct Run {
     /// Write the report as one page for a browser; it loads nothing
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+
+    /// Live: show the page while it runs, on loopback
+    #[arg(long, requires = "live")]
+    pub(crate) ui: bool,
 }
 
 /// `squall trace`
@@ -156,6 +160,10 @@ pub(crate) struct Up {
 
     #[command(flatten)]
     pub(crate) settings: LiveSettings,
+
+    /// Show the page of what happens, on loopback
+    #[arg(long)]
+    pub(crate) ui: bool,
 
     /// Start only this service, or replica such as order[1]; the others run in other processes
     #[arg(long, value_name = "SERVICE", requires = "peers")]
@@ -278,7 +286,7 @@ impl Run {
 }
 
 /// A word for a shell.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=:,%+@".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

@@ -1,6 +1,7 @@
 //! `squall run`: one experiment, from a file to a report and an exit code.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Instant;
 
@@ -15,7 +16,7 @@ use crate::cli::Run;
 use crate::exit::Exit;
 use crate::hdr::Log;
 use crate::interrupt::Watch;
-use crate::live::{self, Changes, Failed, OpenDesk, Settings, Stormed};
+use crate::live::{self, Changes, Failed, OpenDesk, PageSetup, Settings, Stormed};
 use crate::output;
 use crate::report::{html, json, text};
 use crate::topologies::Topology;
@@ -34,8 +35,9 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     if run.live {
         let settings = Settings { logged: run.hdr.is_some(), ..run.settings.into() };
         let changes = Changes::of(topology, run.overrides.sets());
+        let page = if run.ui { Some(live_page(&plan, source.clone())?) } else { None };
         let desk = (!quiet).then_some(OpenDesk { changes, announce });
-        return hand_in_storm(live::storm(&plan, settings, desk), run.hdr.as_deref(), wanted);
+        return hand_in_storm(live::storm(&plan, settings, desk, page), run.hdr.as_deref(), wanted);
     }
     let (mut report, interrupted, log) = if run.hdr.is_some() {
         logged_in_virtual_time(&plan)
@@ -55,6 +57,13 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
 /// Says where the control desk is: not where results go, so that the token does not end up where they are kept.
 pub(crate) fn announce(desk: &Desk) -> io::Result<()> {
     output::problem(&format!("control http://{} token {}\n", desk.address, desk.token))
+}
+
+/// The page of a run that is under way.
+pub(crate) fn live_page(plan: &Plan, source: Source) -> io::Result<PageSetup> {
+    let html = html::render_live(plan).map_err(io::Error::other)?;
+    let announce = |address: SocketAddr| output::problem(&format!("page http://{address}/\n"));
+    Ok(PageSetup { html, source, announce })
 }
 
 /// Hands in what a live run came to, its log of latencies to `hdr`; complains if it could not be, or not to its end.

@@ -1,6 +1,6 @@
 // Looks at the report page as its readers do. look.cjs PROGRAM FOLDER
 const assert = require("node:assert");
-const { spawnSync } = require("node:child_process");
+const { spawn, spawnSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
 const { pathToFileURL } = require("node:url");
@@ -207,6 +207,50 @@ async function scrubsSmoothly(browser, { address }) {
   return busy;
 }
 
+/** A live run, watched while it goes on: the last that the page shows is the report. */
+async function liveRunsAreShown(browser) {
+  const json = path.join(folder, "live.json");
+  const storming = spawn(program, ["run", path.join(__dirname, "evil.yaml"), "--live", "--ui", "--quiet", "--json", json, "--duration", "8s"], { stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  const address = await new Promise((found, failed) => {
+    storming.stderr.on("data", (text) => {
+      said += text;
+      const page = said.match(/page (http:\/\/127\.0\.0\.1:\d+\/)/);
+      if (page) found(page[1]);
+    });
+    storming.on("exit", () => failed(new Error(`no page: ${said}`)));
+  });
+  const over = new Promise((done) => storming.on("exit", done));
+  const foreign = await fetch(`${address}report.json`, { headers: { origin: "http://example.org" } });
+  assert.strictEqual(foreign.status, 403, "not for pages from elsewhere");
+  const opened = await browser.open(address);
+  const { page } = opened;
+  const first = await page.evaluate(() => Number(document.getElementById("scrubber").dataset.t));
+  await page.waitForFunction((first) => Number(document.getElementById("scrubber").dataset.t) > first + 1, first, { timeout: 10000 });
+  await over;
+  await page.waitForFunction(() => document.documentElement.dataset.live === "gone", null, { timeout: 5000 });
+  const report = JSON.parse(fs.readFileSync(json, "utf8"));
+  const shown = await page.evaluate(() => document.querySelector(".table tbody tr td").dataset.value);
+  assert.strictEqual(shown, String(Object.values(report.load)[0].offered), "the page ends with what the report says");
+  assert.ok(opened.requests.every((url) => url.startsWith(address)), "it asks its own server alone");
+  assert.deepStrictEqual(opened.complaints.filter((text) => !/ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/.test(text)), []);
+  await page.close();
+}
+
+/** Single requests: as long as the report says, and their parts add up. */
+async function requestsAreFollowed(browser, { address, report, name }) {
+  assert.ok(report.traces.length >= 2, `${name} follows requests`);
+  const { page } = await browser.open(address);
+  const shown = await page.evaluate(() => [...document.querySelectorAll(".trace")].map((trace) => ({
+    at: trace.dataset.trace, latency: Number(trace.querySelector("header .figure").dataset.value), rows: trace.querySelectorAll(".row").length })));
+  report.traces.forEach((trace, i) => {
+    assert.strictEqual(shown[i].at, trace.at);
+    assert.ok(close(shown[i].latency, trace.latency_ns / 1e6) && shown[i].rows > 0, `${name}: ${JSON.stringify(shown[i])}`);
+    assert.strictEqual(trace.by_cause.reduce((sum, part) => sum + part.ns, 0), trace.latency_ns);
+  });
+  await page.close();
+}
+
 async function main() {
   const began = Date.now();
   const pages = ["cascade", "cascade-breaker", "retry-storm", "metastable", "social"].map((topology) => storm(topology));
@@ -222,17 +266,25 @@ async function main() {
     for (const one of [...pages, evil]) console.log(`${one.name}: ${await everyFigureIsTheReports(browser, one)} figures of the pictures are those of the report, at 5 times`);
     await handsWork(browser, pages[0]);
     console.log("mouse, keyboard, tables and download work");
+    for (const one of pages) await requestsAreFollowed(browser, one);
+    console.log("single requests are those of the report");
+    await liveRunsAreShown(browser);
+    console.log("a live run is shown while it goes on");
     await namesAreText(browser, evil);
     console.log("names are text");
     await fitsEveryWidth(browser, [pages[0], pages[4], evil]);
     console.log("fits 360, 768, 1440 and 3840 pixels, light and dark");
     const social = pages[4];
+    const start = process.hrtime.bigint();
+    storm("social");
+    const took = Number(process.hrtime.bigint() - start) / 1e6;
+    if (/release/.test(program)) assert.ok(took < 300, `social and its page take ${took.toFixed(0)} ms`);
     const opened = await browser.open(social.address);
     const ready = await opened.page.evaluate(() => performance.now() && performance.getEntriesByType("navigation")[0].domComplete);
     await opened.page.close();
     assert.ok(ready < 1000, `interactive after ${ready} ms`);
     const busy = await scrubsSmoothly(browser, social);
-    console.log(`social: ${fs.statSync(social.html).size} bytes, interactive after ${ready.toFixed(0)} ms, ${busy.toFixed(1)} ms a frame while scrubbing`);
+    console.log(`social: ${fs.statSync(social.html).size} bytes, run and written in ${took.toFixed(0)} ms, interactive after ${ready.toFixed(0)} ms, ${busy.toFixed(1)} ms a frame while scrubbing`);
   } finally {
     await browser.close();
   }

@@ -7,6 +7,7 @@ mod layout;
 use askama::Template;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use squall_model::plan::Plan;
 use squall_telemetry::report::{Graph, NodeKind, Report};
 
 use layout::{Direction, Drawing, Line, Size, Sketch};
@@ -57,6 +58,8 @@ struct Data<'r> {
     /// The run; where two are compared, the one that the other is held against comes first.
     runs: Vec<Labelled<'r>>,
     layout: Layout,
+    /// Whether the page asks its server how the run stands.
+    live: bool,
 }
 
 #[derive(Serialize)]
@@ -74,29 +77,29 @@ struct Layout {
 
 /// The page of one run.
 pub(crate) fn render(report: &Report) -> Result<String, askama::Error> {
-    let data = Data { runs: vec![Labelled { label: "", report }], layout: Layout::of(&report.graph) };
-    page(report, &data)
+    let data = Data { runs: vec![Labelled { label: "", report }], layout: Layout::of(&report.graph), live: false };
+    page(&report.scenario, &report.sentence, &data)
 }
 
-fn page(report: &Report, data: &Data<'_>) -> Result<String, askama::Error> {
+/// The page of a run that is under way, for whoever serves it: it asks for `report.json` beside it.
+pub(crate) fn render_live(plan: &Plan) -> Result<String, askama::Error> {
+    let data = Data { runs: Vec::new(), layout: Layout::of(&Graph::of(plan)), live: true };
+    page(&plan.name, &plan.about, &data)
+}
+
+fn page(title: &str, sentence: &str, data: &Data<'_>) -> Result<String, askama::Error> {
     let json = serde_json::to_string(data).map_err(|error| askama::Error::Custom(error.into()))?;
     // In a script element nothing but `<` can end the data.
     let json = json.replace('<', "\\u003c");
-    let page = Page {
-        policy: &policy(),
-        title: &report.scenario,
-        sentence: &report.sentence,
-        style: STYLE,
-        data: &json,
-        script: SCRIPT,
-    };
+    let page = Page { policy: &policy(data.live), title, sentence, style: STYLE, data: &json, script: SCRIPT };
     page.render()
 }
 
-/// Nothing is loaded, and nothing runs but what is known by its hash.
-fn policy() -> String {
+/// Nothing is loaded, and nothing runs but what is known by its hash; a live page may ask its own server.
+fn policy(live: bool) -> String {
+    let connect = if live { " connect-src 'self';" } else { "" };
     format!(
-        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}';{connect} img-src data:; base-uri 'none'; form-action 'none'",
         base64(&Sha256::digest(SCRIPT)),
         base64(&Sha256::digest(STYLE)),
     )

@@ -29,7 +29,7 @@ function changesTable(changes) {
   };
   const body = h("tbody", {}, shown.map(row));
   const heads = ["of", "figure", "before", "after", "way"].map((label, column) => {
-    const head = h("th", { scope: "col", "aria-sort": "none" }, h("button", { onclick: () => sortBy(body, head, column) }, label));
+    const head = h("th", { scope: "col", "aria-sort": "none", class: label === "figure" || label === "way" ? "text" : null }, h("button", { onclick: () => sortBy(body, head, column) }, label));
     return head;
   });
   return h("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Figures that changed" },

@@ -5,9 +5,9 @@ function sourceSection(page) {
   const source = report.source;
   const parts = [source, page.base && page.base.report.source].filter(Boolean);
   const same = parts.length === 2 && parts[0].topology === parts[1].topology;
-  return section("source", "Run it again", "The same file, seed and version give the same run, bit for bit.",
+  return section("source", "Run it again", report.world === "live" ? "Over real HTTP no two runs are the same; without --live they are." : "The same file, seed and version give the same run, bit for bit.",
     h("div", { class: "again" }, [page.base, page.run].filter((run) => run && run.report.source).map((run) => command(run))),
-    h("p", { class: "note" }, `Seed ${report.seed} · digest `, h("code", {}, report.digest), ` · ${count(report.engine.events)} events, at most ${count(report.engine.peak_in_flight)} requests in flight`),
+    h("p", { class: "note" }, `Seed ${report.seed} · digest `, h("code", {}, report.digest), report.engine.events > 0 && ` · ${count(report.engine.events)} events, at most ${count(report.engine.peak_in_flight)} requests in flight`),
     h("p", { class: "buttons" }, [page.base, page.run].filter(Boolean).map((run) => h("button", { class: "button", onclick: () => download(run.report) },
       page.base ? `Download ${run.label} as JSON` : "Download all figures as JSON"))),
     parts.slice(0, same ? 1 : 2).map((one, i) => h("details", { class: "file", open: parts.length === 1 },

@@ -47,7 +47,7 @@ function table(caption, rows, kind, columns) {
       }));
   }));
   const heads = ["name", ...columns.map(([label]) => label)].map((label, column) => {
-    const head = h("th", { scope: "col", "aria-sort": "none" }, h("button", { onclick: () => sortBy(body, head, column) }, label));
+    const head = h("th", { scope: "col", "aria-sort": "none", class: label === "what" ? "text" : null }, h("button", { onclick: () => sortBy(body, head, column) }, label));
     return head;
   });
   return h("div", { class: "table", tabindex: "0", role: "region", "aria-label": caption },
