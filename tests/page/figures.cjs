@@ -33,7 +33,7 @@ function expected(report, t) {
   for (const [name, call] of Object.entries(report.calls)) {
     if (call.retries > 0) {
       const one = timeline.calls[name];
-      lanes[`attempts ${name}`] = { first: (one.attempts[i] - one.retries[i]) / length, again: one.retries[i] / length, timeouts: one.timeouts[i] / length };
+      lanes[`attempts ${name}`] = { first: (one.attempts[i] - one.retries[i]) / length, again: one.retries[i] / length, each: one.attempts[i] > one.retries[i] ? one.attempts[i] / (one.attempts[i] - one.retries[i]) : null, timeouts: one.timeouts[i] / length };
     }
     if (call.breaker) {
       const before = call.breaker.transitions.filter((change) => change.at_s <= t && change.replica === undefined);

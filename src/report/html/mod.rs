@@ -22,6 +22,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/score.js"),
     include_str!("page/verdict.js"),
     include_str!("page/compare.js"),
+    include_str!("page/capacity.js"),
     include_str!("page/graph.js"),
     include_str!("page/facts.js"),
     include_str!("page/offered.js"),

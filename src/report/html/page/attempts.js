@@ -20,12 +20,13 @@ function attemptsLane(page, name, top) {
   const of = (run) => run.report.timeline.calls[name];
   const firsts = (series) => series.attempts.map((attempts, i) => attempts - series.retries[i]);
   const each = (field) => (i, run) => (of(run) ? (field === "first" ? firsts(of(run))[i] : of(run)[field][i]) / run.length(i) : null);
-  const height = 84;
+  const height = 100;
   return lane(page, {
     id: `attempts ${name}`, key: `call:${name}`, title: name, height,
     figures: [
       { label: "first attempts", mark: "good", at: each("first"), format: rate },
       { label: "sent again", mark: "retry", at: each("retries"), format: rate },
+      { label: "for each first", at: (i, run) => (of(run) && of(run).attempts[i] > of(run).retries[i] ? of(run).attempts[i] / (of(run).attempts[i] - of(run).retries[i]) : null), format: number },
       { label: "timed out", mark: "bad line", at: each("timeouts"), format: rate },
     ],
     say: `Attempts of ${name}: ${number(run.report.calls[name].attempts_per_call || 0)} a call over the whole run`,

@@ -5,7 +5,7 @@ function comparisonSection(page) {
   if (!page.base) return null;
   const [before, after] = [page.base.label, page.run.label];
   const keys = h("ul", { class: "legend" },
-    h("li", {}, h("i", { class: "mark base", "aria-hidden": "true" }), `${before}: dashed, or above`),
+    h("li", {}, h("i", { class: "mark base", "aria-hidden": "true" }), `${before}: dashed, or the lower row`),
     h("li", {}, h("i", { class: "mark good", "aria-hidden": "true" }), `${after}: everything else; figures read before → after`));
   if (!found) return section("changes", "What changed", "", keys);
   return section("changes", "What changed", found.sentence, keys,

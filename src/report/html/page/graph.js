@@ -7,7 +7,11 @@ const NAME_FONT = "600 13px system-ui, sans-serif";
 function graphSection(page) {
   const { run } = page;
   const holder = h("div", { class: "graph-holder" });
-  const picture = new GraphPicture(page, holder);
+  let picture = new GraphPicture(page, holder);
+  const sides = sameGraph(page) && sideButtons(page, (run) => {
+    picture = new GraphPicture({ ...page, run }, holder);
+    picture.draw();
+  });
   const panel = h("aside", { class: "panel", "aria-live": "off" });
   const facts = new Facts(page, panel);
   onTime(holder, (t) => {
@@ -25,8 +29,23 @@ function graphSection(page) {
   page.redraw.push(() => picture.draw());
   return section("graph", "The system, replayed",
     `${run.report.graph.nodes.length} nodes. Lines are as thick as they are busy; dots are requests, hollow ones are sent again. Choose anything to follow it.`,
-    h("div", { class: "stage" }, h("div", { class: "graph-scroll", tabindex: "0", role: "group", "aria-label": "Service graph" }, holder),
+    sides, h("div", { class: "stage" }, h("div", { class: "graph-scroll", tabindex: "0", role: "group", "aria-label": "Service graph" }, holder),
       h("div", { class: "side" }, panel, story(page))), legend());
+}
+
+/** Whether both runs are of the same services and calls, so that one drawing does for both. */
+function sameGraph({ run, base }) {
+  const plain = (one) => JSON.stringify([one.report.graph.nodes, one.report.graph.edges.map((edge) => [edge.from, edge.to])]);
+  return base && plain(run) === plain(base);
+}
+
+/** Which of two runs is replayed. */
+function sideButtons({ run, base }, choose) {
+  const buttons = [base, run].map((one) => h("button", { class: "button", "aria-pressed": String(one === run), onclick: () => {
+    buttons.forEach((button, i) => button.setAttribute("aria-pressed", String([base, run][i] === one)));
+    choose(one);
+  } }, one.label));
+  return h("p", { class: "buttons sides", role: "group", "aria-label": "Which run is replayed" }, buttons);
 }
 
 function legend() {
