@@ -2,10 +2,12 @@
 
 function offeredSection(page) {
   const { run, base } = page;
+  // Services that stand without load of their own: what comes is seen at each of them.
+  if (most(run.total("offered")) === 0) return null;
   const whole = run.loads.length > 1 ? [["All load", run.loads.map(([name]) => name), null]] : [];
   const each = run.loads.map(([name]) => [name, [name], `load:${name}`]);
   const shown = each.length > 1 && each.length <= 8 ? [...whole, ...each] : whole.length ? whole : each;
-  const top = most([run, base].filter(Boolean).map((one) => most(["offered", "good"].map((field) => most(loadRate(one, shown[0][1], field))))));
+  const top = most([run, base].filter(Boolean).map((one) => most(["offered", "good"].map((field) => most(loadRate(one, shown[0][1], field)))))) || 1;
   return section("offered", "Offered load, goodput and wasted work",
     `What users asked for, what they got, and what the system did for callers that had already given up.${triggerNote(run)}`,
     shown.map(([title, names, key], i) => offeredLane(page, { title, names, key, top, first: i === 0 })));
