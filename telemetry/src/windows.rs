@@ -43,8 +43,7 @@ impl OneLoad {
         for task in self.tasks.clone() {
             times.fresh.drain_row(task, &mut self.answers, &mut times.answered);
         }
-        let percentile = |per_mille| self.answers.percentile(per_mille);
-        let (p50, p90, p99) = (percentile(500)?, percentile(900)?, percentile(990)?);
+        let [p50, p90, p99] = self.answers.percentiles([500, 900, 990])?;
         Some(Latencies { p50, p90, p99, counts: self.answers.half_octaves() })
     }
 }
