@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use squall_model::plan::Plan;
 use squall_telemetry::compare::{Baseline, Comparison, Rule, Sheet, Verdict, compare};
 use squall_telemetry::report::{self, Report};
+use squall_telemetry::sentence;
 
 use crate::baseline;
 use crate::cli::{self, Ci};
@@ -15,7 +16,7 @@ use crate::exit::Exit;
 use crate::live::Failed;
 use crate::output;
 use crate::report::ci::{Case, github, junit, markdown};
-use crate::report::{comparison, json, text};
+use crate::report::{comparison, html, json, text};
 use crate::topologies::Topology;
 
 /// One topology that was run.
@@ -89,9 +90,11 @@ impl<'c> Pipeline<'c> {
     /// Looks at what is wanted before anything runs. Complains and gives `None` if it cannot be.
     pub(crate) fn of(run: &'c cli::Run, quiet: bool) -> io::Result<Option<Self>> {
         let several = run.files.len() > 1;
-        if several && run.hdr.is_some() {
-            output::error("--hdr takes one topology", None)?;
-            return Ok(None);
+        for (wanted, option) in [(run.hdr.is_some(), "--hdr"), (run.html.is_some(), "--html")] {
+            if several && wanted {
+                output::error(&format!("{option} takes one topology"), None)?;
+                return Ok(None);
+            }
         }
         let Some(rules) = rules(&run.fail)? else { return Ok(None) };
         let mut kept = Vec::new();
@@ -118,7 +121,11 @@ impl<'c> Pipeline<'c> {
         }
         let cases: Vec<Case<'_>> =
             ran.iter().zip(&comparisons).map(|(ran, comparison)| case(ran, comparison.as_ref())).collect();
-        if !self.write_json(ran)? || !self.keep(ran)? || !write_ci(&self.run.ci, &cases, self.json_on_stdout())? {
+        if !self.write_json(ran)?
+            || !self.write_html(ran)?
+            || !self.keep(ran)?
+            || !write_ci(&self.run.ci, &cases, self.json_on_stdout())?
+        {
             return Ok(Exit::CouldNotRun);
         }
         if !self.json_on_stdout() {
@@ -164,6 +171,11 @@ impl<'c> Pipeline<'c> {
             return Ok(true);
         }
         output::write(path, text.as_bytes())
+    }
+
+    fn write_html(&self, ran: &[Ran]) -> io::Result<bool> {
+        let (Some(path), Some(ran)) = (&self.run.html, ran.first()) else { return Ok(true) };
+        output::write(path, html::render(&ran.report).map_err(io::Error::other)?.as_bytes())
     }
 
     fn keep(&self, ran: &[Ran]) -> io::Result<bool> {
@@ -282,7 +294,7 @@ fn summary(ran: &[Ran], cases: &[Case<'_>]) -> String {
     for (ran, case) in ran.iter().zip(cases) {
         let word = if case.passed() { text::good("PASS") } else { text::bad("FAIL") };
         let regression = case.comparison.filter(|found| found.verdict == Verdict::Regressed);
-        let sentence = regression.map_or_else(|| text::sentence(&ran.report), |found| found.sentence.clone());
+        let sentence = regression.map_or_else(|| sentence::of(&ran.report), |found| found.sentence.clone());
         out += &format!("{word}  {:<widest$}  {sentence}\n", case.name);
     }
     format!("{out}\n{passed} of {} passed\n", cases.len())

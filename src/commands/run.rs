@@ -1,6 +1,7 @@
 //! `squall run`: experiments, from files to reports and an exit code.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Instant;
 
@@ -10,18 +11,19 @@ use squall_model::observation::{Observation, Sink};
 use squall_model::plan::Plan;
 use squall_model::{SimTime, Span};
 use squall_services::Desk;
-use squall_telemetry::report::{Report, Verdict, World};
+use squall_telemetry::report::{Report, Source, Verdict, World};
 use squall_telemetry::{Recorder, Recording, Run as RunFacts, step_for};
 
 use crate::cli::Run;
 use crate::exit::Exit;
 use crate::hdr::Log;
 use crate::interrupt::{self, Watch};
-use crate::live::{self, Changes, Failed, OpenDesk, Settings, Stormed};
+use crate::live::{self, Changes, Failed, OpenDesk, PageSetup, Settings, Stormed};
 use crate::output;
 use crate::pipeline::{Pipeline, Ran, threads};
-use crate::report::{json, text};
+use crate::report::{html, json, text};
 use crate::topologies::Topology;
+use crate::why::traces;
 
 /// Runs the experiments and reports them.
 pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
@@ -41,7 +43,11 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     let ready: Vec<(Topology, Plan)> = ready.into_iter().map(|(topology, plan, _)| (topology, plan)).collect();
     let ran = if run.live { all_live(run, ready, quiet)? } else { all_in_virtual_time(run, ready)? };
     let Some(ran) = ran else { return Ok(Exit::CouldNotRun) };
-    pipeline.hand_in(&ran)
+    let with_source = |ran: Ran| {
+        let source = ran.topology.source(|file| run.again(file, ran.plan.seed));
+        Ran { report: Report { source: Some(source), ..ran.report }, ..ran }
+    };
+    pipeline.hand_in(&ran.into_iter().map(with_source).collect::<Vec<_>>())
 }
 
 fn prepare(file: &str, run: &Run) -> io::Result<Option<(Topology, Plan, String)>> {
@@ -55,9 +61,12 @@ fn all_in_virtual_time(run: &Run, ready: Vec<(Topology, Plan)>) -> io::Result<Op
     if run.hdr.is_some() {
         let mut ran = Vec::new();
         for (topology, plan) in ready {
-            let (report, cut_short, log) = logged_in_virtual_time(&plan);
+            let (mut report, cut_short, log) = logged_in_virtual_time(&plan);
             if !write_log(log.as_deref(), run.hdr.as_deref())? {
                 return Ok(None);
+            }
+            if run.html.is_some() && !cut_short {
+                report.traces = traces::telling(&plan, &report);
             }
             ran.push(Ran { topology, plan, report, cut_short, died: None });
         }
@@ -65,7 +74,10 @@ fn all_in_virtual_time(run: &Run, ready: Vec<(Topology, Plan)>) -> io::Result<Op
     }
     let alone = ready.len() == 1;
     let one = |(topology, plan): (Topology, Plan)| {
-        let (report, cut_short) = if alone { in_virtual_time(&plan) } else { unseen(&plan) };
+        let (mut report, cut_short) = if alone { in_virtual_time(&plan) } else { unseen(&plan) };
+        if run.html.is_some() && !cut_short {
+            report.traces = traces::telling(&plan, &report);
+        }
         Ran { topology, plan, report, cut_short, died: None }
     };
     interrupt::listen();
@@ -78,8 +90,10 @@ fn all_live(run: &Run, ready: Vec<(Topology, Plan)>, quiet: bool) -> io::Result<
     for (topology, plan) in ready {
         let settings = Settings { logged: run.hdr.is_some(), ..run.settings.into() };
         let changes = Changes::of(topology.clone(), run.overrides.sets());
+        let source = topology.source(|file| run.again(file, plan.seed));
+        let page = if run.ui { Some(live_page(&plan, source)?) } else { None };
         let desk = (!quiet).then_some(OpenDesk { changes, announce });
-        let stormed = match live::storm(&plan, settings, desk) {
+        let stormed = match live::storm(&plan, settings, desk, page) {
             Ok(stormed) => stormed,
             Err(failed) => {
                 output::error(&failed.to_string(), failed.hint())?;
@@ -106,11 +120,18 @@ pub(crate) fn announce(desk: &Desk) -> io::Result<()> {
     output::problem(&format!("control http://{} token {}\n", desk.address, desk.token))
 }
 
+/// The page of a run that is under way.
+pub(crate) fn live_page(plan: &Plan, source: Source) -> io::Result<PageSetup> {
+    let html = html::render_live(plan).map_err(io::Error::other)?;
+    let announce = |address: SocketAddr| output::problem(&format!("page http://{address}/\n"));
+    Ok(PageSetup { html, source, announce })
+}
+
 /// Hands in what a live run came to, its log of latencies to `hdr`; complains if it could not be, or not to its end.
 pub(crate) fn hand_in_storm(
     stormed: Result<Stormed, Failed>,
     hdr: Option<&Path>,
-    (json, quiet): (Option<&Path>, bool),
+    wanted: Wanted<'_>,
 ) -> io::Result<Exit> {
     let stormed = match stormed {
         Ok(stormed) => stormed,
@@ -122,28 +143,47 @@ pub(crate) fn hand_in_storm(
     if !write_log(stormed.log.as_deref(), hdr)? {
         return Ok(Exit::CouldNotRun);
     }
-    let exit = hand_in(stormed.plan, &stormed.report(), stormed.cut_short, (json, quiet))?;
+    let exit = hand_in(stormed.plan, stormed.report(), stormed.cut_short, wanted)?;
     let Some(died) = &stormed.died else { return Ok(exit) };
     output::error(&died.to_string(), died.hint())?;
     Ok(Exit::CouldNotRun)
+}
+
+/// How a report is handed in.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Wanted<'w> {
+    /// Where the JSON goes; `-` is standard output.
+    pub(crate) json: Option<&'w Path>,
+    /// Where the page goes.
+    pub(crate) html: Option<&'w Path>,
+    /// What was run.
+    pub(crate) source: Option<&'w Source>,
+    /// Whether nobody wants to hear of what held.
+    pub(crate) quiet: bool,
 }
 
 /// Hands in a report: as JSON where that is wanted, as text unless standard output is taken or nobody wants to hear of
 /// what held. Answers what it means for the exit code.
 pub(crate) fn hand_in(
     plan: &Plan,
-    report: &Report,
+    mut report: Report,
     interrupted: bool,
-    (json, quiet): (Option<&Path>, bool),
+    Wanted { json, html, source, quiet }: Wanted<'_>,
 ) -> io::Result<Exit> {
+    report.source = source.cloned();
     if let Some(path) = json
-        && !output::write(path, json::render(report)?.as_bytes())?
+        && !output::write(path, json::render(&report)?.as_bytes())?
+    {
+        return Ok(Exit::CouldNotRun);
+    }
+    if let Some(path) = html
+        && !output::write(path, html::render(&report).map_err(io::Error::other)?.as_bytes())?
     {
         return Ok(Exit::CouldNotRun);
     }
     let silent = json == Some(Path::new("-")) || quiet && report.verdict == Verdict::Pass;
     if !silent {
-        output::result(&text::render(report, plan, output::width(), text::Style::Color))?;
+        output::result(&text::render(&report, plan, output::width(), text::Style::Color))?;
     }
     Ok(match report.verdict {
         _ if interrupted => Exit::Interrupted,

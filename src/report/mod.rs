@@ -3,6 +3,7 @@
 
 pub(crate) mod ci;
 pub(crate) mod comparison;
+pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod sweep;
 pub(crate) mod text;

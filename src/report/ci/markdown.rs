@@ -1,9 +1,9 @@
 //! A summary in Markdown, as the step summary of GitHub Actions and merge requests of GitLab show it.
 
 use squall_telemetry::compare::{Change, Direction};
+use squall_telemetry::sentence;
 
 use super::{Case, settings};
-use crate::report::text;
 
 /// At most so many changed figures of a topology are listed.
 const LISTED: usize = 12;
@@ -27,7 +27,7 @@ pub(crate) fn render(cases: &[Case<'_>]) -> String {
 fn story(case: &Case<'_>) -> String {
     match (case.regression(), case.report) {
         (Some(comparison), _) => comparison.sentence.clone(),
-        (None, Some(report)) => text::sentence(report),
+        (None, Some(report)) => sentence::of(report),
         (None, None) => case.comparison.map(|comparison| comparison.sentence.clone()).unwrap_or_default(),
     }
 }
