@@ -143,6 +143,8 @@ impl Unit {
 struct Written<'t> {
     text: &'t str,
     ends: [(f64, String); 2],
+    /// Whether both ends are written without a point: `0.0..1.0` is not `0..1`.
+    whole: bool,
     step: Option<&'t str>,
 }
 
@@ -151,15 +153,16 @@ impl<'t> Written<'t> {
     fn of(text: &'t str) -> Option<Self> {
         let (low, rest) = text.split_once("..")?;
         let (high, step) = rest.split_once(':').map_or((rest, None), |(high, step)| (high, Some(step)));
-        Some(Self { text, ends: [quantity(low)?, quantity(high)?], step })
+        let whole = !low.contains('.') && !high.contains('.');
+        Some(Self { text, ends: [quantity(low)?, quantity(high)?], whole, step })
     }
 
     fn values(&self) -> Result<Values, String> {
-        let Self { text, ends: [(low, low_unit), (high, high_unit)], step } = self;
+        let Self { text, ends: [(low, low_unit), (high, high_unit)], whole, step } = self;
         let (low, high, unit) = match (time(low_unit), time(high_unit)) {
             (Some(a), Some(b)) => (low * a, high * b, Unit::Time),
             _ if low_unit != high_unit => return Err(format!("both ends of `{text}` need the same unit")),
-            _ if low_unit.is_empty() && is_whole(*low) && is_whole(*high) => (*low, *high, Unit::Whole),
+            _ if low_unit.is_empty() && *whole => (*low, *high, Unit::Whole),
             _ => (*low, *high, Unit::Other(low_unit.clone())),
         };
         if low >= high {
@@ -307,6 +310,7 @@ mod tests {
             ("100ms..2s", [0.0, 0.5, 1.0], ["100ms", "1.05s", "2s"]),
             ("10ms..1s:log", [0.0, 0.5, 1.0], ["10ms", "100ms", "1s"]),
             ("10%..90%", [0.0, 0.333, 1.0], ["10%", "36.64%", "90%"]),
+            ("0.0..1.0", [0.0, 0.25, 1.0], ["0", "0.25", "1"]),
         ];
         for (text, shares, values) in table {
             let axis = Axis::parse("p", text).unwrap();
