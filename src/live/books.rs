@@ -152,6 +152,7 @@ impl Punctuality {
             generator_late_ms: generator,
             timers_late_ms: Latency::of(&self.woke),
             hops_per_s: (hops_per_s * 10.0).round() / 10.0,
+            doubtful: !doubts.is_empty(),
             doubts,
         });
     }
