@@ -8,7 +8,6 @@ use http::{HeaderValue, Method, Request, Uri, header};
 use squall_loadgen::{Client, Unanswered};
 use squall_model::plan::Plan;
 use squall_services::{Answer, Carrier, Parcel, Undelivered, sample_path};
-use tower::util::BoxCloneSyncService;
 
 /// Whether a target can be reached at all.
 #[derive(Clone, Debug, Default)]
@@ -65,10 +64,10 @@ pub(super) fn to_one_target(plan: &Plan, client: Client, reach: Reach) -> Carrie
 
 fn carrier(users: Users) -> Carrier {
     let users = Arc::new(users);
-    BoxCloneSyncService::new(tower::service_fn(move |parcel: Parcel| {
+    Arc::new(move |parcel: Parcel| {
         let users = Arc::clone(&users);
-        async move { users.send(parcel).await }
-    }))
+        Box::pin(async move { users.send(parcel).await })
+    })
 }
 
 fn forms(plan: &Plan) -> Vec<(Method, Uri)> {
