@@ -18,6 +18,7 @@ mod schema;
 mod streams;
 mod swarm;
 mod theory;
+mod why;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -78,6 +78,7 @@ impl System<'_> {
             database.queue.push(&mut self.fibers, index);
             self.fibers[index].state = State::Connecting;
             self.fibers[index].key = Key::NONE;
+            self.tell_state(host, now, index);
             return Step::Rest;
         }
         database.busy += 1;
@@ -104,6 +105,7 @@ impl System<'_> {
         fiber.state = State::Querying;
         fiber.mark = self.databases[id.index()].own_clock(now) + delay.span;
         host.arm(now, delay, Class::Completion, key);
+        self.tell_state(host, now, index);
     }
 
     /// Whether the database was frozen meanwhile, so that some of the query's time is still to come.

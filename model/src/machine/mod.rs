@@ -17,6 +17,7 @@ mod route;
 mod service;
 mod system;
 mod take_over;
+mod tell;
 
 pub use host::{Class, Delay, Host, Request, Timer};
 pub use key::{Key, Place, Tickets};

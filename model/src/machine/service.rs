@@ -99,6 +99,7 @@ impl System<'_> {
             match self.condition(host, now, to, endpoint) {
                 Condition::Up => {}
                 Condition::Frozen => {
+                    Self::tell_held_up(host, now, from);
                     self.replicas[to.index()].stash.push(Stashed::Request(request));
                     return Step::Rest;
                 }
@@ -128,10 +129,14 @@ impl System<'_> {
                 host.observe(now, Observation::Saturated { replica: to });
             }
             fiber.started = now;
-            if replica.disturbed { Step::Serve(index) } else { Step::Run(index) }
+            let disturbed = replica.disturbed;
+            self.tell_began(host, now, index);
+            if disturbed { Step::Serve(index) } else { Step::Run(index) }
         } else {
             replica.queue.push(&mut self.fibers, index);
             host.observe(now, Observation::Queued { endpoint, replica: to, segment });
+            self.tell_began(host, now, index);
+            self.tell_state(host, now, index);
             Step::Rest
         }
     }
@@ -171,6 +176,7 @@ impl System<'_> {
         fiber.state = State::Busy;
         fiber.mark = self.replicas[fiber.replica.index()].own_clock(now) + delay.span;
         host.arm(now, delay, Class::Completion, key);
+        self.tell_state(host, now, index);
         true
     }
 
@@ -196,6 +202,7 @@ impl System<'_> {
         let (edge, reply_to, replica, endpoint) = (fiber.edge, fiber.reply_to, fiber.replica, fiber.endpoint);
         let (segment, took, held) = (fiber.segment(), now - fiber.arrived, now - fiber.started);
         host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
+        Self::tell_ended(host, now, index, outcome);
         self.fibers.release(index);
         self.free_worker(host, now, replica);
         self.send_back(host, now, edge, reply_to, outcome)
@@ -369,6 +376,7 @@ impl System<'_> {
             let step = self.send_back(host, now, edge, reply_to, outcome);
             self.later.push_back(step);
         }
+        Self::tell_ended(host, now, index, Outcome::Refused);
         self.fibers.release(index);
     }
 
