@@ -6,7 +6,7 @@ use squall_loadgen::{Target, TargetError};
 use squall_model::plan::{Claim, Plan, ServiceId, Subject};
 
 use crate::cli::Load;
-use crate::commands::run::hand_in_storm;
+use crate::commands::run::{Wanted, hand_in_storm};
 use crate::exit::Exit;
 use crate::live::{self, Settings};
 use crate::output;
@@ -25,7 +25,7 @@ pub(crate) fn run(load: &Load, quiet: bool) -> io::Result<Exit> {
     hand_in_storm(
         live::load(&plan, (target, load.give_up_after), settings),
         load.hdr.as_deref(),
-        (load.json.as_deref(), quiet),
+        Wanted { json: load.json.as_deref(), quiet, ..Wanted::default() },
     )
 }
 
