@@ -1,7 +1,10 @@
 //! One file a command: from what was typed to an exit code.
 
+mod capacity;
 mod check;
 mod completions;
+mod diagnose;
+mod isolate;
 mod list;
 mod load;
 mod new;
@@ -21,6 +24,9 @@ pub(crate) fn run(cli: &Cli) -> io::Result<Exit> {
     match &cli.command {
         Command::Run(run) => run::run(run, cli.quiet),
         Command::Trace(trace) => trace::run(trace, cli.quiet),
+        Command::Diagnose(command) => diagnose::run(command, cli.quiet),
+        Command::Isolate(command) => isolate::run(command, cli.quiet),
+        Command::Capacity(command) => capacity::run(command, cli.quiet),
         Command::Twin(twin) => twin::run(twin),
         Command::Up(up) => up::run(up, cli.quiet),
         Command::Load(load) => load::run(load, cli.quiet),
