@@ -19,7 +19,7 @@ mod system;
 mod take_over;
 mod tell;
 
-pub use host::{Class, Delay, Host, Request, Timer};
+pub use host::{Class, Delay, Host, Request};
 pub use key::{Key, Place, Tickets};
 pub use look::{BreakerSeen, DatabaseSeen, ReplicaSeen};
 pub use system::{Census, System};

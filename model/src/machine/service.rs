@@ -360,7 +360,7 @@ impl System<'_> {
     #[inline(never)]
     fn die(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         match self.fibers[index].state {
-            State::Calling => self.abandon_attempt(host, index),
+            State::Calling => self.abandon_attempt(index),
             State::Connecting | State::Querying => self.abandon_query(host, now, index),
             State::Free => return,
             _ => {}
