@@ -173,6 +173,10 @@ pub(crate) struct Trace {
     #[arg(long, value_name = "LOAD")]
     pub(crate) of: Option<String>,
 
+    /// In a run over real HTTP on loopback instead, in real time
+    #[arg(long)]
+    pub(crate) live: bool,
+
     /// Only requests that started in this phase; also `before PHASE`, `after PHASE`
     #[arg(long, value_name = "PHASE")]
     pub(crate) phase: Option<String>,

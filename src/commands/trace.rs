@@ -10,6 +10,7 @@ use squall_loadgen::{Target, TargetError};
 
 use crate::cli::{Epoch, Trace};
 use crate::exit::Exit;
+use crate::live::{self, Settings};
 use crate::output;
 use crate::report::text;
 use crate::topologies::Topology;
@@ -21,7 +22,22 @@ pub(crate) fn run(trace: &Trace, quiet: bool) -> io::Result<Exit> {
     let Some(asked) = asked(trace)? else { return Ok(Exit::Wrong) };
     let Some(topology) = Topology::find(&trace.file)? else { return Ok(Exit::Wrong) };
     let Some((plan, _)) = topology.plan(&trace.overrides)? else { return Ok(Exit::Wrong) };
-    let found = match traces::follow(&plan, &asked) {
+    let found = if trace.live {
+        // A name that is not there is better said before than after a run in real time.
+        match traces::wanted(&plan, &asked) {
+            Ok(_) => match live::storm(&plan, Settings { followed: true, ..Settings::default() }, None) {
+                Ok(stormed) => traces::find(&stormed, &asked),
+                Err(failed) => {
+                    output::error(&failed.to_string(), failed.hint())?;
+                    return Ok(Exit::CouldNotRun);
+                }
+            },
+            Err(missing) => Err(missing),
+        }
+    } else {
+        traces::follow(&plan, &asked)
+    };
+    let found = match found {
         Ok(found) => found,
         Err(Missing::Interrupted) => return Ok(Exit::Interrupted),
         Err(Missing::Name(what, hint)) => return wrong(&what, &hint),
@@ -58,7 +74,7 @@ fn hand_in(trace: &Trace, found: &Traces, quiet: bool) -> io::Result<Exit> {
     let collector = trace.otlp.as_deref().filter(|otlp| otlp.contains("://"));
     if let Some(url) = collector {
         let epoch = if trace.epoch.is_none() { now().saturating_sub(ends(found)) } else { epoch };
-        let exit = send(trace, url, serde_json::to_string(&export::otlp(&found.traces, epoch))?)?;
+        let exit = send(trace, url, export::protobuf(&export::otlp(&found.traces, epoch)))?;
         if exit != Exit::Held {
             return Ok(exit);
         }
@@ -85,7 +101,7 @@ fn hand_in(trace: &Trace, found: &Traces, quiet: bool) -> io::Result<Exit> {
 }
 
 /// Sends an export request to a collector.
-fn send(trace: &Trace, url: &str, body: String) -> io::Result<Exit> {
+fn send(trace: &Trace, url: &str, body: Vec<u8>) -> io::Result<Exit> {
     let target = match Target::new(url, &trace.allow_remote) {
         Ok(target) => target,
         Err(error) => {

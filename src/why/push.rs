@@ -1,4 +1,4 @@
-//! Hands traces to an OpenTelemetry collector: OTLP over HTTP, in JSON.
+//! Hands traces to an OpenTelemetry collector: OTLP over HTTP, in protocol buffers, which every collector takes.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const PATH: &str = "/v1/traces";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Posts the body of an export request; or says why it was not taken.
-pub(crate) fn push(mut target: Target, body: String) -> Result<(), String> {
+pub(crate) fn push(mut target: Target, body: Vec<u8>) -> Result<(), String> {
     // Some write the whole address of it.
     if target.prefix.ends_with(PATH) {
         target.prefix.truncate(target.prefix.len() - PATH.len());
@@ -20,7 +20,7 @@ pub(crate) fn push(mut target: Target, body: String) -> Result<(), String> {
     let mut request = Request::new(Bytes::from(body));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::from_static(PATH);
-    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let sent = runtime.block_on(async {
