@@ -25,7 +25,7 @@ pub(crate) fn run(trace: &Trace, quiet: bool) -> io::Result<Exit> {
     let found = if trace.live {
         // A name that is not there is better said before than after a run in real time.
         match traces::wanted(&plan, &asked) {
-            Ok(_) => match live::storm(&plan, Settings { followed: true, ..Settings::default() }, None) {
+            Ok(_) => match live::storm(&plan, Settings { followed: true, ..Settings::default() }, None, None) {
                 Ok(stormed) => traces::find(&stormed, &asked),
                 Err(failed) => {
                     output::error(&failed.to_string(), failed.hint())?;

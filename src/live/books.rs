@@ -5,9 +5,9 @@ use squall_model::plan::Plan;
 use squall_model::trace::TraceFact;
 use squall_model::{SimTime, Span};
 use squall_services::Ear;
-use squall_telemetry::report::{Latency, Live, Report};
+use squall_telemetry::report::{Latency, Live, Report, World};
 use squall_telemetry::trace::{Collector, Picker, Wanted};
-use squall_telemetry::{Histogram, Recorder, Recording, step_for};
+use squall_telemetry::{Histogram, Recorder, Recording, Run, step_for};
 
 use crate::hdr::Log;
 
@@ -88,6 +88,15 @@ impl Books {
         let tasks = self.pulse.first_task.min(plan.endpoints.len())..plan.endpoints.len();
         let picker = Picker::new(Wanted { tasks: tasks.clone(), segments: 0..plan.phases.segments() });
         self.followed = Some(Followed { picker, collector: Collector::of_all(tasks).of_run(run) });
+    }
+
+    /// The report of what has happened so far.
+    pub(crate) fn so_far(&self, now: SimTime) -> Report {
+        let wall = Span::from_nanos(now.as_nanos());
+        let run = Run { world: World::Live, events: 0, peak_in_flight: 0, wall };
+        let mut report = Report::new(self.plan, &self.recorder.clone().finish(now), &run);
+        self.punctuality.write(&mut report);
+        report
     }
 
     /// Closes them.
