@@ -151,7 +151,7 @@ impl Ids {
 }
 
 /// SplitMix64's finisher (Steele, Lea, Flood 2014): every number to another.
-const fn scrambled(mut z: u64) -> u64 {
+pub const fn scrambled(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)

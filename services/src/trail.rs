@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use squall_model::trace::scrambled;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -49,7 +50,9 @@ impl Trail {
 
     /// That of a trace.
     pub(crate) fn of(trace: u128) -> Self {
-        let id = HeaderValue::from_str(&format!("{trace:032x}")).unwrap_or(HeaderValue::from_static("0"));
+        let mut id = [0; 32];
+        write_hex(trace, &mut id);
+        let id = HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("0"));
         Self { trace, parent: None, id, b3: false }
     }
 
@@ -77,7 +80,10 @@ impl Trail {
 
     /// Writes it into a request that is this span.
     pub(crate) fn write(&self, headers: &mut HeaderMap, span: u64) {
-        if let Ok(value) = HeaderValue::from_str(&format!("00-{:032x}-{span:016x}-01", self.trace)) {
+        let mut parent = *b"00-................................-................-01";
+        write_hex(self.trace, &mut parent[3..35]);
+        write_hex(u128::from(span), &mut parent[36..52]);
+        if let Ok(value) = HeaderValue::from_bytes(&parent) {
             headers.insert(TRACEPARENT, value);
         }
         if self.b3
@@ -91,6 +97,14 @@ impl Trail {
     /// Writes the id alone, into an answer.
     pub(crate) fn write_id(&self, headers: &mut HeaderMap) {
         headers.insert(REQUEST_ID, self.id.clone());
+    }
+}
+
+/// Fills `text` with the lowest digits of a number. Every request carries some, and formatting costs more than this.
+fn write_hex(mut number: u128, text: &mut [u8]) {
+    for digit in text.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
     }
 }
 
@@ -119,13 +133,6 @@ fn trace_and_span(trace: &str, span: &str) -> Option<(u128, u64)> {
 
 fn is_hex(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-}
-
-/// SplitMix64's finisher (Steele, Lea, Flood 2014): every number to another.
-const fn scrambled(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]
@@ -159,6 +166,18 @@ mod tests {
         for bad in ["", "0", "d", "xyz-b7ad6b7169203331", "0000000000000000-b7ad6b7169203331"] {
             assert_eq!(b3_of(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        let headers = |trail: &Trail| {
+            let mut headers = HeaderMap::new();
+            trail.write(&mut headers, 5);
+            (headers[REQUEST_ID].to_str().unwrap().to_owned(), headers[TRACEPARENT].to_str().unwrap().to_owned())
+        };
+        let (id, parent) = headers(&Trail::of(0xab << 64 | 0x00cd));
+        assert_eq!(id, "00000000000000ab00000000000000cd");
+        assert!(parent.starts_with(&format!("00-{id}-")) && parent.ends_with("-01") && parent.len() == 55, "{parent}");
     }
 
     #[test]
