@@ -45,6 +45,12 @@ pub(crate) enum Command {
     Tune(Tune),
     /// Show the actual request at a percentile as a waterfall
     Trace(Trace),
+    /// Say what failed first, who is to blame, and what to change, by running it again without each thing
+    Diagnose(Diagnose),
+    /// Find what one service can do alone, its callees replaced by mocks
+    Isolate(Isolate),
+    /// Find what the whole system bears: load up in steps, and down again
+    Capacity(Capacity),
     /// Run an experiment in both worlds and compare them
     Twin(Twin),
     /// Start the services of a topology over real HTTP, without load, until Ctrl-C
@@ -377,6 +383,75 @@ pub(crate) struct Ci {
     pub(crate) summary: Option<PathBuf>,
 }
 
+/// `squall diagnose`
+#[derive(Args, Debug)]
+pub(crate) struct Diagnose {
+    /// A path, or the name of a built-in topology
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+
+    /// What must hold, instead of the file's own `expect`: 'checkout success >= 99%'
+    #[arg(long, value_name = "LINE")]
+    pub(crate) expect: Vec<String>,
+
+    /// Write the file with the suggested change in it; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+
+    /// Write the diagnosis as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// `squall isolate`
+#[derive(Args, Debug)]
+pub(crate) struct Isolate {
+    /// A path, or the name of a built-in topology
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    /// The service to look at
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: String,
+
+    /// What stands in for the services it calls
+    #[arg(long, value_name = "HOW", default_value = "fast")]
+    pub(crate) mocks: crate::why::isolate::Mocks,
+
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+
+    /// Write what was found as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// `squall capacity`
+#[derive(Args, Debug)]
+pub(crate) struct Capacity {
+    /// A path, or the name of a built-in topology
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    /// How long each step of load is held
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub(crate) hold: String,
+
+    /// The most load to offer, in requests a second [default: a good deal more than it bears]
+    #[arg(long, value_name = "RATE", value_parser = positive)]
+    pub(crate) up_to: Option<f64>,
+
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+
+    /// Write what was found as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
 /// `squall trace`
 #[derive(Args, Debug)]
 pub(crate) struct Trace {
@@ -393,6 +468,10 @@ pub(crate) struct Trace {
     #[arg(long, value_name = "LOAD")]
     pub(crate) of: Option<String>,
 
+    /// In a run over real HTTP on loopback instead, in real time
+    #[arg(long)]
+    pub(crate) live: bool,
+
     /// Only requests that started in this phase; also `before PHASE`, `after PHASE`
     #[arg(long, value_name = "PHASE")]
     pub(crate) phase: Option<String>,
@@ -404,9 +483,13 @@ pub(crate) struct Trace {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
-    /// Write them as OpenTelemetry's OTLP/JSON
-    #[arg(long, value_name = "FILE")]
-    pub(crate) otlp: Option<PathBuf>,
+    /// Write them as OpenTelemetry's OTLP/JSON: to a file, or to a collector at a URL such as http://127.0.0.1:4318
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) otlp: Option<String>,
+
+    /// Send to a collector on this host, which is not loopback
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_remote: Vec<String>,
 
     /// Write them as Zipkin's JSON, version 2
     #[arg(long, value_name = "FILE")]
@@ -416,9 +499,25 @@ pub(crate) struct Trace {
     #[arg(long, value_name = "FILE")]
     pub(crate) jaeger: Option<PathBuf>,
 
-    /// When the run began, for those formats: seconds since 1970, or `now` [default: 0]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) epoch: Option<String>,
+    /// When the run began, for those formats: seconds since 1970, or `now` [default: 0; `now` for a collector]
+    #[arg(long, value_name = "TIME", value_parser = epoch)]
+    pub(crate) epoch: Option<Epoch>,
+}
+
+/// When a run began, for formats that want absolute time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Epoch {
+    /// At this very moment.
+    Now,
+    /// So many seconds after 1970.
+    Seconds(u32),
+}
+
+fn epoch(text: &str) -> Result<Epoch, String> {
+    match text {
+        "now" => Ok(Epoch::Now),
+        _ => text.parse().map(Epoch::Seconds).map_err(|_| "write seconds since 1970, or `now`".into()),
+    }
 }
 
 /// `squall twin`
@@ -564,6 +663,11 @@ impl Overrides {
         let duration = self.duration.as_ref().map(|duration| ("duration".to_owned(), duration.clone()));
         self.set.iter().cloned().chain(seed).chain(duration).collect()
     }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text).parse::<f64>().ok();
+    number.filter(|number| number.is_finite() && *number > 0.0).ok_or_else(|| "write a rate, such as 500/s".into())
 }
 
 fn time(text: &str) -> Result<Span, String> {

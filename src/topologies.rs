@@ -127,6 +127,22 @@ impl Topology {
         }
     }
 
+    /// As [`plan`](Self::plan) with these overrides, and nothing is said.
+    pub(crate) fn plan_quietly(&self, sets: &[(String, String)]) -> Result<Plan, Vec<Problem>> {
+        let loaded = spec::load(&self.text, sets, &|path| self.file(path))?;
+        plan::compile(&loaded.topology)
+    }
+
+    /// Its text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same with another text.
+    pub(crate) fn with_text(&self, text: String) -> Self {
+        Self { name: self.name.clone(), text, folder: self.folder.clone() }
+    }
+
     /// Shows the warnings of `loaded`.
     pub(crate) fn warn(&self, loaded: &Loaded, overrides: &Overrides) -> io::Result<()> {
         output::problem(&self.sources(&overrides.sets()).render(&loaded.warnings))

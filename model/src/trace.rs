@@ -116,3 +116,58 @@ pub enum Activity {
     /// Waits for its branches.
     Forked,
 }
+
+/// The numbers that spans and traces go by. In the live world they travel in headers, so whoever writes down what happened
+/// and whoever sends requests must agree on them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ids(u64);
+
+impl Ids {
+    /// Those of a run, by a number that is its own.
+    pub const fn of(run: u64) -> Self {
+        Self(run)
+    }
+
+    /// The span of an attempt.
+    pub const fn span(self, attempt: Key) -> u64 {
+        attempt.bits() ^ scrambled(self.0)
+    }
+
+    /// The attempt that a span is; any number is one, but nobody waits for most.
+    pub const fn attempt(self, span: u64) -> Key {
+        Key::from_bits(span ^ scrambled(self.0))
+    }
+
+    /// The span of something else: the `part`th of what the `thing`th fiber that was followed did.
+    pub const fn part(self, thing: u64, part: u64) -> u64 {
+        scrambled(scrambled(self.0 ^ 1) ^ thing << 24 ^ part) | 1
+    }
+
+    /// The trace of a user's request, by the user's fiber and when the request was meant to start.
+    pub const fn trace(self, fiber: u32, meant: SimTime) -> u128 {
+        let low = scrambled((fiber as u64) << 40 ^ meant.as_nanos());
+        (scrambled(self.0 ^ 2) as u128) << 64 | (low | 1) as u128
+    }
+}
+
+/// SplitMix64's finisher (Steele, Lea, Flood 2014): every number to another.
+pub const fn scrambled(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Place;
+
+    #[test]
+    fn an_attempt_is_found_by_its_span() {
+        let ids = Ids::of(7);
+        for key in [Key::new(1, Place::Fiber(0)), Key::new(1 << 35, Place::Fiber(12_345))] {
+            assert_eq!(ids.attempt(ids.span(key)), key);
+            assert_ne!(Ids::of(8).attempt(ids.span(key)), key, "another run's spans mean nothing here");
+        }
+    }
+}

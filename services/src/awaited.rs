@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn a_place_that_is_used_again_does_not_answer_to_its_old_key() {
         let mut awaited = Awaited::default();
-        let open = |awaited: &mut Awaited| awaited.open(Trail::from_bits(1, 1), ReplicaId(0), EndpointId(0));
+        let open = |awaited: &mut Awaited| awaited.open(Trail::of(1), ReplicaId(0), EndpointId(0));
         let (first, _hears) = open(&mut awaited);
         assert!(awaited.take(first).is_some() && awaited.take(first).is_none());
         let (second, _hears) = open(&mut awaited);

@@ -10,6 +10,7 @@ use http::HeaderMap;
 use squall_model::machine::{BreakerSeen, Census, Key, Place, ReplicaSeen, Request, System};
 use squall_model::observation::{Observation, Sink as _};
 use squall_model::plan::{EdgeId, Effect, EndpointId, FaultId, LoadId, Plan, ReplicaId};
+use squall_model::trace::{self, TraceFact};
 use squall_model::workload::OpenLoop;
 use squall_model::{Outcome, SimTime, Span};
 use squall_policies::breaker::State;
@@ -317,6 +318,15 @@ impl<E: Ear> Driver<E> {
             .unwrap_or_else(|| Belongs { edge: EdgeId::OUTSIDE, segment: self.plan.phases.segment_at(self.now()) })
     }
 
+    /// This run's own number, by which its traces and spans go.
+    pub fn run(&self) -> u64 {
+        self.run
+    }
+
+    fn spans(&self) -> trace::Ids {
+        trace::Ids::of(self.run)
+    }
+
     /// A server has taken a request: where its answer will be heard. `None` if nothing runs.
     pub(crate) fn serve(
         self: &Arc<Self>,
@@ -325,9 +335,13 @@ impl<E: Ear> Driver<E> {
         belongs: Belongs,
         trail: Trail,
     ) -> Option<Waiting<E>> {
+        let parent = trail.parent();
         let (key, answer) = self.step(|inner, now| {
             let (key, answer) = inner.world.awaited.open(trail, replica, endpoint);
             let Belongs { edge, segment } = belongs;
+            if let Some(parent) = parent {
+                inner.world.trace(now, TraceFact::Carried { from: self.spans().attempt(parent), to: key });
+            }
             let request = Request { from: key, edge, to: replica, endpoint, segment };
             inner.system.arrive(&mut inner.world, now, request);
             (key, answer)
@@ -368,7 +382,7 @@ impl<E: Ear> Driver<E> {
 
     /// After a step: sets the alarm, opens and closes doors, and sends what is to be sent.
     fn settle(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner<E>>) {
-        let mut errands = inner.errands();
+        let mut errands = inner.errands(self.spans());
         if inner.world.burns {
             errands.burns = inner.work_to_burn();
         }
@@ -408,7 +422,7 @@ impl<E: Ear> Driver<E> {
         if carriers.marked {
             Belongs { edge, segment }.write(self.run, &mut headers);
         }
-        trail.unwrap_or_else(|| Trail::begin(&self.ids)).write(&mut headers, &self.ids);
+        trail.unwrap_or_else(|| Trail::begin(&self.ids)).write(&mut headers, self.spans().span(from));
         let left = Duration::from_nanos((hop.until - self.now()).as_nanos());
         let limit = (hop.until != SimTime::NEVER).then(|| left + GRACE);
         let parcel = Parcel { to, endpoint, headers, limit };
@@ -551,13 +565,16 @@ impl<E: Ear> Inner<E> {
     }
 
     /// What is to be sent and answered, with all that has to be looked up for it.
-    fn errands(&mut self) -> Errands {
+    fn errands(&mut self, spans: trace::Ids) -> Errands {
         let mut errands = Errands::default();
         for out in core::mem::take(&mut self.world.outbox) {
             match out {
                 Out::Send(hop) => {
                     let asker = self.system.asker(hop.request.from);
-                    errands.sends.push((hop, self.world.awaited.attempt(asker).cloned()));
+                    // A user's attempts all belong to one trace; who asked a service said which.
+                    let user = self.system.user_of(hop.request.from);
+                    let trail = user.map(|(fiber, meant)| Trail::of(spans.trace(fiber, meant)));
+                    errands.sends.push((hop, trail.or_else(|| self.world.awaited.attempt(asker).cloned())));
                 }
                 Out::Reply(to, outcome) => {
                     let Some(asked) = self.world.awaited.take(to) else { continue };

@@ -7,6 +7,7 @@ use std::collections::BinaryHeap;
 use squall_model::machine::{Class, Delay, Host, Key, Request};
 use squall_model::observation::{Observation, Sink};
 use squall_model::plan::{FaultId, LoadId, Plan};
+use squall_model::trace::TraceFact;
 use squall_model::{Outcome, SimTime, Span};
 
 use crate::awaited::Awaited;
@@ -160,6 +161,14 @@ impl<E: Ear> World<E> {
 }
 
 impl<E: Ear> Sink for World<E> {
+    const TRACED: bool = E::TRACED;
+
+    fn trace(&mut self, at: SimTime, what: TraceFact) {
+        if let Some(ear) = &mut self.ear {
+            ear.trace(at, what);
+        }
+    }
+
     fn observe(&mut self, at: SimTime, what: Observation) {
         if let Some(ear) = &mut self.ear {
             self.metrics.observe(&what);

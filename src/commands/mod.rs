@@ -1,9 +1,12 @@
 //! One file a command: from what was typed to an exit code.
 
+mod capacity;
 mod check;
 mod compare;
 mod completions;
 mod export;
+mod diagnose;
+mod isolate;
 mod list;
 mod load;
 mod new;
@@ -26,6 +29,9 @@ pub(crate) fn run(cli: &Cli) -> io::Result<Exit> {
         Command::Run(run) => run::run(run, cli.quiet),
         Command::Compare(compare) => compare::run(compare, cli.quiet),
         Command::Trace(trace) => trace::run(trace, cli.quiet),
+        Command::Diagnose(command) => diagnose::run(command, cli.quiet),
+        Command::Isolate(command) => isolate::run(command, cli.quiet),
+        Command::Capacity(command) => capacity::run(command, cli.quiet),
         Command::Twin(twin) => twin::run(twin),
         Command::Up(up) => up::run(up, cli.quiet),
         Command::Load(load) => load::run(load, cli.quiet),

@@ -2,9 +2,11 @@
 
 use squall_model::observation::{Observation, Sink};
 use squall_model::plan::Plan;
+use squall_model::trace::TraceFact;
 use squall_model::{SimTime, Span};
 use squall_services::Ear;
 use squall_telemetry::report::{Latency, Live, Report, World};
+use squall_telemetry::trace::{Collector, Picker, Wanted};
 use squall_telemetry::{Histogram, Recorder, Recording, Run, step_for};
 
 use crate::hdr::Log;
@@ -23,6 +25,13 @@ pub(crate) struct Books {
     punctuality: Punctuality,
     pub(crate) pulse: Pulse,
     log: Option<Log>,
+    followed: Option<Followed>,
+}
+
+/// What is kept of every single request, for those who ask for some of them afterwards.
+pub(crate) struct Followed {
+    pub(crate) picker: Picker,
+    pub(crate) collector: Collector,
 }
 
 /// How late things were, in nanoseconds.
@@ -58,6 +67,7 @@ pub(crate) struct Closed {
     pub(crate) recording: Recording,
     pub(crate) punctuality: Punctuality,
     pub(crate) log: Option<Log>,
+    pub(crate) followed: Option<Followed>,
 }
 
 impl Books {
@@ -68,7 +78,16 @@ impl Books {
             punctuality: Punctuality::default(),
             pulse: Pulse::new(plan),
             log,
+            followed: None,
         }
+    }
+
+    /// Follows every request of the run of this number.
+    pub(crate) fn follow(&mut self, run: u64) {
+        let plan = self.plan;
+        let tasks = self.pulse.first_task.min(plan.endpoints.len())..plan.endpoints.len();
+        let picker = Picker::new(Wanted { tasks: tasks.clone(), segments: 0..plan.phases.segments() });
+        self.followed = Some(Followed { picker, collector: Collector::of_all(tasks).of_run(run) });
     }
 
     /// The report of what has happened so far.
@@ -82,16 +101,34 @@ impl Books {
 
     /// Closes them.
     pub(crate) fn close(self, at: SimTime) -> Closed {
-        Closed { plan: self.plan, recording: self.recorder.finish(at), punctuality: self.punctuality, log: self.log }
+        Closed {
+            plan: self.plan,
+            recording: self.recorder.finish(at),
+            punctuality: self.punctuality,
+            log: self.log,
+            followed: self.followed,
+        }
     }
 }
 
 impl Sink for Books {
+    // Beside what a hop over HTTP costs, telling is nothing.
+    const TRACED: bool = true;
+
+    fn trace(&mut self, at: SimTime, what: TraceFact) {
+        if let Some(followed) = &mut self.followed {
+            followed.collector.trace(at, what);
+        }
+    }
+
     fn observe(&mut self, at: SimTime, what: Observation) {
         self.recorder.observe(at, what);
         self.pulse.observe(&what);
         if let Some(log) = &mut self.log {
             log.observe(at, what);
+        }
+        if let Some(followed) = &mut self.followed {
+            followed.picker.observe(at, what);
         }
     }
 }

@@ -34,6 +34,7 @@ pub(crate) use changes::Changes;
 pub(crate) use peers::Part;
 pub(crate) use ui::Setup as PageSetup;
 
+pub(crate) use books::Followed;
 use books::{Books, Closed, Punctuality};
 use precise::Awake;
 use ui::Ui;
@@ -41,6 +42,7 @@ use users::Reach;
 
 /// How a live run is run.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Settings {
     /// The first port of the services; free ones without.
     pub(crate) base_port: Option<u16>,
@@ -50,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) precise: bool,
     /// Whether latencies are logged for readers of HdrHistogram logs.
     pub(crate) logged: bool,
+    /// Whether every request is followed.
+    pub(crate) followed: bool,
 }
 
 /// What a live run leaves behind.
@@ -61,6 +65,8 @@ pub(crate) struct Stormed {
     punctuality: Punctuality,
     /// The log of its latencies, if one was wanted.
     pub(crate) log: Option<Vec<u8>>,
+    /// What every request did, if that was wanted.
+    pub(crate) followed: Option<Followed>,
     /// Whether it was interrupted.
     pub(crate) cut_short: bool,
     /// What ended it before its time.
@@ -68,6 +74,11 @@ pub(crate) struct Stormed {
 }
 
 impl Stormed {
+    /// When it ended.
+    pub(crate) fn end(&self) -> SimTime {
+        self.recording.end()
+    }
+
     /// The report of this run.
     pub(crate) fn report(&self) -> Report {
         let mut report = Report::new(self.plan, &self.recording, &self.run);
@@ -161,6 +172,10 @@ pub(crate) fn storm(
     in_runtime(async {
         let (stop, stopping) = watch::channel(false);
         let driver = Driver::new(plan, settings.books(plan))?;
+        if settings.followed {
+            let run = driver.run();
+            driver.hear(|books| books.follow(run));
+        }
         raise(&driver, settings.base_port, None, allowed)?.serve(&driver, Limits::default(), &stopping);
         if let Some(desk) = desk {
             let control = Control::bind().await?;
@@ -207,7 +222,7 @@ pub(crate) struct OpenDesk {
 
 impl From<LiveSettings> for Settings {
     fn from(LiveSettings { base_port, burn, precise }: LiveSettings) -> Self {
-        Self { base_port, burn, precise, logged: false }
+        Self { base_port, burn, precise, logged: false, followed: false }
     }
 }
 
@@ -348,13 +363,13 @@ async fn run_out(
     let ended = driver.end().ok_or_else(|| io::Error::other("it ended twice"))?;
     let wall = Span::from_nanos(ended.at.as_nanos());
     let run = Run { world: World::Live, events: ended.events, peak_in_flight: ended.census.peak_fibers, wall };
-    let Closed { plan, recording, punctuality, log } = ended.ear.close(ended.at);
+    let Closed { plan, recording, punctuality, log, followed } = ended.ear.close(ended.at);
     let log = log.map(|log| log.finish(ended.at));
     let (cut_short, died) = match how {
         Ok(cut_short) => (cut_short, None),
         Err(died) => (true, Some(died)),
     };
-    Ok(Stormed { plan, recording, run, punctuality, log, cut_short, died })
+    Ok(Stormed { plan, recording, run, punctuality, log, followed, cut_short, died })
 }
 
 /// Waits for the end of a run; answers whether it was interrupted.

@@ -10,6 +10,7 @@ use squall_telemetry::trace::{At, Collector, Pick, Picker, Trace, Traces, Wanted
 use squall_telemetry::{Recorder, Run, step_for};
 
 use crate::interrupt::Watch;
+use crate::live::{Followed, Stormed};
 
 /// Which requests to follow.
 #[derive(Clone, Debug)]
@@ -51,6 +52,25 @@ pub(crate) fn follow(plan: &Plan, asked: &Asked) -> Result<Traces, Missing> {
         of,
         phase: asked.phase.clone(),
         traces: collector.traces(plan, ended.at),
+    })
+}
+
+/// Finds the requests that are asked for in a live run, all of whose requests were followed: it cannot be run again.
+pub(crate) fn find(stormed: &Stormed, asked: &Asked) -> Result<Traces, Missing> {
+    let (plan, report) = (stormed.plan, stormed.report());
+    let (of, wanted) = wanted(plan, asked)?;
+    let Some(Followed { picker, collector }) = &stormed.followed else { return Err(Missing::Interrupted) };
+    let picks = pick(&picker.narrowed(wanted), asked, &of)?;
+    let traces = picks.iter().filter_map(|(at, pick)| collector.trace_of(plan, stormed.end(), (at, pick)));
+    Ok(Traces {
+        schema: SCHEMA,
+        scenario: report.scenario,
+        world: World::Live,
+        seed: plan.seed,
+        digest: report.digest,
+        of,
+        phase: asked.phase.clone(),
+        traces: traces.collect(),
     })
 }
 

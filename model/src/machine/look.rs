@@ -1,6 +1,7 @@
 //! What can be seen of the machines from outside at one moment: for metrics, for people, and for a host that has to open
 //! and close real doors. Looking changes nothing.
 
+use squall_policies::SimTime;
 use squall_policies::breaker;
 
 use super::fiber::{Kind, State};
@@ -82,6 +83,17 @@ impl System<'_> {
         let begun = fiber.pc != self.plan.endpoints[fiber.endpoint.index()].entry;
         let step = fiber.pc.index().checked_sub(1).map(|pc| self.plan.ops[pc]);
         fiber.state == State::Busy && begun && matches!(step, Some(Op::Work(_)))
+    }
+
+    /// The user who made the attempt of this key, and when the request was meant to start; `None` if it was a service's,
+    /// or is over.
+    pub fn user_of(&self, attempt: Key) -> Option<(u32, SimTime)> {
+        let mut index = self.fibers.waiting(attempt)?;
+        while self.fibers[index].kind == Kind::Branch {
+            index = self.fibers.waiting(self.fibers[index].reply_to)?;
+        }
+        let fiber = &self.fibers[index];
+        (fiber.kind == Kind::User).then_some((index, fiber.arrived))
     }
 
     /// Who waits for the answer to the request that made the attempt of this key; [`Key::NONE`] if it was a user's own,

@@ -1,6 +1,8 @@
 //! The report for a terminal: the verdict first, then what went wrong in order, what was expected, the figures over time,
 //! and the tables. Text in, text out: the caller knows the terminal's width and whether it has colours.
 
+mod capacity;
+mod diagnose;
 mod paint;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -14,6 +16,8 @@ use squall_model::plan::Plan;
 use squall_telemetry::report::{Cause, CauseKind, Engine, Expectation, Report, Verdict, World};
 use squall_telemetry::{format, sentence};
 
+pub(crate) use capacity::{capacity, isolation};
+pub(crate) use diagnose::render as diagnosis;
 use paint::Paint;
 pub(crate) use paint::Style;
 pub(crate) use trace::render as traces;

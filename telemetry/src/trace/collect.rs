@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use squall_model::machine::Key;
 use squall_model::observation::{Failure, Observation, Sink};
 use squall_model::plan::{EndpointId, Plan, ReplicaId, SiteId};
-use squall_model::trace::{Activity, Origin, TraceFact};
+use squall_model::trace::{Activity, Ids, Origin, TraceFact};
 use squall_model::{Outcome, SimTime};
 
 use super::{Pick, Trace, spans};
@@ -16,6 +16,8 @@ pub(super) struct Node {
     pub(super) endpoint: EndpointId,
     pub(super) replica: ReplicaId,
     pub(super) origin: Origin,
+    /// Its number while it lasted.
+    pub(super) fiber: u32,
     pub(super) began: u64,
     pub(super) ended: Option<(u64, Outcome)>,
     pub(super) acts: Vec<Act>,
@@ -26,6 +28,8 @@ pub(super) struct Node {
 pub(super) struct Act {
     pub(super) from: u64,
     pub(super) what: Activity,
+    /// Of an attempt that was sent.
+    pub(super) key: Key,
     /// Fibers that began for it.
     pub(super) children: Vec<usize>,
     /// How the attempt failed.
@@ -46,6 +50,8 @@ enum Follow {
 #[derive(Clone, Debug)]
 pub struct Collector {
     follow: Follow,
+    /// Of a run that has a number of its own.
+    ids: Option<Ids>,
     pub(super) nodes: Vec<Node>,
     /// By fiber: the node that follows it.
     following: Vec<Option<u32>>,
@@ -65,29 +71,38 @@ impl Collector {
     }
 
     const fn following(follow: Follow) -> Self {
-        Self { follow, nodes: Vec::new(), following: Vec::new(), waits: BTreeMap::new() }
+        Self { follow, ids: None, nodes: Vec::new(), following: Vec::new(), waits: BTreeMap::new() }
+    }
+
+    /// Names traces and spans as the run of this number did.
+    #[must_use]
+    pub const fn of_run(mut self, run: u64) -> Self {
+        self.ids = Some(Ids::of(run));
+        self
     }
 
     /// The traces of the requests that were asked for, in that order, when the run has ended at `end`. A request that did
     /// not come again is left out.
     pub fn traces(&self, plan: &Plan, end: SimTime) -> Vec<Trace> {
         match &self.follow {
-            Follow::These(picks) => picks.iter().filter_map(|(at, pick)| self.trace(plan, end, (at, pick))).collect(),
+            Follow::These(picks) => {
+                picks.iter().filter_map(|(at, pick)| self.trace_of(plan, end, (at, pick))).collect()
+            }
             Follow::All(_) => Vec::new(),
         }
     }
 
     /// The trace of one request that was followed.
-    pub fn trace(&self, plan: &Plan, end: SimTime, (at, pick): (&str, &Pick)) -> Option<Trace> {
+    pub fn trace_of(&self, plan: &Plan, end: SimTime, (at, pick): (&str, &Pick)) -> Option<Trace> {
         let root = self.nodes.iter().position(|node| node.is(pick))?;
-        Some(spans::trace(&spans::Run { plan, nodes: &self.nodes, end: end.as_nanos() }, root, at))
+        Some(spans::trace(&self.run(plan, end), root, at))
     }
 
     /// Every request that was followed and has ended.
     pub fn every_trace(&self, plan: &Plan, end: SimTime) -> impl Iterator<Item = Trace> {
         let user = |node: &Node| matches!(node.origin, Origin::User { .. }) && node.ended.is_some();
         let roots = self.nodes.iter().enumerate().filter(move |(_, node)| user(node)).map(|(root, _)| root);
-        roots.map(move |root| spans::trace(&spans::Run { plan, nodes: &self.nodes, end: end.as_nanos() }, root, ""))
+        roots.map(move |root| spans::trace(&self.run(plan, end), root, ""))
     }
 
     /// How many nanoseconds fibers were on the way to their next step: none in virtual time, or something takes time of
@@ -99,6 +114,11 @@ impl Collector {
             acts.map(|(at, act)| node.end_of(at, end) - act.from).sum::<u64>()
         };
         self.nodes.iter().map(of_node).sum()
+    }
+
+    fn run<'n>(&'n self, plan: &'n Plan, end: SimTime) -> spans::Run<'n> {
+        let ids = self.ids.unwrap_or(Ids::of(plan.seed));
+        spans::Run { plan, nodes: &self.nodes, end: end.as_nanos(), ids }
     }
 
     fn wants(&self, endpoint: EndpointId, meant: SimTime) -> bool {
@@ -138,7 +158,7 @@ impl Collector {
 
     fn turned(&mut self, now: u64, fiber: u32, (key, what): (Key, Activity)) {
         let Some((number, node)) = self.node(fiber) else { return };
-        node.acts.push(Act::new(now, what));
+        node.acts.push(Act::new(now, what, key));
         let act = node.acts.len() as u32 - 1;
         if matches!(what, Activity::Calling { .. } | Activity::Forked) {
             self.waits.insert(key, (number, act));
@@ -154,7 +174,7 @@ impl Collector {
         }
         // Not even sent.
         let what = Activity::Calling { site, attempt, target: ReplicaId(0) };
-        let mut act = Act::new(now, what);
+        let mut act = Act::new(now, what, Key::NONE);
         act.failure = Some(failure);
         node.acts.push(act);
     }
@@ -167,8 +187,8 @@ impl Collector {
 }
 
 impl Act {
-    const fn new(from: u64, what: Activity) -> Self {
-        Self { from, what, children: Vec::new(), failure: None, held_up: Vec::new() }
+    const fn new(from: u64, what: Activity, key: Key) -> Self {
+        Self { from, what, key, children: Vec::new(), failure: None, held_up: Vec::new() }
     }
 }
 
@@ -200,7 +220,11 @@ impl Sink for Collector {
         match what {
             TraceFact::Began { fiber, parent, endpoint, replica, origin } => {
                 let began = if let Origin::User { meant } = origin { meant.as_nanos() } else { now };
-                self.began(fiber, parent, Node { endpoint, replica, origin, began, ended: None, acts: Vec::new() });
+                self.began(
+                    fiber,
+                    parent,
+                    Node { endpoint, replica, origin, fiber, began, ended: None, acts: Vec::new() },
+                );
             }
             TraceFact::Turned { fiber, key, to } => self.turned(now, fiber, (key, to)),
             TraceFact::Failed { fiber, site, attempt, failure } => self.failed(now, fiber, (site, attempt), failure),

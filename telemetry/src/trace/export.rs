@@ -3,10 +3,12 @@
 
 mod jaeger;
 mod otlp;
+mod protobuf;
 mod zipkin;
 
 pub use jaeger::{Jaeger, jaeger};
 pub use otlp::{Otlp, otlp};
+pub use protobuf::protobuf;
 pub use zipkin::{ZipkinSpan, zipkin};
 
 use super::{Span, SpanKind, Trace};

@@ -102,6 +102,14 @@ impl Picker {
         Self { wanted, ended: Vec::new() }
     }
 
+    /// The same ends, of which fewer come into question.
+    #[must_use]
+    pub fn narrowed(&self, wanted: Wanted) -> Self {
+        let inside = |(_, pick): &&(SegmentId, Pick)| wanted.tasks.contains(&pick.task.index());
+        let ended = self.ended.iter().filter(inside).copied().collect();
+        Self { wanted, ended }
+    }
+
     /// The request that is asked for, if there is one.
     pub fn pick(&self, at: At) -> Option<Pick> {
         let all = || {

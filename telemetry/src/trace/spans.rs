@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use squall_model::Outcome;
+use squall_model::machine::Key;
 use squall_model::observation::Failure;
 use squall_model::plan::{EndpointId, Plan};
-use squall_model::trace::{Activity, Origin};
+use squall_model::trace::{Activity, Ids, Origin};
+use squall_model::{Outcome, SimTime};
 
 use super::collect::Node;
 use super::path::{self, Follower, Stretch};
@@ -19,6 +20,7 @@ pub(super) struct Run<'n> {
     pub(super) nodes: &'n [Node],
     /// When it ended.
     pub(super) end: u64,
+    pub(super) ids: Ids,
 }
 
 /// The trace of the user's request that node `root` is.
@@ -29,7 +31,8 @@ pub(super) fn trace(run: &Run<'_>, root: usize, at: &str) -> Trace {
     follower.follow(root, (start, end));
     let path = follower.path;
     let critical: BTreeSet<u64> = path.iter().flat_map(|stretch| ids_of(run, stretch)).collect();
-    let mut writer = Writer { run, critical, trace: trace_number(run, root), spans: Vec::new() };
+    let mut writer =
+        Writer { run, critical, trace: run.ids.trace(node.fiber, SimTime::from_nanos(start)), spans: Vec::new() };
     writer.node(root, None, end);
     mark_ancestors(&mut writer.spans);
     let (load, task) = names(run.plan, node.endpoint);
@@ -61,29 +64,19 @@ fn mark_ancestors(spans: &mut [Span]) {
     }
 }
 
-/// A number that no other request of this seed has.
-fn trace_number(run: &Run<'_>, root: usize) -> u128 {
-    let node = &run.nodes[root];
-    let high = scrambled(run.plan.seed ^ scrambled(u64::from(node.endpoint.0)));
-    u128::from(high) << 64 | u128::from(scrambled(node.began.rotate_left(20) ^ root as u64) | 1)
-}
-
 /// The number of a node's own span, or of one of its acts.
 fn id(run: &Run<'_>, node: usize, act: Option<usize>) -> u64 {
-    let act = act.map_or(0, |act| act as u64 + 1);
-    scrambled(scrambled(run.plan.seed) ^ (node as u64) << 24 ^ act) | 1
+    let key = act.map_or(Key::NONE, |act| run.nodes[node].acts[act].key);
+    let is_attempt = act.is_some_and(|act| matches!(run.nodes[node].acts[act].what, Activity::Calling { .. }));
+    if is_attempt && key != Key::NONE {
+        return run.ids.span(key);
+    }
+    run.ids.part(node as u64, act.map_or(0, |act| act as u64 + 1))
 }
 
 /// The spans that a stretch of the path lies in: the act's, if it has one, and those of the requests around it.
 fn ids_of(run: &Run<'_>, stretch: &Stretch) -> impl Iterator<Item = u64> + use<> {
     [id(run, stretch.node, None), id(run, stretch.node, stretch.act)].into_iter()
-}
-
-/// SplitMix64's finisher (Steele, Lea, Flood 2014): every number to another.
-const fn scrambled(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 fn text(id: u64) -> String {

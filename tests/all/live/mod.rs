@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -61,17 +62,26 @@ struct Up {
     token: String,
 }
 
+/// A number for each: they run side by side, each in a folder of its own.
+fn ups() -> usize {
+    static UPS: AtomicUsize = AtomicUsize::new(0);
+    UPS.fetch_add(1, Ordering::Relaxed)
+}
+
 impl Up {
     fn start(topology: &str) -> Self {
         Self::start_with(topology, &[])
     }
 
     fn start_with(topology: &str, arguments: &[&str]) -> Self {
-        let mut child = command(&fresh_folder("up"), &[&["--quiet", "up", &file(topology)], arguments].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command(
+            &fresh_folder(&format!("up-{}", ups())),
+            &[&["--quiet", "up", &file(topology)], arguments].concat(),
+        )
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
         let mut services = Vec::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
             let Some((name, address)) = line.split_once(" http://") else {

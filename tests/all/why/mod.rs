@@ -1,5 +1,6 @@
 //! Why a run went as it did: verdicts and traces of the built-in topologies.
 
+mod again;
 mod traces;
 mod verdicts;
 

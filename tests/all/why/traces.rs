@@ -157,3 +157,30 @@ fn exports_have_every_span_at_its_time() {
     let services: Vec<_> = jaeger["data"][0]["processes"].as_object().unwrap().values().collect();
     assert!(services.len() >= 3, "{services:?}");
 }
+
+#[test]
+fn over_real_http_the_spans_of_all_services_make_one_trace_that_adds_up() {
+    let found = json(&[
+        "trace",
+        "chain",
+        "--live",
+        "--duration",
+        "2s",
+        "--set",
+        "expect=[]",
+        "--set",
+        "phases={}",
+        "--at",
+        "p50",
+    ]);
+    assert_eq!(found["world"], "live");
+    let trace = &found["traces"][0];
+    let count = |kind: &str| trace["spans"].as_array().unwrap().iter().filter(|span| span["kind"] == kind).count();
+    assert_eq!((count("user"), count("attempt"), count("request"), count("query")), (1, 3, 3, 1), "{trace:#}");
+    let sum: u64 = trace["by_cause"].as_array().unwrap().iter().map(|part| part["ns"].as_u64().unwrap()).sum();
+    assert_eq!(Some(sum), trace["latency_ns"].as_u64());
+    let causes: Vec<_> =
+        trace["by_cause"].as_array().unwrap().iter().map(|part| part["cause"].as_str().unwrap()).collect();
+    assert!(causes.contains(&"network") && causes.contains(&"work") && causes.contains(&"query"), "{causes:?}");
+    assert!(trace["latency_ns"].as_u64().unwrap() >= 50_000_000, "{trace:#}");
+}
