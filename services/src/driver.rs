@@ -296,6 +296,7 @@ impl<E: Ear> Driver<E> {
     /// After a step: sets the alarm, opens and closes doors, and sends what is to be sent.
     fn settle(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner<E>>) {
         let errands = inner.errands();
+        inner.doors |= inner.system.take_doors_changed();
         if let Some(next) = inner.world.next().filter(|next| *next < inner.set_to) {
             inner.set_to = next;
             self.alarm.set(Duration::from_nanos((next - self.now()).as_nanos()));
@@ -303,7 +304,7 @@ impl<E: Ear> Driver<E> {
         if core::mem::take(&mut inner.doors) {
             for (row, door) in self.doors.iter().enumerate() {
                 let replica = ReplicaId::from(row);
-                let opens = inner.system.replica(replica).ready && inner.system.refusing(replica, None).is_none();
+                let opens = inner.system.replica(replica).accepts && inner.system.refusing(replica, None).is_none();
                 door.send_if_modified(|open| core::mem::replace(open, opens) != opens);
             }
         }
@@ -327,7 +328,7 @@ impl<E: Ear> Driver<E> {
         let left = Duration::from_nanos((hop.until - self.now()).as_nanos());
         let limit = (hop.until != SimTime::NEVER).then(|| left + GRACE);
         let parcel = Parcel { to, endpoint, headers, limit };
-        let users = self.plan.edges[edge.index()].caller.index() >= self.plan.real_services;
+        let users = self.plan.edges[edge.index()].caller.index() >= self.plan.first_client;
         let carrier = if users { &carriers.users } else { &carriers.services };
         let answer = carrier.clone().oneshot(parcel).await;
         self.replied(from, to, &answer);
@@ -400,16 +401,9 @@ impl<E: Ear> Inner<E> {
         }
     }
 
-    /// At the same instant ends come first, then file order.
     fn schedule_faults(&mut self, plan: &Plan) {
-        let times = plan.faults.iter().enumerate().flat_map(|(row, fault)| {
-            let id = FaultId::from(row);
-            [(fault.from, true, id), (fault.to, false, id)]
-        });
         let limit = SimTime::ZERO + plan.duration + plan.drain;
-        let mut times: Vec<_> = times.filter(|(at, ..)| *at <= limit).collect();
-        times.sort_unstable();
-        for (at, begins, fault) in times {
+        for (at, begins, fault) in plan.fault_times().into_iter().filter(|(at, ..)| *at <= limit) {
             self.world.at(at, if begins { Due::FaultBegins(fault) } else { Due::FaultEnds(fault) });
             self.last_fault = at;
         }
@@ -436,7 +430,7 @@ impl<E: Ear> Inner<E> {
                 Out::Reply(to, outcome) => {
                     let Some(asked) = self.world.awaited.take(to) else { continue };
                     let hangs_up = outcome == Outcome::Refused
-                        && (!self.system.replica(asked.replica).ready
+                        && (!self.system.replica(asked.replica).accepts
                             || self.system.refusing(asked.replica, Some(asked.endpoint)).is_some());
                     errands.answers.push((asked.answer, Verdict { outcome, hangs_up }));
                 }
