@@ -68,9 +68,12 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) live: bool,
 
-    /// First port of the live services, in file order [default: free ones]
-    #[arg(long, value_name = "N", requires = "live", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) base_port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) settings: LiveSettings,
+
+    /// Write latencies as an HdrHistogram log (V2)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hdr: Option<PathBuf>,
 
     /// Write the report as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
@@ -87,9 +90,8 @@ pub(crate) struct Twin {
     #[command(flatten)]
     pub(crate) overrides: Overrides,
 
-    /// First port of the live services, in file order [default: free ones]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) base_port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) settings: LiveSettings,
 }
 
 /// `squall up`
@@ -102,9 +104,8 @@ pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) overrides: Overrides,
 
-    /// First port of the services, in file order [default: free ones]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) base_port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) settings: LiveSettings,
 }
 
 /// `squall load`
@@ -124,6 +125,14 @@ pub(crate) struct Load {
     /// Load this host, which is not loopback; only if it is yours to load
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_remote: Vec<String>,
+
+    /// Keep the CPU from deep sleep, so that nothing is late for it (needs root)
+    #[arg(long)]
+    pub(crate) precise: bool,
+
+    /// Write latencies as an HdrHistogram log (V2)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hdr: Option<PathBuf>,
 
     /// Write the report as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
@@ -153,6 +162,22 @@ pub(crate) struct New {
 pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// How the live world runs.
+#[derive(Args, Clone, Copy, Default, Debug)]
+pub(crate) struct LiveSettings {
+    /// First port of the live services, in file order [default: free ones]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) base_port: Option<u16>,
+
+    /// Live: `work` burns CPU instead of waiting
+    #[arg(long)]
+    pub(crate) burn: bool,
+
+    /// Live: keep the CPU from deep sleep, so that nothing is late for it (needs root)
+    #[arg(long)]
+    pub(crate) precise: bool,
 }
 
 /// What overrides the file, for every command that takes one.

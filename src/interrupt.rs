@@ -32,6 +32,18 @@ impl Watch {
         Self { began: Instant::now(), bar: None, length: SimTime::ZERO + plan.duration }
     }
 
+    /// Whether somebody sees how far it is.
+    pub(crate) const fn is_shown(&self) -> bool {
+        self.bar.is_some()
+    }
+
+    /// Says how it is going.
+    pub(crate) fn say(&self, how: String) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(how);
+        }
+    }
+
     /// Shows how far the run is; whether it may go on.
     pub(crate) fn go_on(&mut self, now: SimTime) -> bool {
         if self.bar.is_none() && self.began.elapsed() > PATIENCE && std::io::stderr().is_terminal() {
@@ -69,7 +81,7 @@ fn interrupt() {
 }
 
 fn bar(length: SimTime) -> ProgressBar {
-    let template = "{bar:40} {pos} of {len} seconds of the run, {eta} left";
+    let template = "{bar:30} {pos} of {len} seconds of the run, {eta} left  {msg}";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length.as_nanos() / 1_000_000_000).with_style(style)
 }

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod diagnostics;
 mod exit;
+mod hdr;
 mod interrupt;
 mod live;
 mod output;

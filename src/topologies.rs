@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use squall_model::plan::{self, Plan};
-use squall_model::spec::{self, Loaded, did_you_mean};
+use squall_model::spec::{self, Loaded, Problem, did_you_mean};
 
 use crate::cli::Overrides;
 use crate::diagnostics::Sources;
@@ -97,13 +97,18 @@ impl Topology {
     /// shown by whoever wants them.
     pub(crate) fn load(&self, overrides: &Overrides) -> io::Result<Option<Loaded>> {
         let sets = overrides.sets();
-        match spec::load(&self.text, &sets, &|path| self.file(path)) {
+        match self.loaded(&sets) {
             Ok(loaded) => Ok(Some(loaded)),
             Err(problems) => {
                 output::problem(&self.sources(&sets).render(&problems))?;
                 Ok(None)
             }
         }
+    }
+
+    /// Reads and checks it with the overrides `sets`, and says nothing.
+    pub(crate) fn loaded(&self, sets: &[(String, String)]) -> Result<Loaded, Vec<Problem>> {
+        spec::load(&self.text, sets, &|path| self.file(path))
     }
 
     /// Reads, checks and compiles it: the plan, and its warnings as text. Complains and gives `None` as

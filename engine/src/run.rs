@@ -1,7 +1,7 @@
 //! The run loop: takes the next event in order, steps the machines, carries out what they ask for.
 
 use squall_model::machine::{Census, Class, Delay, Host, Key, Place, Request, System, Tickets, Timer};
-use squall_model::observation::{Observation, Sink};
+use squall_model::observation::{Called, Observation, Returned, Sink};
 use squall_model::plan::{FaultId, LoadId, Plan, Source};
 use squall_model::rng::Stream;
 use squall_model::workload::OpenLoop;
@@ -215,6 +215,16 @@ impl<S: Sink> Sink for World<'_, S> {
     #[inline(always)]
     fn observe(&mut self, at: SimTime, what: Observation) {
         self.sink.observe(at, what);
+    }
+
+    #[inline(always)]
+    fn called(&mut self, at: SimTime, what: Called) {
+        self.sink.called(at, what);
+    }
+
+    #[inline(always)]
+    fn returned(&mut self, at: SimTime, what: Returned) {
+        self.sink.returned(at, what);
     }
 }
 

@@ -13,6 +13,9 @@
 //!   is a request like any other, and what it waits in their queues is the topic's backlog;
 //! - a query gets its connection with `QueryStarted`, after `QueryArrived` and some time if it had to wait for one, and
 //!   ends with `QueryEnded`; one that never gets a connection is told by `QueryRefused` alone, or after `QueryArrived`.
+//!
+//! Most calls are sent and let in, or end and are taken note of, in one instant: these pairs are told as one fact,
+//! [`Called`] and [`Returned`], and a sink that does not care sees them as two.
 
 use squall_policies::breaker::Transition;
 use squall_policies::{Outcome, SimTime, Span};
@@ -337,10 +340,54 @@ pub enum Failure {
     BudgetRefused(Outcome),
 }
 
+/// A call's first attempt that took a free worker in the instant it was sent: [`Observation::Attempt`] and
+/// [`Observation::Admitted`] as one fact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Called {
+    /// The call step.
+    pub site: SiteId,
+    /// Caller and callee.
+    pub edge: EdgeId,
+    /// The callee's endpoint.
+    pub endpoint: EndpointId,
+    /// The callee's replica.
+    pub replica: ReplicaId,
+    /// The segment its user's request started in.
+    pub segment: SegmentId,
+}
+
+/// The end of what a [`Called`] began, if it went well and its caller learnt of it in the same instant:
+/// [`Observation::Ended`] and [`Observation::CallEnded`] as one fact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Returned {
+    /// What ended.
+    pub of: Called,
+    /// From the attempt, which was the arrival, to now.
+    pub took: Span,
+}
+
 /// Takes observations, in order. `at` never goes back.
 pub trait Sink {
     /// `what` happened at `at`.
     fn observe(&mut self, at: SimTime, what: Observation);
+
+    /// A call was sent and let in. By default, the two observations that it is.
+    #[inline(always)]
+    fn called(&mut self, at: SimTime, what: Called) {
+        let Called { site, edge, endpoint, replica, segment } = what;
+        self.observe(at, Observation::Attempt { site, edge, segment, number: 1 });
+        self.observe(at, Observation::Admitted { endpoint, replica, segment });
+    }
+
+    /// A request and its call have ended well. By default, the two observations that it is.
+    #[inline(always)]
+    fn returned(&mut self, at: SimTime, what: Returned) {
+        let Returned { of: Called { edge, endpoint, replica, segment, .. }, took } = what;
+        let outcome = Outcome::Ok;
+        self.observe(at, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
+        let call = Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took };
+        self.observe(at, call);
+    }
 }
 
 /// Looks away.

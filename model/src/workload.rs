@@ -109,13 +109,12 @@ pub(crate) fn next_rise(stages: &[Stage], now: SimTime) -> Option<SimTime> {
         if stage.rate_to > stage.rate_from {
             let share = (f64::from(here + 1) - stage.rate_from) / (stage.rate_to - stage.rate_from);
             let at = stage.from + (stage.to - stage.from).scale(share);
-            if at < stage.to {
+            if at <= stage.to {
                 return Some(at.max(SimTime::from_nanos(now.as_nanos() + 1)));
             }
         }
         // What there is just before the next stage.
         before = (stage.rate_to + ALMOST_ONE) as u32;
-        before = before.min(u32::MAX - 1);
     }
     None
 }

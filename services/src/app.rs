@@ -55,6 +55,8 @@ struct Told<'a> {
     endpoint: &'a str,
     status: u16,
     degraded: bool,
+    /// Requests sent to other services for it.
+    attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'static str>,
 }
@@ -169,6 +171,7 @@ impl<E: Ear> Site<E> {
             endpoint: &plan.endpoints[endpoint.index()].name,
             status: status.as_u16(),
             degraded: outcome == squall_model::Outcome::Degraded,
+            attempts: verdict.attempts,
             cause: wire::cause(outcome),
         };
         let mut response = (status, Json(told)).into_response();

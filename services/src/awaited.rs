@@ -14,6 +14,8 @@ pub(crate) struct Verdict {
     pub(crate) outcome: Outcome,
     /// No answer at all: the connection closes.
     pub(crate) hangs_up: bool,
+    /// Requests that were sent to other services for it.
+    pub(crate) attempts: u32,
 }
 
 /// One request that waits for its answer.
@@ -24,6 +26,8 @@ pub(crate) struct Asked {
     pub(crate) trail: Trail,
     pub(crate) replica: ReplicaId,
     pub(crate) endpoint: EndpointId,
+    /// Requests that were sent to other services for it.
+    pub(crate) attempts: u32,
 }
 
 /// All of them, in places that are used again.
@@ -48,7 +52,7 @@ impl Awaited {
         });
         let key = self.tickets.next(Place::Host(place));
         let (answer, hears) = oneshot::channel();
-        self.places[place as usize] = Some(Asked { key, answer, trail, replica, endpoint });
+        self.places[place as usize] = Some(Asked { key, answer, trail, replica, endpoint, attempts: 0 });
         (key, hears)
     }
 
@@ -60,10 +64,11 @@ impl Awaited {
         Some(asked)
     }
 
-    /// The trail of a request.
-    pub(crate) fn trail(&self, key: Key) -> Option<&Trail> {
+    /// A request is sent to another service for this one; the trail that both belong to.
+    pub(crate) fn attempt(&mut self, key: Key) -> Option<&Trail> {
         let Place::Host(place) = key.place() else { return None };
-        let asked = self.places.get(place as usize)?.as_ref().filter(|asked| asked.key == key)?;
+        let asked = self.places.get_mut(place as usize)?.as_mut().filter(|asked| asked.key == key)?;
+        asked.attempts += 1;
         Some(&asked.trail)
     }
 
@@ -85,7 +90,7 @@ mod tests {
         assert!(awaited.take(first).is_some() && awaited.take(first).is_none());
         let (second, _hears) = open(&mut awaited);
         assert_eq!(first.place(), second.place());
-        assert!(awaited.take(first).is_none() && awaited.trail(first).is_none());
-        assert!(awaited.trail(second).is_some() && awaited.take(second).is_some());
+        assert!(awaited.take(first).is_none() && awaited.attempt(first).is_none());
+        assert!(awaited.attempt(second).is_some() && awaited.take(second).is_some());
     }
 }

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
-use squall_model::machine::{Census, Key, Place, ReplicaSeen, Request, System};
+use squall_model::machine::{BreakerSeen, Census, Key, Place, ReplicaSeen, Request, System};
 use squall_model::observation::{Observation, Sink as _};
-use squall_model::plan::{EdgeId, EndpointId, FaultId, LoadId, Plan, ReplicaId};
+use squall_model::plan::{EdgeId, Effect, EndpointId, FaultId, LoadId, Plan, ReplicaId};
 use squall_model::workload::OpenLoop;
 use squall_model::{Outcome, SimTime, Span};
+use squall_policies::breaker::State;
 use tokio::sync::{oneshot, watch};
 use tower::ServiceExt as _;
 
@@ -40,6 +41,8 @@ pub struct Program {
     pub closed: bool,
     /// Whether the plan's faults happen at their times.
     pub faults: bool,
+    /// Whether `work` burns CPU instead of waiting.
+    pub burn: bool,
 }
 
 /// Who carries requests: one way for users', another for services'.
@@ -109,6 +112,7 @@ enum Stage {
 struct Errands {
     sends: Vec<(Hop, Option<Trail>)>,
     answers: Vec<(oneshot::Sender<Verdict>, Verdict)>,
+    burns: Vec<(Key, Span)>,
 }
 
 impl<E: Ear> Driver<E> {
@@ -157,6 +161,7 @@ impl<E: Ear> Driver<E> {
         self.clock.start();
         self.step(|inner, now| {
             inner.open = program.open;
+            inner.world.burns = program.burn;
             (0..inner.open.len()).for_each(|row| inner.schedule_next(row));
             if program.faults {
                 inner.schedule_faults(self.plan);
@@ -211,6 +216,9 @@ impl<E: Ear> Driver<E> {
         self.step(|inner, now| {
             let changes = inner.system.faults_at_work().contains(&fault) != at_work;
             if changes {
+                if at_work {
+                    inner.begins_now(now, fault);
+                }
                 inner.turn_fault(now, fault, at_work);
             }
             changes
@@ -218,9 +226,60 @@ impl<E: Ear> Driver<E> {
         .unwrap_or(false)
     }
 
+    /// Goes on with other values: `plan` has to be of the shape of the one that runs. Says why it is not.
+    pub fn replan(self: &Arc<Self>, plan: Plan) -> Result<(), String> {
+        let change = |inner: &mut Inner<E>, now| {
+            let plan = plan.in_place_of(inner.system.plan())?;
+            inner.take_over(now, plan);
+            Ok(())
+        };
+        self.step(change).unwrap_or_else(|| Err("nothing runs any more".into()))
+    }
+
+    /// Goes on with the faults that `plan` has more than the one that runs, which begin now and last so long; without a
+    /// time until they are ended.
+    pub fn inject(self: &Arc<Self>, plan: Plan, lasts: Option<Span>) -> Result<(), String> {
+        let change = |inner: &mut Inner<E>, now: SimTime| {
+            let known = inner.system.plan().faults.len();
+            let mut plan = plan.in_place_of(inner.system.plan())?;
+            let until = lasts.map_or(SimTime::NEVER, |lasts| now + lasts);
+            for fault in &mut plan.faults[known..] {
+                if matches!(fault.effect, Effect::Rate(_)) {
+                    return Err("the rate of a load cannot be changed while it runs".into());
+                }
+                (fault.from, fault.to) = (now, until);
+            }
+            let all = plan.faults.len();
+            inner.take_over(now, plan);
+            for fault in (known..all).map(FaultId::from) {
+                inner.turn_fault(now, fault, true);
+                if until != SimTime::NEVER {
+                    inner.world.at(until, Due::FaultEnds(fault));
+                    inner.last_fault = inner.last_fault.max(until);
+                }
+            }
+            Ok(())
+        };
+        self.step(change).unwrap_or_else(|| Err("nothing runs any more".into()))
+    }
+
     /// A replica as it is now.
     pub fn replica(&self, replica: ReplicaId) -> ReplicaSeen {
         self.lock().system.replica(replica)
+    }
+
+    /// Lets whoever listens say something; `None` after the end.
+    pub fn hear<R>(&self, ask: impl FnOnce(&mut E) -> R) -> Option<R> {
+        self.lock().world.ear.as_mut().map(ask)
+    }
+
+    /// How many breakers are open or half-open, and how many there are.
+    pub fn breakers(&self) -> (usize, usize) {
+        self.look(|system| {
+            let closed = |breaker: &BreakerSeen| breaker.state == State::Closed;
+            let count = system.breakers().count();
+            (count - system.breakers().filter(closed).count(), count)
+        })
     }
 
     /// What a replica tells Prometheus.
@@ -295,8 +354,11 @@ impl<E: Ear> Driver<E> {
 
     /// After a step: sets the alarm, opens and closes doors, and sends what is to be sent.
     fn settle(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner<E>>) {
-        let errands = inner.errands();
+        let mut errands = inner.errands();
         inner.doors |= inner.system.take_doors_changed();
+        if inner.world.burns {
+            errands.burns = inner.work_to_burn();
+        }
         if let Some(next) = inner.world.next().filter(|next| *next < inner.set_to) {
             inner.set_to = next;
             self.alarm.set(Duration::from_nanos((next - self.now()).as_nanos()));
@@ -316,6 +378,13 @@ impl<E: Ear> Driver<E> {
         for (hop, trail) in errands.sends {
             tokio::spawn(Arc::clone(self).carry(hop, trail));
         }
+        for (key, work) in errands.burns {
+            let driver = Arc::clone(self);
+            tokio::task::spawn_blocking(move || {
+                burn(Duration::from_nanos(work.as_nanos()));
+                driver.step(|inner, now| inner.system.wake(&mut inner.world, now, key));
+            });
+        }
     }
 
     /// Carries one request, and its answer back.
@@ -328,6 +397,9 @@ impl<E: Ear> Driver<E> {
         let left = Duration::from_nanos((hop.until - self.now()).as_nanos());
         let limit = (hop.until != SimTime::NEVER).then(|| left + GRACE);
         let parcel = Parcel { to, endpoint, headers, limit };
+        if hop.meant != SimTime::NEVER {
+            self.hear(|ear| ear.sent_late(self.now() - hop.meant));
+        }
         let users = self.plan.edges[edge.index()].caller.index() >= self.plan.first_client;
         let carrier = if users { &carriers.users } else { &carriers.services };
         let answer = carrier.clone().oneshot(parcel).await;
@@ -378,6 +450,7 @@ impl<E: Ear> Inner<E> {
         let world = &mut self.world;
         match due {
             Due::Wake(key) => {
+                world.woke_late(now - at);
                 self.system.wake(world, now, key);
                 self.doors |= matches!(key.place(), Place::Replica(_));
             }
@@ -385,11 +458,15 @@ impl<E: Ear> Inner<E> {
             Due::Reply(key, outcome) => world.outbox.push(Out::Reply(key, outcome)),
             Due::Ask(LoadId(row)) => {
                 let load = self.open[row as usize].0;
-                world.late(now - at);
+                world.meant = at;
                 self.system.ask_late(world, now, at, load);
+                world.meant = SimTime::NEVER;
                 self.schedule_next(row as usize);
             }
+            Due::FaultBegins(fault) if self.system.faults_at_work().contains(&fault) => {}
             Due::FaultBegins(fault) => self.turn_fault(now, fault, true),
+            // Somebody may have ended it by hand.
+            Due::FaultEnds(fault) if !self.system.faults_at_work().contains(&fault) => {}
             Due::FaultEnds(fault) => self.turn_fault(now, fault, false),
         }
         true
@@ -409,6 +486,25 @@ impl<E: Ear> Inner<E> {
         }
     }
 
+    /// Goes by another plan, which is of the same shape. It is needed until the process ends.
+    fn take_over(&mut self, now: SimTime, plan: Plan) {
+        let plan: &'static Plan = Box::leak(Box::new(plan));
+        self.system.take_over(&mut self.world, now, plan);
+        if let Some(ear) = &mut self.world.ear {
+            ear.replanned(plan);
+        }
+    }
+
+    /// A fault that is begun by hand moves to its full strength from now on, and not from when the file says.
+    fn begins_now(&mut self, now: SimTime, fault: FaultId) {
+        let plan = self.system.plan();
+        if !plan.faults[fault.index()].ramp.is_zero() {
+            let mut plan = plan.clone();
+            plan.faults[fault.index()].from = now;
+            self.take_over(now, plan);
+        }
+    }
+
     fn turn_fault(&mut self, now: SimTime, fault: FaultId, at_work: bool) {
         if at_work {
             self.system.begin_fault(&mut self.world, now, fault);
@@ -418,6 +514,20 @@ impl<E: Ear> Inner<E> {
         self.doors = true;
     }
 
+    /// Takes the work out of the delays that were armed; all others are kept for their time.
+    fn work_to_burn(&mut self) -> Vec<(Key, Span)> {
+        let armed = core::mem::take(&mut self.world.perhaps_work);
+        let mut burns = Vec::new();
+        for (key, at) in armed {
+            if self.system.is_working(key) {
+                burns.push((key, at - self.last));
+            } else if at != SimTime::NEVER {
+                self.world.at(at, Due::Wake(key));
+            }
+        }
+        burns
+    }
+
     /// What is to be sent and answered, with all that has to be looked up for it.
     fn errands(&mut self) -> Errands {
         let mut errands = Errands::default();
@@ -425,14 +535,14 @@ impl<E: Ear> Inner<E> {
             match out {
                 Out::Send(hop) => {
                     let asker = self.system.asker(hop.request.from);
-                    errands.sends.push((hop, self.world.awaited.trail(asker).cloned()));
+                    errands.sends.push((hop, self.world.awaited.attempt(asker).cloned()));
                 }
                 Out::Reply(to, outcome) => {
                     let Some(asked) = self.world.awaited.take(to) else { continue };
                     let hangs_up = outcome == Outcome::Refused
                         && (!self.system.replica(asked.replica).accepts
                             || self.system.refusing(asked.replica, Some(asked.endpoint)).is_some());
-                    errands.answers.push((asked.answer, Verdict { outcome, hangs_up }));
+                    errands.answers.push((asked.answer, Verdict { outcome, hangs_up, attempts: asked.attempts }));
                 }
             }
         }
@@ -464,6 +574,30 @@ impl<E: Ear> Drop for Waiting<E> {
             self.driver.forget(self.key);
         }
     }
+}
+
+/// Burns CPU for this long: a thread that has to share the CPU with others takes longer.
+fn burn(work: Duration) {
+    let end = thread_time() + work;
+    while thread_time() < end {
+        for _ in 0..100 {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// CPU time that this thread has used.
+#[cfg(unix)]
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Time since the first time that anybody asked: without a clock of the thread's own it has to do.
+#[cfg(not(unix))]
+fn thread_time() -> Duration {
+    static BEGAN: OnceLock<std::time::Instant> = OnceLock::new();
+    BEGAN.get_or_init(std::time::Instant::now).elapsed()
 }
 
 /// A number that nobody can guess.

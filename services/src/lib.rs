@@ -19,7 +19,7 @@ pub mod wire;
 mod world;
 
 pub use calls::{Answer, Carrier, Parcel, Undelivered, between_services};
-pub use control::{Control, Desk};
+pub use control::{Changer, Control, Desk, Injected, Refused};
 pub use driver::{Carriers, Driver, Ended, Program};
 pub use paths::sample_path;
 pub use server::{BindError, Doors, Limits, bind};

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 
 use squall_model::machine::{Class, Delay, Host, Key, Request, Timer};
 use squall_model::observation::{Observation, Sink};
-use squall_model::plan::{FaultId, LoadId};
+use squall_model::plan::{FaultId, LoadId, Plan};
 use squall_model::{Outcome, SimTime, Span};
 
 use crate::awaited::Awaited;
@@ -14,13 +14,23 @@ use crate::metrics::Metrics;
 
 /// Who listens to a live run.
 pub trait Ear: Sink + Send + 'static {
-    /// A request of an open loop was asked for so much later than it was meant to be.
-    fn late(&mut self, by: Span);
+    /// A request of an open loop was sent so much later than it was meant to start.
+    fn sent_late(&mut self, by: Span);
+
+    /// A delay of the machines ended so much later than it was due.
+    fn woke_late(&mut self, by: Span);
+
+    /// From here on the machines go by this plan: of the same shape, with other values or further faults.
+    fn replanned(&mut self, plan: &'static Plan);
 }
 
 /// Looks away.
 impl Ear for () {
-    fn late(&mut self, _: Span) {}
+    fn sent_late(&mut self, _: Span) {}
+
+    fn woke_late(&mut self, _: Span) {}
+
+    fn replanned(&mut self, _: &'static Plan) {}
 }
 
 /// What is to happen at a time.
@@ -35,11 +45,14 @@ pub(crate) enum Due {
     FaultEnds(FaultId),
 }
 
-/// A request on its way, and when its caller will have given up.
+/// A request on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Hop {
     pub(crate) request: Request,
+    /// When its caller will have given up.
     pub(crate) until: SimTime,
+    /// When an open loop's request was meant to be sent; [`SimTime::NEVER`] for all others.
+    pub(crate) meant: SimTime,
 }
 
 /// What has to be carried out once the step is over.
@@ -77,10 +90,16 @@ pub(crate) struct World<E> {
     pub(crate) metrics: Metrics,
     pub(crate) awaited: Awaited,
     pub(crate) outbox: Vec<Out>,
+    /// Delays that may be work to be done: which are, is told when the step is over. Used only where work burns CPU.
+    pub(crate) perhaps_work: Vec<(Key, SimTime)>,
+    /// Whether work burns CPU.
+    pub(crate) burns: bool,
     heap: BinaryHeap<Entry>,
     number: u64,
     /// The timeout that was armed last: it belongs to the request that is sent next, if that has the same key.
     patience: (Key, SimTime),
+    /// While an open loop's user asks: when that was meant to be.
+    pub(crate) meant: SimTime,
 }
 
 impl<E> World<E> {
@@ -90,9 +109,12 @@ impl<E> World<E> {
             metrics,
             awaited: Awaited::default(),
             outbox: Vec::new(),
+            perhaps_work: Vec::new(),
+            burns: false,
             heap: BinaryHeap::new(),
             number: 0,
             patience: (Key::NONE, SimTime::NEVER),
+            meant: SimTime::NEVER,
         }
     }
 
@@ -129,10 +151,10 @@ impl<E> World<E> {
 }
 
 impl<E: Ear> World<E> {
-    /// Says that an open loop asked so late.
-    pub(crate) fn late(&mut self, by: Span) {
+    /// Says how late a delay ended.
+    pub(crate) fn woke_late(&mut self, by: Span) {
         if let Some(ear) = &mut self.ear {
-            ear.late(by);
+            ear.woke_late(by);
         }
     }
 }
@@ -153,7 +175,9 @@ impl<E: Ear> Host for World<E> {
     fn send(&mut self, now: SimTime, delay: Delay, request: Request) {
         let (key, at) = self.patience;
         let until = if key == request.from { at } else { SimTime::NEVER };
-        self.put(now, delay, Out::Send(Hop { request, until }));
+        // What is sent in the step in which a user asks is that user's request.
+        let meant = if self.meant == SimTime::NEVER { SimTime::NEVER } else { self.meant + delay.span };
+        self.put(now, delay, Out::Send(Hop { request, until, meant }));
     }
 
     fn reply(&mut self, now: SimTime, delay: Delay, to: Key, outcome: Outcome) {
@@ -165,7 +189,9 @@ impl<E: Ear> Host for World<E> {
         if class == Class::Timeout {
             self.patience = (key, at);
         }
-        if at != SimTime::NEVER {
+        if self.burns && class == Class::Completion {
+            self.perhaps_work.push((key, at));
+        } else if at != SimTime::NEVER {
             self.at(at, Due::Wake(key));
         }
         Timer::NONE

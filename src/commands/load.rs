@@ -4,12 +4,11 @@ use std::io;
 
 use squall_loadgen::{Target, TargetError};
 use squall_model::plan::{Claim, Plan, ServiceId, Subject};
-use squall_telemetry::report::Report;
 
 use crate::cli::Load;
-use crate::commands::run::hand_in;
+use crate::commands::run::hand_in_storm;
 use crate::exit::Exit;
-use crate::live;
+use crate::live::{self, Settings};
 use crate::output;
 use crate::topologies::Topology;
 
@@ -22,16 +21,8 @@ pub(crate) fn run(load: &Load, quiet: bool) -> io::Result<Exit> {
         Err(error) => return refuse(&load.target, &error),
     };
     only_seen_from_outside(&mut plan);
-    match live::load(&plan, target) {
-        Ok(stormed) => {
-            let report = Report::new(&plan, &stormed.recording, &stormed.run);
-            hand_in(&plan, &report, stormed.cut_short, (load.json.as_deref(), quiet))
-        }
-        Err(failed) => {
-            output::error(&failed.to_string(), failed.hint())?;
-            Ok(Exit::CouldNotRun)
-        }
-    }
+    let settings = Settings { precise: load.precise, logged: load.hdr.is_some(), ..Settings::default() };
+    hand_in_storm(live::load(&plan, target, settings), load.hdr.as_deref(), (load.json.as_deref(), quiet))
 }
 
 fn refuse(url: &str, error: &TargetError) -> io::Result<Exit> {

@@ -4,15 +4,18 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
-use squall_model::Span;
+use squall_model::observation::{Observation, Sink};
 use squall_model::plan::Plan;
+use squall_model::{SimTime, Span};
+use squall_services::Desk;
 use squall_telemetry::report::{Report, Verdict, World};
 use squall_telemetry::{Recorder, Recording, Run as Ran, step_for};
 
 use crate::cli::Run;
 use crate::exit::Exit;
+use crate::hdr::Log;
 use crate::interrupt::Watch;
-use crate::live;
+use crate::live::{self, Changes, Failed, OpenDesk, Settings, Stormed};
 use crate::output;
 use crate::report::{json, text};
 use crate::topologies::Topology;
@@ -25,8 +28,49 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     if !quiet && !to_stdout {
         output::problem(&warnings)?;
     }
-    let Some((report, interrupted)) = storm(run, &plan)? else { return Ok(Exit::CouldNotRun) };
+    if run.live {
+        let settings = Settings { logged: run.hdr.is_some(), ..run.settings.into() };
+        let changes = Changes::of(topology, run.overrides.sets());
+        let desk = (!quiet).then_some(OpenDesk { changes, announce });
+        return hand_in_storm(live::storm(&plan, settings, desk), run.hdr.as_deref(), (run.json.as_deref(), quiet));
+    }
+    let (report, interrupted, log) = if run.hdr.is_some() {
+        logged_in_virtual_time(&plan)
+    } else {
+        let (report, interrupted) = in_virtual_time(&plan);
+        (report, interrupted, None)
+    };
+    if !write_log(log.as_deref(), run.hdr.as_deref())? {
+        return Ok(Exit::CouldNotRun);
+    }
     hand_in(&plan, &report, interrupted, (run.json.as_deref(), quiet))
+}
+
+/// Says where the control desk is: not where results go, so that the token does not end up where they are kept.
+pub(crate) fn announce(desk: &Desk) -> io::Result<()> {
+    output::problem(&format!("control http://{} token {}\n", desk.address, desk.token))
+}
+
+/// Hands in what a live run came to, its log of latencies to `hdr`; complains if it could not be, or not to its end.
+pub(crate) fn hand_in_storm(
+    stormed: Result<Stormed, Failed>,
+    hdr: Option<&Path>,
+    (json, quiet): (Option<&Path>, bool),
+) -> io::Result<Exit> {
+    let stormed = match stormed {
+        Ok(stormed) => stormed,
+        Err(failed) => {
+            output::error(&failed.to_string(), failed.hint())?;
+            return Ok(Exit::CouldNotRun);
+        }
+    };
+    if !write_log(stormed.log.as_deref(), hdr)? {
+        return Ok(Exit::CouldNotRun);
+    }
+    let exit = hand_in(stormed.plan, &stormed.report(), stormed.cut_short, (json, quiet))?;
+    let Some(died) = &stormed.died else { return Ok(exit) };
+    output::error(&died.to_string(), died.hint())?;
+    Ok(Exit::CouldNotRun)
 }
 
 /// Hands in a report: as JSON where that is wanted, as text unless standard output is taken or nobody wants to hear of
@@ -53,30 +97,53 @@ pub(crate) fn hand_in(
     })
 }
 
-/// Runs a plan in the world that was asked for. Complains and gives `None` if that cannot be.
-fn storm(run: &Run, plan: &Plan) -> io::Result<Option<(Report, bool)>> {
-    if !run.live {
-        return Ok(Some(in_virtual_time(plan)));
-    }
-    match live::storm(plan, run.base_port) {
-        Ok(stormed) => Ok(Some((Report::new(plan, &stormed.recording, &stormed.run), stormed.cut_short))),
-        Err(failed) => {
-            output::error(&failed.to_string(), failed.hint())?;
-            Ok(None)
+/// Runs a plan to its end, or until Ctrl-C; answers its report and whether it was cut short.
+pub(crate) fn in_virtual_time(plan: &Plan) -> (Report, bool) {
+    simulate(plan, Recorder::new(plan, step_for(plan.duration)), |recorder| recorder)
+}
+
+/// As [`in_virtual_time`], with a log of the latencies.
+fn logged_in_virtual_time(plan: &Plan) -> (Report, bool, Option<Vec<u8>>) {
+    let mut log = None;
+    let both = Logged { recorder: Recorder::new(plan, step_for(plan.duration)), log: Log::new(plan) };
+    let (report, interrupted) = simulate(plan, both, |both| {
+        log = both.log;
+        both.recorder
+    });
+    let end = Span::from_nanos((report.time.simulated_s * 1e9) as u64);
+    (report, interrupted, log.map(|log| log.finish(SimTime::ZERO + end)))
+}
+
+/// Runs a plan before an audience, of which the recorder is asked for in the end.
+fn simulate<S: Sink>(plan: &Plan, mut audience: S, recorder: impl FnOnce(S) -> Recorder) -> (Report, bool) {
+    let mut watch = Watch::new(plan);
+    let began = Instant::now();
+    let ended = squall_engine::run_while(plan, &mut audience, |now| watch.go_on(now));
+    let recording: Recording = recorder(audience).finish(ended.at);
+    let wall = Span::from_nanos(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
+    let ran = Ran { world: World::Sim, events: ended.events, peak_in_flight: ended.census.peak_fibers, wall };
+    (Report::new(plan, &recording, &ran), ended.cut_short)
+}
+
+/// A recorder, and a log of latencies.
+struct Logged {
+    recorder: Recorder,
+    log: Option<Log>,
+}
+
+impl Sink for Logged {
+    fn observe(&mut self, at: SimTime, what: Observation) {
+        self.recorder.observe(at, what);
+        if let Some(log) = &mut self.log {
+            log.observe(at, what);
         }
     }
 }
 
-/// Runs a plan to its end, or until Ctrl-C; answers its report and whether it was cut short.
-pub(crate) fn in_virtual_time(plan: &Plan) -> (Report, bool) {
-    let mut watch = Watch::new(plan);
-    let mut recorder = Recorder::new(plan, step_for(plan.duration));
-    let began = Instant::now();
-    let ended = squall_engine::run_while(plan, &mut recorder, |now| watch.go_on(now));
-    let recording: Recording = recorder.finish(ended.at);
-    let wall = Span::from_nanos(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
-    let ran = Ran { world: World::Sim, events: ended.events, peak_in_flight: ended.census.peak_fibers, wall };
-    (Report::new(plan, &recording, &ran), ended.cut_short)
+/// Writes the log of latencies where it is wanted; complains and answers `false` if that does not work.
+fn write_log(log: Option<&[u8]>, path: Option<&Path>) -> io::Result<bool> {
+    let (Some(log), Some(path)) = (log, path) else { return Ok(true) };
+    write_file(path, log)
 }
 
 /// Writes the report; complains and answers `false` if that does not work.
@@ -86,7 +153,11 @@ fn write_json(report: &Report, path: &Path) -> io::Result<bool> {
         output::result(&text)?;
         return Ok(true);
     }
-    match std::fs::write(path, text) {
+    write_file(path, text.as_bytes())
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    match std::fs::write(path, bytes) {
         Ok(()) => Ok(true),
         Err(error) => {
             output::error(&format!("cannot write `{}`: {error}", path.display()), None)?;

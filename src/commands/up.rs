@@ -6,7 +6,7 @@ use squall_services::{Desk, Doors};
 
 use crate::cli::Up;
 use crate::exit::Exit;
-use crate::live;
+use crate::live::{self, Changes};
 use crate::output;
 use crate::topologies::Topology;
 
@@ -17,7 +17,7 @@ pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
     if !quiet {
         output::problem(&warnings)?;
     }
-    match live::up(&plan, up.base_port, announce) {
+    match live::up(&plan, up.settings.into(), Changes::of(topology, up.overrides.sets()), announce) {
         Ok(()) => Ok(Exit::Held),
         Err(failed) => {
             output::error(&failed.to_string(), failed.hint())?;
@@ -26,9 +26,8 @@ pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
     }
 }
 
-/// Results to the one stream; the token to the other, so that it does not end up where results are kept.
 fn announce(doors: &Doors, desk: &Desk) -> io::Result<()> {
-    output::problem(&format!("control http://{} token {}\n", desk.address, desk.token))?;
+    super::run::announce(desk)?;
     let lines: Vec<_> = doors.addresses().map(|(name, address)| format!("{name} http://{address}\n")).collect();
     output::result(&format!("{}ready\n", lines.concat()))
 }

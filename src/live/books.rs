@@ -1,33 +1,191 @@
-//! Who listens to a live run: the recorder that every run has, and how late the load was.
+//! Who listens to a live run: the recorder that every run has, how late things were, and how the run is doing right now.
 
 use squall_model::observation::{Observation, Sink};
 use squall_model::plan::Plan;
 use squall_model::{SimTime, Span};
 use squall_services::Ear;
-use squall_telemetry::{Recorder, Recording, step_for};
+use squall_telemetry::report::{Latency, Live, Report};
+use squall_telemetry::{Histogram, Recorder, Recording, step_for};
+
+use crate::hdr::Log;
+
+/// Later than this is late: a timer's own precision.
+const PRECISION_MS: f64 = 0.2;
+/// A generator is the bottleneck if it is late by more than this share of the latency that it measures.
+const LATE_SHARE: f64 = 0.1;
+/// More hops a second than one process can carry without being late itself.
+const MANY_HOPS: f64 = 20_000.0;
 
 /// Everything that is kept of a live run.
 pub(crate) struct Books {
+    plan: &'static Plan,
     recorder: Recorder,
+    punctuality: Punctuality,
+    pub(crate) pulse: Pulse,
+    log: Option<Log>,
+}
+
+/// How late things were, in nanoseconds.
+#[derive(Default)]
+pub(crate) struct Punctuality {
+    sent: Histogram,
+    woke: Histogram,
+}
+
+/// How a run is doing: counts since it was last looked at.
+pub(crate) struct Pulse {
+    first_task: usize,
+    ended: u64,
+    failed: u64,
+    times: Histogram,
+    since: SimTime,
+}
+
+/// How a run did since it was last looked at.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Beat {
+    pub(crate) per_second: f64,
+    /// Milliseconds; of ok and degraded ones.
+    pub(crate) p99_ms: Option<f64>,
+    /// Among those that ended.
+    pub(crate) failed_share: Option<f64>,
+}
+
+/// What the books come to.
+pub(crate) struct Closed {
+    /// The plan in the end: values may have been changed, and faults added.
+    pub(crate) plan: &'static Plan,
+    pub(crate) recording: Recording,
+    pub(crate) punctuality: Punctuality,
+    pub(crate) log: Option<Log>,
 }
 
 impl Books {
-    pub(crate) fn new(plan: &Plan) -> Self {
-        Self { recorder: Recorder::new(plan, step_for(plan.duration)) }
+    pub(crate) fn new(plan: &'static Plan, log: Option<Log>) -> Self {
+        Self {
+            plan,
+            recorder: Recorder::new(plan, step_for(plan.duration)),
+            punctuality: Punctuality::default(),
+            pulse: Pulse::new(plan),
+            log,
+        }
     }
 
     /// Closes them.
-    pub(crate) fn close(self, at: SimTime) -> Recording {
-        self.recorder.finish(at)
+    pub(crate) fn close(self, at: SimTime) -> Closed {
+        Closed { plan: self.plan, recording: self.recorder.finish(at), punctuality: self.punctuality, log: self.log }
     }
 }
 
 impl Sink for Books {
     fn observe(&mut self, at: SimTime, what: Observation) {
         self.recorder.observe(at, what);
+        self.pulse.observe(&what);
+        if let Some(log) = &mut self.log {
+            log.observe(at, what);
+        }
     }
 }
 
 impl Ear for Books {
-    fn late(&mut self, _: Span) {}
+    fn sent_late(&mut self, by: Span) {
+        self.punctuality.sent.record(by.as_nanos());
+    }
+
+    fn woke_late(&mut self, by: Span) {
+        self.punctuality.woke.record(by.as_nanos());
+    }
+
+    fn replanned(&mut self, plan: &'static Plan) {
+        self.recorder.know_faults(plan.faults.len());
+        self.plan = plan;
+    }
+}
+
+impl Pulse {
+    fn new(plan: &Plan) -> Self {
+        let clients = plan.services[plan.real_services..].iter();
+        let first_task = clients.map(|client| client.first_endpoint.index()).min().unwrap_or(usize::MAX);
+        Self { first_task, ended: 0, failed: 0, times: Histogram::new(), since: SimTime::ZERO }
+    }
+
+    fn observe(&mut self, what: &Observation) {
+        if let Observation::Ended { endpoint, outcome, took, .. } = what
+            && endpoint.index() >= self.first_task
+        {
+            self.ended += 1;
+            if outcome.is_success() {
+                self.times.record(took.as_nanos());
+            } else {
+                self.failed += 1;
+            }
+        }
+    }
+
+    /// How it went since the last time somebody asked.
+    pub(crate) fn beat(&mut self, now: SimTime) -> Beat {
+        let beat = Beat {
+            per_second: self.ended as f64 / (now - self.since).as_secs_f64().max(1e-3),
+            p99_ms: Latency::of(&self.times).map(|latency| latency.p99),
+            failed_share: (self.ended > 0).then(|| self.failed as f64 / self.ended as f64),
+        };
+        (self.ended, self.failed, self.since) = (0, 0, now);
+        self.times.reset();
+        beat
+    }
+}
+
+impl Punctuality {
+    /// Writes into a report how well its run kept its times, and what is doubtful for it.
+    pub(crate) fn write(&self, report: &mut Report) {
+        let attempts: u64 = report.calls.iter().map(|(_, call)| call.attempts - call.short_circuited).sum();
+        let hops_per_s = attempts as f64 / report.time.simulated_s.max(1e-3);
+        let generator = Latency::of(&self.sent);
+        let mut doubts = Vec::new();
+        doubts.extend(generator.and_then(|late| too_late(late, report)));
+        if hops_per_s > MANY_HOPS {
+            doubts.push(format!(
+                "{hops_per_s:.0} requests a second travelled over HTTP: above {MANY_HOPS:.0} this process itself is what is measured"
+            ));
+        }
+        report.live = Some(Live {
+            generator_late_ms: generator,
+            timers_late_ms: Latency::of(&self.woke),
+            hops_per_s: (hops_per_s * 10.0).round() / 10.0,
+            doubts,
+        });
+    }
+}
+
+/// Why the load was not the load that was asked for.
+fn too_late(late: Latency, report: &Report) -> Option<String> {
+    let latencies = report.load.iter().filter_map(|(_, load)| load.latency_ms);
+    let least = latencies.map(|latency| latency.p99).reduce(f64::min)?;
+    (late.p99 > PRECISION_MS.max(LATE_SHARE * least)).then(|| {
+        format!(
+            "the load generator could not keep up: 1% of the requests were sent {:.2} ms late or more, and a p99 of {least:.2} ms is measured",
+            late.p99
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::text::sample;
+
+    fn written(late_ms: u64) -> Live {
+        let mut punctuality = Punctuality::default();
+        (0..1000).for_each(|_| punctuality.sent.record(late_ms * 1_000_000));
+        let mut report = sample::healthy();
+        punctuality.write(&mut report);
+        report.live.unwrap()
+    }
+
+    #[test]
+    fn a_generator_that_is_late_by_more_than_a_tenth_of_what_it_measures_is_doubted() {
+        assert_eq!(written(4).doubts, Vec::<String>::new(), "the sample's p99 is 50 ms");
+        let doubts = written(6).doubts;
+        assert!(doubts.len() == 1 && doubts[0].contains("could not keep up"), "{doubts:?}");
+    }
 }

@@ -2,7 +2,9 @@
 //! neither the command line nor how reports look.
 
 mod books;
+mod changes;
 mod descriptors;
+mod precise;
 mod users;
 
 use std::fmt;
@@ -11,25 +13,61 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use squall_loadgen::{Client, Target};
-use squall_model::Span;
 use squall_model::plan::Plan;
+use squall_model::{SimTime, Span};
 use squall_services::{
-    BindError, Carriers, Control, Desk, Doors, Driver, Ear, Ended, Limits, Program, between_services, bind,
+    BindError, Carriers, Control, Desk, Doors, Driver, Ear, Limits, Program, between_services, bind,
 };
-use squall_telemetry::report::World;
-use squall_telemetry::{Recording, Run};
+use squall_telemetry::report::{Report, World};
+use squall_telemetry::{Recording, Run, format};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use crate::cli::LiveSettings;
+use crate::hdr::Log;
 use crate::interrupt::{self, Watch};
-use books::Books;
+use crate::output;
+pub(crate) use changes::Changes;
+
+use books::{Books, Closed, Punctuality};
+use precise::Awake;
+use users::Reach;
+
+/// How a live run is run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Settings {
+    /// The first port of the services; free ones without.
+    pub(crate) base_port: Option<u16>,
+    /// Whether `work` burns CPU instead of waiting.
+    pub(crate) burn: bool,
+    /// Whether the CPU is kept from deep sleep.
+    pub(crate) precise: bool,
+    /// Whether latencies are logged for readers of HdrHistogram logs.
+    pub(crate) logged: bool,
+}
 
 /// What a live run leaves behind.
 pub(crate) struct Stormed {
-    pub(crate) recording: Recording,
-    pub(crate) run: Run,
+    /// As it was in the end.
+    pub(crate) plan: &'static Plan,
+    recording: Recording,
+    run: Run,
+    punctuality: Punctuality,
+    /// The log of its latencies, if one was wanted.
+    pub(crate) log: Option<Vec<u8>>,
     /// Whether it was interrupted.
     pub(crate) cut_short: bool,
+    /// What ended it before its time.
+    pub(crate) died: Option<Failed>,
+}
+
+impl Stormed {
+    /// The report of this run.
+    pub(crate) fn report(&self) -> Report {
+        let mut report = Report::new(self.plan, &self.recording, &self.run);
+        self.punctuality.write(&mut report);
+        report
+    }
 }
 
 /// Why a live run could not be.
@@ -42,6 +80,8 @@ pub(crate) enum Failed {
     Exhausted,
     /// Nobody is there.
     Unreachable(String, io::Error),
+    /// Nobody is there any more, since then.
+    Died(String, SimTime),
     Io(io::Error),
 }
 
@@ -54,6 +94,9 @@ impl fmt::Display for Failed {
             }
             Self::Exhausted => f.write_str("no open files or ports were left for further connections"),
             Self::Unreachable(target, error) => write!(f, "nobody answers at {target}: {error}"),
+            Self::Died(target, since) => {
+                write!(f, "{target} takes no connections any more, since {:.1}s of the run", since.as_secs_f64())
+            }
             Self::Io(error) => write!(f, "the live world cannot start: {error}"),
         }
     }
@@ -66,6 +109,7 @@ impl Failed {
             Self::Bind(_) => Some("choose other ports with `--base-port`, or leave it out for free ones"),
             Self::TooFewDescriptors(..) | Self::Exhausted => Some("raise `ulimit -n`, or offer less load"),
             Self::Unreachable(..) => Some("start the services first: `squall up FILE`"),
+            Self::Died(..) => Some("what happened up to then is reported"),
             Self::Io(_) => None,
         }
     }
@@ -85,8 +129,10 @@ impl From<io::Error> for Failed {
 
 /// How often the run is asked whether it is over.
 const LOOKS: Duration = Duration::from_millis(20);
-/// How long a target may take to accept a first connection.
+/// How long a target may take to accept a first connection, and for how long it may take none at all later on.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How often a person at a terminal is told how the run is doing.
+const BEAT: Duration = Duration::from_millis(500);
 
 /// A plan for the live world, whose tasks need it until the process ends.
 fn for_ever(plan: &Plan) -> &'static Plan {
@@ -94,53 +140,96 @@ fn for_ever(plan: &Plan) -> &'static Plan {
 }
 
 /// Runs a plan to its end, or until Ctrl-C.
-pub(crate) fn storm(plan: &Plan, base_port: Option<u16>) -> Result<Stormed, Failed> {
+/// `desk` is told where its control desk is, and makes the changes that are wanted there.
+pub(crate) fn storm(plan: &Plan, settings: Settings, desk: Option<OpenDesk>) -> Result<Stormed, Failed> {
     let plan = for_ever(plan);
     let allowed = descriptors::enough_for(plan)?;
+    let _awake = settings.precise.then(awake);
     in_runtime(async {
         let (stop, stopping) = watch::channel(false);
-        let driver = Driver::new(plan, Books::new(plan))?;
-        raise(&driver, base_port, allowed)?.serve(&driver, Limits::default(), &stopping);
+        let driver = Driver::new(plan, settings.books(plan))?;
+        raise(&driver, settings.base_port, allowed)?.serve(&driver, Limits::default(), &stopping);
+        if let Some(desk) = desk {
+            let control = Control::bind().await?;
+            (desk.announce)(control.desk())?;
+            control.open(&driver, Box::new(desk.changes), stop.clone());
+        }
         let open = squall_loadgen::open_loops(plan);
-        let stormed = run_out(&driver, Program { open, closed: true, faults: true }).await;
+        let program = Program { open, closed: true, faults: true, burn: settings.burn };
+        let stormed = run_out(&driver, program, &Reach::default(), &stopping).await;
         stop.send_replace(true);
         stormed
     })
 }
 
 /// Offers a plan's load to `target`, to its end or until Ctrl-C. Of the plan only the load and its clients are used.
-pub(crate) fn load(plan: &Plan, target: Target) -> Result<Stormed, Failed> {
+pub(crate) fn load(plan: &Plan, target: Target, settings: Settings) -> Result<Stormed, Failed> {
     let plan = for_ever(plan);
     descriptors::enough_for(plan)?;
+    let _awake = settings.precise.then(awake);
     in_runtime(async {
-        reach(&target).await?;
-        let driver = Driver::new(plan, Books::new(plan))?;
-        let users = users::to_one_target(plan, Client::new(vec![target]));
+        connect(&target).await?;
+        let driver = Driver::new(plan, settings.books(plan))?;
+        let reach = Reach::of(target.authority.clone());
+        let users = users::to_one_target(plan, Client::new(vec![target]), reach.clone());
         driver.carry_with(Carriers { services: users.clone(), users });
         let open = squall_loadgen::open_loops(plan);
-        run_out(&driver, Program { open, closed: true, faults: false }).await
+        let program = Program { open, closed: true, ..Program::default() };
+        run_out(&driver, program, &reach, &watch::channel(false).1).await
     })
+}
+
+/// What a control desk needs.
+pub(crate) struct OpenDesk {
+    pub(crate) changes: Changes,
+    pub(crate) announce: fn(&Desk) -> io::Result<()>,
+}
+
+impl From<LiveSettings> for Settings {
+    fn from(LiveSettings { base_port, burn, precise }: LiveSettings) -> Self {
+        Self { base_port, burn, precise, logged: false }
+    }
+}
+
+impl Settings {
+    fn books(self, plan: &'static Plan) -> Books {
+        Books::new(plan, self.logged.then(|| Log::new(plan)).flatten())
+    }
+}
+
+/// Keeps the CPU awake, or says that it cannot be.
+fn awake() -> Option<Awake> {
+    match Awake::keep() {
+        Ok(awake) => Some(awake),
+        Err(error) => {
+            // A run without it is only a little less exact.
+            let _ = output::problem(&format!("--precise: the CPU cannot be kept awake: {error}\n"));
+            None
+        }
+    }
 }
 
 /// Starts a plan's services, says where they are, and leaves them running until Ctrl-C or until somebody says so at the
 /// control desk.
 pub(crate) fn up(
     plan: &Plan,
-    base_port: Option<u16>,
+    settings: Settings,
+    changes: Changes,
     announce: impl FnOnce(&Doors, &Desk) -> io::Result<()>,
 ) -> Result<(), Failed> {
     let plan = for_ever(plan);
     let allowed = descriptors::enough_for(plan)?;
+    let _awake = settings.precise.then(awake);
     in_runtime(async {
         let (stop, mut stopping) = watch::channel(false);
         let driver = Driver::new(plan, ())?;
-        let doors = raise(&driver, base_port, allowed)?;
+        let doors = raise(&driver, settings.base_port, allowed)?;
         let control = Control::bind().await?;
         interrupt::listen();
-        driver.begin(Program::default());
+        driver.begin(Program { burn: settings.burn, ..Program::default() });
         announce(&doors, control.desk())?;
         doors.serve(&driver, Limits::default(), &stopping);
-        control.open(&driver, stop.clone());
+        control.open(&driver, Box::new(changes), stop.clone());
         let mut looks = tokio::time::interval(LOOKS);
         while !interrupt::pressed() && !*stopping.borrow_and_update() {
             looks.tick().await;
@@ -167,7 +256,7 @@ fn raise<E: Ear>(driver: &Arc<Driver<E>>, base_port: Option<u16>, allowed: u64) 
 }
 
 /// Whether anybody is there at all.
-async fn reach(target: &Target) -> Result<(), Failed> {
+async fn connect(target: &Target) -> Result<(), Failed> {
     let connecting = tokio::time::timeout(PATIENCE, TcpStream::connect(target.address));
     let error = match connecting.await {
         Ok(Ok(_)) => return Ok(()),
@@ -178,35 +267,62 @@ async fn reach(target: &Target) -> Result<(), Failed> {
 }
 
 /// Runs a program to its end.
-async fn run_out(driver: &Arc<Driver<Books>>, program: Program) -> Result<Stormed, Failed> {
+async fn run_out(
+    driver: &Arc<Driver<Books>>,
+    program: Program,
+    reach: &Reach,
+    stopping: &watch::Receiver<bool>,
+) -> Result<Stormed, Failed> {
     driver.begin(program);
-    let cut_short = until_over(driver).await?;
+    let how = until_over(driver, reach, stopping).await;
     let ended = driver.end().ok_or_else(|| io::Error::other("it ended twice"))?;
-    Ok(stormed(ended, cut_short))
+    let wall = Span::from_nanos(ended.at.as_nanos());
+    let run = Run { world: World::Live, events: ended.events, peak_in_flight: ended.census.peak_fibers, wall };
+    let Closed { plan, recording, punctuality, log } = ended.ear.close(ended.at);
+    let log = log.map(|log| log.finish(ended.at));
+    let (cut_short, died) = match how {
+        Ok(cut_short) => (cut_short, None),
+        Err(died) => (true, Some(died)),
+    };
+    Ok(Stormed { plan, recording, run, punctuality, log, cut_short, died })
 }
 
 /// Waits for the end of a run; answers whether it was interrupted.
-async fn until_over(driver: &Driver<Books>) -> Result<bool, Failed> {
+async fn until_over(driver: &Driver<Books>, reach: &Reach, stopping: &watch::Receiver<bool>) -> Result<bool, Failed> {
     let mut watch = Watch::new(driver.plan());
-    let mut looks = tokio::time::interval(LOOKS);
+    let (mut looks, mut beats) = (tokio::time::interval(LOOKS), tokio::time::interval(BEAT));
     loop {
-        looks.tick().await;
+        tokio::select! {
+            _ = looks.tick() => {}
+            _ = beats.tick() => if watch.is_shown() { watch.say(how_it_does(driver)) },
+        }
         if driver.is_exhausted() {
             return Err(Failed::Exhausted);
+        }
+        if let Some(since) = reach.lost_for(PATIENCE) {
+            let since = driver.now().as_nanos().saturating_sub(since.as_nanos() as u64);
+            return Err(Failed::Died(reach.target().to_owned(), SimTime::from_nanos(since)));
         }
         if driver.is_done() {
             return Ok(false);
         }
-        if !watch.go_on(driver.now()) {
+        if !watch.go_on(driver.now()) || *stopping.borrow() {
             return Ok(true);
         }
     }
 }
 
-fn stormed(ended: Ended<Books>, cut_short: bool) -> Stormed {
-    let wall = Span::from_nanos(ended.at.as_nanos());
-    let run = Run { world: World::Live, events: ended.events, peak_in_flight: ended.census.peak_fibers, wall };
-    Stormed { recording: ended.ear.close(ended.at), run, cut_short }
+/// One line for a person who waits.
+fn how_it_does(driver: &Driver<Books>) -> String {
+    let now = driver.now();
+    let Some(beat) = driver.hear(|books| books.pulse.beat(now)) else { return String::new() };
+    let p99 = beat.p99_ms.map_or("none".into(), |ms| format::duration(ms * 1e6));
+    let failed = beat.failed_share.map_or("none".into(), |share| format!("{:.1}%", share * 100.0));
+    let breakers = match driver.breakers() {
+        (_, 0) => String::new(),
+        (open, all) => format!(" · {open} of {all} breakers not closed"),
+    };
+    format!("{:.0}/s · p99 {p99} · {failed} failed{breakers}", beat.per_second)
 }
 
 /// One thread: what is on the way within this process changes no thread, and so is not late for it. That is enough for

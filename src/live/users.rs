@@ -1,6 +1,7 @@
 //! The way from users to services: the load generator's own connections, as the driver wants them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Uri, header};
@@ -9,6 +10,38 @@ use squall_model::plan::Plan;
 use squall_services::{Answer, Carrier, Parcel, Undelivered, sample_path};
 use tower::util::BoxCloneSyncService;
 
+/// Whether a target can be reached at all.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reach {
+    target: String,
+    /// Since when no connection was taken.
+    lost: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Reach {
+    pub(super) fn of(target: String) -> Self {
+        Self { target, lost: Arc::default() }
+    }
+
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// For how long no connection was taken, if that is longer than this.
+    pub(super) fn lost_for(&self, longest: Duration) -> Option<Duration> {
+        self.lock().map(|since| since.elapsed()).filter(|lost| *lost > longest)
+    }
+
+    fn note(&self, refused: bool) {
+        let mut lost = self.lock();
+        *lost = if refused { lost.or_else(|| Some(Instant::now())) } else { None };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The client, and what a request for each endpoint looks like.
 struct Users {
     client: Client,
@@ -16,16 +49,18 @@ struct Users {
     forms: Vec<(Method, Uri)>,
     /// Whether every replica is a target of its own, or all of them are one.
     apart: bool,
+    /// Told of every connection that is taken or refused, if there is one target.
+    reach: Option<Reach>,
 }
 
 /// Users that talk to each replica at its own address.
 pub(super) fn to_replicas(plan: &Plan, client: Client) -> Carrier {
-    carrier(Users { client, forms: forms(plan), apart: true })
+    carrier(Users { client, forms: forms(plan), apart: true, reach: None })
 }
 
 /// Users that talk to one target, whichever replica they mean.
-pub(super) fn to_one_target(plan: &Plan, client: Client) -> Carrier {
-    carrier(Users { client, forms: forms(plan), apart: false })
+pub(super) fn to_one_target(plan: &Plan, client: Client, reach: Reach) -> Carrier {
+    carrier(Users { client, forms: forms(plan), apart: false, reach: Some(reach) })
 }
 
 fn carrier(users: Users) -> Carrier {
@@ -61,6 +96,9 @@ impl Users {
             Some(limit) => tokio::time::timeout(limit, sent).await.map_err(|_| Undelivered::TimedOut)?,
             None => sent.await,
         };
+        if let Some(reach) = &self.reach {
+            reach.note(matches!(reply, Err(Unanswered::Connect(_))));
+        }
         match reply {
             Ok(reply) => Ok(Answer { status: reply.status, headers: reply.headers }),
             Err(error) => Err(undelivered(&error)),

@@ -150,6 +150,11 @@ impl Recorder {
         }
     }
 
+    /// From here on there are so many faults: more than the plan said at first, if some are made by hand.
+    pub fn know_faults(&mut self, count: usize) {
+        self.faults.resize(count.max(self.faults.len()), FaultRecord::default());
+    }
+
     /// Closes the books at `end`, the time of the last event. Asserts that no request was lost or counted twice.
     pub fn finish(mut self, end: SimTime) -> Recording {
         let end = end.as_nanos().max(self.clock.start_of_window());

@@ -51,6 +51,22 @@ pub struct Report {
     pub expect: Vec<Expectation>,
     /// Figures over time.
     pub timeline: Timeline,
+    /// How well a live run kept its times; not there in virtual time, which is always on time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
+}
+
+/// How well a live run kept its times, and whether its figures can be trusted.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// How much later than they were meant to start open loops' requests were sent.
+    pub generator_late_ms: Option<Latency>,
+    /// How much later than they were due the machines' delays ended.
+    pub timers_late_ms: Option<Latency>,
+    /// Requests over HTTP for each second of the load: users' and services'.
+    pub hops_per_s: f64,
+    /// Why the figures cannot be trusted; empty if they can.
+    pub doubts: Vec<String>,
 }
 
 /// Where a run took place.

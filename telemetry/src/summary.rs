@@ -58,6 +58,7 @@ impl Report {
             causes: causes::story(plan, recording),
             expect,
             timeline: timeline::of(plan, recording),
+            live: None,
         }
     }
 }
@@ -442,18 +443,24 @@ fn both(one: &Histogram, other: &Histogram) -> Histogram {
     merged
 }
 
-/// A distribution in milliseconds; `None` if it is empty.
 fn latency(times: &Histogram) -> Option<Latency> {
-    let percentile = |per_mille| times.percentile(per_mille).map(|ns| millis(ns as f64));
-    Some(Latency {
-        mean: millis(times.mean()?),
-        p50: percentile(500)?,
-        p90: percentile(900)?,
-        p95: percentile(950)?,
-        p99: percentile(990)?,
-        p999: percentile(999)?,
-        max: percentile(1000)?,
-    })
+    Latency::of(times)
+}
+
+impl Latency {
+    /// A distribution of nanoseconds in milliseconds; `None` if it is empty.
+    pub fn of(times: &Histogram) -> Option<Self> {
+        let percentile = |per_mille| times.percentile(per_mille).map(|ns| millis(ns as f64));
+        Some(Self {
+            mean: millis(times.mean()?),
+            p50: percentile(500)?,
+            p90: percentile(900)?,
+            p95: percentile(950)?,
+            p99: percentile(990)?,
+            p999: percentile(999)?,
+            max: percentile(1000)?,
+        })
+    }
 }
 
 /// Milliseconds, to the nanosecond.

@@ -22,8 +22,8 @@ const TOLERANCE: f64 = 0.1;
 /// The autoscaler of one service.
 #[derive(Debug)]
 pub(super) struct Scaler {
-    service: ServiceId,
-    settings: Autoscale,
+    pub(super) service: ServiceId,
+    pub(super) settings: Autoscale,
     /// The key of the next time it looks.
     look: Key,
     /// What it would have had, and when, as far back as it matters.

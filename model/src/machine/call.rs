@@ -4,12 +4,10 @@
 //! A timeout frees the caller. The callee does not know, and works on.
 
 use squall_policies::breaker::{Admission, Breaker, Transition};
-use squall_policies::budget::Grant;
-use squall_policies::retry::BackoffState;
 use squall_policies::{Outcome, SimTime, Span};
 
 use super::fault::{EdgeFault, Hop};
-use super::fiber::State;
+use super::fiber::{Aside, State};
 use super::host::{Class, Delay, Host, Request, Timer};
 use super::key::{Key, Place};
 use super::route::Route;
@@ -50,9 +48,11 @@ impl System<'_> {
         fiber.site = site;
         fiber.step_began = now;
         fiber.attempts = 0;
-        fiber.grant = Grant::FIRST;
-        fiber.backoff = BackoffState::NEW;
-        fiber.deadline = if route.deadline == Span::MAX { SimTime::NEVER } else { now + route.deadline };
+        fiber.bare = route.deadline == Span::MAX && !route.managed;
+        if !fiber.bare {
+            let deadline = if route.deadline == Span::MAX { SimTime::NEVER } else { now + route.deadline };
+            self.fibers.aside(index).begin_call(deadline);
+        }
         self.attempt(host, now, index)
     }
 
@@ -76,7 +76,7 @@ impl System<'_> {
     pub(super) fn attempt_timed_out(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
         self.fibers[index].timer = Timer::NONE;
         self.attempt_over(host, now, index, Outcome::Timeout);
-        let late = now >= self.fibers[index].deadline;
+        let late = now >= self.deadline(index);
         let failure = if late { Failure::Deadline } else { Failure::Callee(Outcome::Timeout) };
         self.after_failure(host, now, index, failure)
     }
@@ -85,7 +85,7 @@ impl System<'_> {
     #[cold]
     #[inline(never)]
     pub(super) fn backed_off(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
-        if now >= self.fibers[index].deadline {
+        if now >= self.deadline(index) {
             return self.give_up(host, now, index, Failure::Deadline);
         }
         self.attempt(host, now, index)
@@ -93,8 +93,23 @@ impl System<'_> {
 
     /// The fallback has its answer.
     pub(super) fn fell_back(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
-        let failure = self.fibers[index].failure;
+        let failure = self.call_aside(index).failure;
         self.call_over(host, now, index, Outcome::Degraded, failure)
+    }
+
+    /// When all attempts of the call under way must be over.
+    fn deadline(&mut self, index: u32) -> SimTime {
+        self.call_aside(index).deadline
+    }
+
+    /// What stands aside of the call under way; fresh if its first attempt went out without.
+    fn call_aside(&mut self, index: u32) -> &mut Aside {
+        let fresh = core::mem::take(&mut self.fibers[index].bare);
+        let aside = self.fibers.aside(index);
+        if fresh {
+            aside.begin_call(SimTime::NEVER);
+        }
+        aside
     }
 
     /// The way of the call that a fiber is at.
@@ -128,8 +143,9 @@ impl System<'_> {
         fiber.key = key;
         fiber.target = to;
         fiber.state = State::Calling;
-        let patience =
-            if fiber.deadline == SimTime::NEVER { route.timeout } else { patience(now, route, fiber.deadline) };
+        let deadline = if fiber.bare { SimTime::NEVER } else { self.fibers.aside(index).deadline };
+        let patience = if deadline == SimTime::NEVER { route.timeout } else { patience(now, route, deadline) };
+        let fiber = &mut self.fibers[index];
         if let Some(delay) = patience {
             fiber.timer = host.arm(now, delay, Class::Timeout, key);
         }
@@ -167,10 +183,13 @@ impl System<'_> {
     ) -> Result<(ReplicaId, Option<Delay>), Failure> {
         let (plan, edge) = (self.plan, route.edge);
         let link = self.links.index(plan, edge, self.fibers[index].replica);
-        if let Some(budget) = &mut self.links[link].budget {
-            budget.start(now, self.fibers[index].grant);
+        if self.links[link].budget.is_some() {
+            let grant = self.call_aside(index).grant;
+            if let Some(budget) = &mut self.links[link].budget {
+                budget.start(now, grant);
+            }
         }
-        self.fibers[index].token = None;
+        self.call_aside(index).token = None;
         if self.links[link].breaker.is_some() {
             self.pass_breaker(host, now, index, link)?;
         }
@@ -209,7 +228,7 @@ impl System<'_> {
         self.breaker_changed(host, now, link, transition);
         match admission {
             Admission::Pass(token) => {
-                self.fibers[index].token = Some(token);
+                self.call_aside(index).token = Some(token);
                 Ok(())
             }
             Admission::Reject => Err(Failure::BreakerOpen),
@@ -249,13 +268,14 @@ impl System<'_> {
     #[cold]
     #[inline(never)]
     fn tell_policies(&mut self, host: &mut impl Host, now: SimTime, index: u32, link: u32, outcome: Outcome) {
-        let fiber = &mut self.fibers[index];
+        let aside = self.call_aside(index);
+        let (grant, token) = (aside.grant, aside.token.take());
         let (state, streams) = self.links.with_streams(link);
         if let Some(budget) = &mut state.budget {
-            budget.record(now, outcome, fiber.grant);
+            budget.record(now, outcome, grant);
         }
-        let Some(token) = fiber.token.take() else { return };
-        let took = now - fiber.mark;
+        let Some(token) = token else { return };
+        let took = now - self.fibers[index].mark;
         let Some(breaker) = &mut state.breaker else { return };
         let transition = breaker.record(now, token, outcome, took, &mut streams.policies);
         self.breaker_changed(host, now, link, transition);
@@ -304,6 +324,7 @@ impl System<'_> {
     #[inline(never)]
     fn after_failure<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, failure: Failure) -> Step {
         let plan = self.plan;
+        self.call_aside(index);
         let fiber = &self.fibers[index];
         let (edge, retry) = (self.route(index).edge, &plan.sites[fiber.site.index()].retry);
         if failure == Failure::Deadline || !retry.wants(u32::from(fiber.attempts), failure.seen()) {
@@ -312,17 +333,18 @@ impl System<'_> {
         let link = self.links.index(plan, edge, fiber.replica);
         if let Some(budget) = &mut self.links[link].budget {
             match budget.retry(now, failure.seen()) {
-                Some(grant) => self.fibers[index].grant = grant,
+                Some(grant) => self.call_aside(index).grant = grant,
                 None => return self.give_up(host, now, index, Failure::BudgetRefused(failure.seen())),
             }
         }
-        let (_, streams) = self.links.with_streams(link);
         let fiber = &mut self.fibers[index];
-        let segment = fiber.segment();
-        host.observe(now, Observation::AttemptFailed { edge, segment, outcome: failure });
-        let wait = retry.wait(u32::from(fiber.attempts), failure.seen(), &mut fiber.backoff, &mut streams.backoff);
+        let (segment, attempts) = (fiber.segment(), u32::from(fiber.attempts));
         fiber.state = State::BackingOff;
-        let wait = wait.min(fiber.deadline - now);
+        host.observe(now, Observation::AttemptFailed { edge, segment, outcome: failure });
+        let (_, streams) = self.links.with_streams(link);
+        let aside = self.fibers.aside(index);
+        let wait = retry.wait(attempts, failure.seen(), &mut aside.backoff, &mut streams.backoff);
+        let wait = wait.min(aside.deadline - now);
         let key = self.ticket(index);
         if wait.is_zero() {
             return Step::Wake(key);
@@ -340,12 +362,11 @@ impl System<'_> {
         };
         let service = self.plan.endpoints[self.fibers[index].endpoint.index()].service;
         let delay = System::draw(self.plan, time, &mut self.services[service.index()].work);
-        let fiber = &mut self.fibers[index];
-        fiber.failure = Some(failure);
+        self.call_aside(index).failure = Some(failure);
         if delay.span.is_zero() {
             return self.fell_back(host, now, index);
         }
-        fiber.state = State::FallingBack;
+        self.fibers[index].state = State::FallingBack;
         let key = self.ticket(index);
         host.arm(now, delay, Class::Completion, key);
         Step::Rest
@@ -375,9 +396,10 @@ impl System<'_> {
     #[inline(never)]
     pub(super) fn abandon_attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         let route = *self.route(index);
+        let token = self.call_aside(index).token.take();
         let fiber = &mut self.fibers[index];
         let timer = core::mem::replace(&mut fiber.timer, Timer::NONE);
-        let (caller, target, token) = (fiber.replica, fiber.target, fiber.token.take());
+        let (caller, target) = (fiber.replica, fiber.target);
         if timer != Timer::NONE {
             host.disarm(timer);
         }

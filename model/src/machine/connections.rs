@@ -15,7 +15,7 @@ use crate::plan::{EdgeId, Pool, ReplicaId};
 /// The connections of one link.
 #[derive(Debug)]
 pub(super) struct Connections {
-    settings: Pool,
+    pub(super) settings: Pool,
     busy: u32,
     idle: u32,
     /// Attempts that wait: who, since when, and how long the network will take; `None` is for ever. Those that have given

@@ -16,7 +16,7 @@ const CORE: f64 = 1000.0;
 /// The cores of one replica.
 #[derive(Debug)]
 pub(super) struct Cpu {
-    cores: f64,
+    pub(super) cores: f64,
     share: Share,
     /// Thousandths of a core in use.
     in_use: u32,

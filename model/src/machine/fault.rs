@@ -19,7 +19,7 @@ use crate::rng::{Random as _, Stream};
 pub(super) struct Faults {
     /// In the order they began.
     active: Vec<FaultId>,
-    streams: Vec<Stream>,
+    pub(super) streams: Vec<Stream>,
 }
 
 /// How a replica meets a request.
@@ -160,7 +160,7 @@ impl<'p> System<'p> {
     }
 
     /// Sets the flags that make the rest of the machines look here.
-    fn mark_disturbed(&mut self) {
+    pub(super) fn mark_disturbed(&mut self) {
         self.replicas.iter_mut().for_each(|r| r.disturbed = r.scaled);
         self.databases.iter_mut().for_each(|d| d.disturbed = d.share.is_some());
         self.caches.iter_mut().for_each(|c| c.disturbed = false);

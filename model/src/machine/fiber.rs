@@ -64,15 +64,6 @@ pub(super) struct Fiber {
     pub step_began: SimTime,
     /// When the attempt under way began; for `work` and queries, when they are due on the replica's own clock.
     pub mark: SimTime,
-    /// When all attempts of the call under way must be over.
-    pub deadline: SimTime,
-    /// The breaker's token of the attempt under way.
-    pub token: Option<Token>,
-    /// The budget's grant of the attempt under way.
-    pub grant: Grant,
-    pub backoff: BackoffState,
-    /// Why the call under way has failed, while its fallback answers.
-    pub failure: Option<Failure>,
     /// The timer of the attempt under way.
     pub timer: Timer,
     pub replica: ReplicaId,
@@ -86,10 +77,6 @@ pub(super) struct Fiber {
     pub next: u32,
     /// The replica that the attempt under way went to.
     pub target: ReplicaId,
-    /// Branches still running, while forked.
-    pub pending: u32,
-    /// Rounds left of a `repeat`'s body.
-    pub rounds: u32,
     /// The share of its own time that a `latency` fault has left.
     pub own_share: f32,
     /// How it will end if it ends now; the first failure of a branch is kept here.
@@ -98,6 +85,45 @@ pub(super) struct Fiber {
     pub attempts: u16,
     pub state: State,
     pub kind: Kind,
+    /// Whether the request came the short way, and so how its caller waits for it.
+    pub express: bool,
+    /// Whether the attempt under way went the short way, so that nothing is aside of it yet.
+    pub bare: bool,
+}
+
+/// What only some fibers need, by the same index: calls with policies of their own or with failures, and branches.
+#[derive(Clone, Debug)]
+pub(super) struct Aside {
+    /// When all attempts of the call under way must be over.
+    pub deadline: SimTime,
+    pub backoff: BackoffState,
+    /// The breaker's token of the attempt under way.
+    pub token: Option<Token>,
+    /// The budget's grant of the attempt under way.
+    pub grant: Grant,
+    /// Why the call under way has failed, while its fallback answers.
+    pub failure: Option<Failure>,
+    /// Branches still running, while forked.
+    pub pending: u32,
+    /// Rounds left of a `repeat`'s body.
+    pub rounds: u32,
+}
+
+impl Aside {
+    const NEW: Self = Self {
+        deadline: SimTime::NEVER,
+        backoff: BackoffState::NEW,
+        token: None,
+        grant: Grant::FIRST,
+        failure: None,
+        pending: 0,
+        rounds: 0,
+    };
+
+    /// A call begins; rounds and branches are not its own.
+    pub(super) fn begin_call(&mut self, deadline: SimTime) {
+        *self = Self { deadline, pending: self.pending, rounds: self.rounds, ..Self::NEW };
+    }
 }
 
 /// What a fiber is, and so what its end means.
@@ -119,11 +145,6 @@ impl Fiber {
         started: SimTime::ZERO,
         step_began: SimTime::ZERO,
         mark: SimTime::ZERO,
-        deadline: SimTime::NEVER,
-        token: None,
-        grant: Grant::FIRST,
-        backoff: BackoffState::NEW,
-        failure: None,
         timer: Timer::NONE,
         replica: ReplicaId(0),
         endpoint: EndpointId(0),
@@ -132,14 +153,14 @@ impl Fiber {
         site: SiteId(0),
         next: NIL,
         target: ReplicaId(0),
-        pending: 0,
-        rounds: 0,
         own_share: 1.0,
         outcome: Outcome::Ok,
         segment: 0,
         attempts: 0,
         state: State::Free,
         kind: Kind::Request,
+        express: false,
+        bare: false,
     };
 
     /// A fresh request has only these; what a call or a branch needs is set when it begins.
@@ -157,6 +178,8 @@ impl Fiber {
         self.segment = request.segment.0 as u16;
         self.state = State::Queued;
         self.kind = Kind::Request;
+        self.express = false;
+        self.bare = false;
     }
 
     #[inline(always)]
@@ -169,6 +192,7 @@ impl Fiber {
 #[derive(Clone, Debug)]
 pub(super) struct Fibers {
     places: Vec<Fiber>,
+    asides: Vec<Aside>,
     free: u32,
     live: u32,
     peak: u32,
@@ -176,7 +200,7 @@ pub(super) struct Fibers {
 
 impl Fibers {
     pub(super) const fn new() -> Self {
-        Self { places: Vec::new(), free: NIL, live: 0, peak: 0 }
+        Self { places: Vec::new(), asides: Vec::new(), free: NIL, live: 0, peak: 0 }
     }
 
     /// A fresh fiber.
@@ -205,6 +229,15 @@ impl Fibers {
         fiber.next = free;
         self.free = index;
         self.live -= 1;
+    }
+
+    /// What stands aside of a fiber.
+    #[inline]
+    pub(super) fn aside(&mut self, index: u32) -> &mut Aside {
+        if index as usize >= self.asides.len() {
+            self.asides.resize(index as usize + 1, Aside::NEW);
+        }
+        &mut self.asides[index as usize]
     }
 
     /// How many are in use.

@@ -145,6 +145,16 @@ impl Links {
         }
     }
 
+    /// Looks up again what the plan says of the network.
+    pub(super) fn know_networks(&mut self, plan: &Plan) {
+        self.networks = plan.edges.iter().map(|edge| constant(plan, edge)).collect();
+    }
+
+    /// All of them, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
+        self.all.iter_mut()
+    }
+
     /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Link> {
         self.all.iter()

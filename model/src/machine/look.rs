@@ -3,10 +3,10 @@
 
 use squall_policies::breaker;
 
-use super::fiber::Kind;
+use super::fiber::{Kind, State};
 use super::key::{Key, Place};
 use super::system::System;
-use crate::plan::{EdgeId, ReplicaId};
+use crate::plan::{DatabaseId, EdgeId, Op, ReplicaId};
 
 /// A replica.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +23,17 @@ pub struct ReplicaSeen {
     pub accepts: bool,
     /// Whether it is frozen.
     pub paused: bool,
+}
+
+/// A database.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DatabaseSeen {
+    /// Connections there are; `u32::MAX` is unlimited.
+    pub connections: u32,
+    /// Connections busy.
+    pub busy: u32,
+    /// Queries that wait for one.
+    pub waiting: u32,
 }
 
 /// A circuit breaker.
@@ -52,12 +63,28 @@ impl System<'_> {
         }
     }
 
+    /// A database as it is now.
+    pub fn database(&self, id: DatabaseId) -> DatabaseSeen {
+        let database = &self.databases[id.index()];
+        DatabaseSeen { connections: database.connections, busy: database.busy, waiting: database.queue.len() }
+    }
+
     /// All breakers as they are now.
     pub fn breakers(&self) -> impl Iterator<Item = BreakerSeen> {
         self.links.iter().filter_map(|link| {
             let breaker = link.breaker.as_ref()?;
             Some(BreakerSeen { edge: link.edge, caller: link.caller, state: breaker.state(), in_use: link.in_use })
         })
+    }
+
+    /// Whether the timer of this key ends a step of `work`: time on the CPU, and not time that is waited for.
+    pub fn is_working(&self, timer: Key) -> bool {
+        let Some(index) = self.fibers.waiting(timer) else { return false };
+        let fiber = &self.fibers[index];
+        // Before its first step a request may be held up, too.
+        let begun = fiber.pc != self.plan.endpoints[fiber.endpoint.index()].entry;
+        let step = fiber.pc.index().checked_sub(1).map(|pc| self.plan.ops[pc]);
+        fiber.state == State::Busy && begun && matches!(step, Some(Op::Work(_)))
     }
 
     /// Who waits for the answer to the request that made the attempt of this key; [`Key::NONE`] if it was a user's own,

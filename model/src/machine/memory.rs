@@ -12,7 +12,7 @@ use crate::plan::{self, Plan, ReplicaId};
 /// The memory of one replica.
 #[derive(Debug)]
 pub(super) struct Memory {
-    settings: plan::Memory,
+    pub(super) settings: plan::Memory,
     /// Requests that have leaked since it started.
     leaked: u64,
     /// The key of its death, if it is to die.

@@ -4,7 +4,7 @@
 use squall_policies::Span;
 
 use super::host::Delay;
-use crate::plan::{Edge, EdgeId, EndpointId, Plan, ReplicaId, Site};
+use crate::plan::{Edge, EdgeId, EndpointId, Pc, Plan, ReplicaId, Site};
 
 /// The way of one call step.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,11 @@ pub(super) struct Route {
     pub managed: bool,
     /// Whether the way is clear: no fault on it, and the target is up.
     pub clear: bool,
+    /// Whether an attempt may take the short way while the way is clear: nothing to ask, no deadline, no time on the
+    /// network, and a callee that lets in whoever finds a free worker.
+    pub express: bool,
+    /// The callee's first step.
+    pub entry: Pc,
     /// How long one attempt may take.
     pub timeout: Option<Delay>,
     /// How long all may take.
@@ -35,10 +40,16 @@ impl Route {
             target: callee.first_replica,
             managed: is_managed(plan, edge),
             clear: true,
+            express: !is_managed(plan, edge) && site.deadline == Span::MAX && takes_no_time(plan, edge),
+            entry: plan.endpoints[site.endpoint.index()].entry,
             timeout: has_timeout.then_some(Delay { span: site.timeout, lane: site.timeout_lane }),
             deadline: site.deadline,
         }
     }
+}
+
+fn takes_no_time(plan: &Plan, edge: &Edge) -> bool {
+    plan.times[edge.network.index()].dist.constant().is_some_and(Span::is_zero)
 }
 
 fn is_managed(plan: &Plan, edge: &Edge) -> bool {

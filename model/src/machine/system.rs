@@ -201,7 +201,7 @@ impl<'p> System<'p> {
 
     /// Takes one step after another until nothing more can happen now. Nothing here calls itself: what follows from a
     /// step is the next step, or one kept for later.
-    fn drive<H: Host>(&mut self, host: &mut H, now: SimTime, first: Step) {
+    pub(super) fn drive<H: Host>(&mut self, host: &mut H, now: SimTime, first: Step) {
         let mut step = first;
         loop {
             step = match step {
@@ -311,7 +311,7 @@ impl<'p> System<'p> {
 
     /// Runs a fiber's program until it has to wait or has ended.
     #[inline(always)]
-    fn run<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
+    fn run<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) -> Step {
         let plan = self.plan;
         loop {
             let fiber = &mut self.fibers[index];
@@ -335,8 +335,15 @@ impl<'p> System<'p> {
                 Op::Get { cache, .. } => return self.look_up(host, now, index, cache),
                 Op::Fill { cache, depth } => self.fill(now, index, cache, depth),
                 Op::Publish(topic) => return self.publish(host, now, index, topic),
-                Op::Call(site) => return self.call(host, now, index, site),
-                Op::Join | Op::Reply => return Step::Finish(index, fiber.outcome),
+                Op::Call(site) => match self.there(host, now, index, site) {
+                    Some(callee) => index = callee,
+                    None => return self.call(host, now, index, site),
+                },
+                Op::Reply => match self.back(host, now, index) {
+                    Some(caller) => index = caller,
+                    None => return Step::Finish(index, self.fibers[index].outcome),
+                },
+                Op::Join => return Step::Finish(index, fiber.outcome),
                 Op::Fork { first, count, .. } => {
                     if count > 0 {
                         self.fork(index, &plan.branches[first as usize..(first + count) as usize], 0);
@@ -351,11 +358,13 @@ impl<'p> System<'p> {
                     }
                 }
                 Op::Again { body } => {
-                    fiber.rounds -= 1;
-                    if fiber.rounds == 0 {
-                        return Step::Finish(index, fiber.outcome);
+                    let outcome = fiber.outcome;
+                    let aside = self.fibers.aside(index);
+                    aside.rounds -= 1;
+                    if aside.rounds == 0 {
+                        return Step::Finish(index, outcome);
                     }
-                    fiber.pc = body;
+                    self.fibers[index].pc = body;
                 }
                 Op::Chance { share, otherwise } => {
                     if self.choices(index).unit() >= share {
@@ -387,9 +396,8 @@ impl<'p> System<'p> {
     #[inline(never)]
     fn fork(&mut self, index: u32, branches: &[Pc], rounds: u32) {
         let key = self.ticket(index);
-        let parent = &mut self.fibers[index];
-        parent.state = State::Forked;
-        parent.pending = branches.len() as u32;
+        self.fibers[index].state = State::Forked;
+        self.fibers.aside(index).pending = branches.len() as u32;
         for pc in branches {
             let child = self.fibers.alloc();
             let parent = &self.fibers[index];
@@ -402,12 +410,14 @@ impl<'p> System<'p> {
                 segment: parent.segment,
                 own_share: parent.own_share,
                 pc: *pc,
-                rounds,
                 kind: Kind::Branch,
                 state: State::Running,
                 ..Fiber::FREE
             };
             self.fibers[child] = fiber;
+            if rounds > 0 {
+                self.fibers.aside(child).rounds = rounds;
+            }
             self.later.push_back(Step::Run(child));
         }
     }
@@ -433,17 +443,19 @@ impl<'p> System<'p> {
             Op::Fork { join, .. } => join,
             _ => Join::All,
         };
+        let aside = self.fibers.aside(parent);
+        aside.pending -= 1;
+        let pending = aside.pending;
         let fiber = &mut self.fibers[parent];
-        fiber.pending -= 1;
         let decides = match join {
             Join::All => false,
             Join::FailFast => !outcome.is_success(),
             Join::Race => outcome.is_success(),
         };
-        if join != Join::Race || decides || fiber.pending == 0 {
+        if join != Join::Race || decides || pending == 0 {
             fiber.outcome = worse(fiber.outcome, outcome);
         }
-        if !decides && fiber.pending > 0 {
+        if !decides && pending > 0 {
             return Step::Rest;
         }
         fiber.key = Key::NONE;

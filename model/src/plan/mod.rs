@@ -4,6 +4,7 @@
 mod compile;
 mod expect;
 mod ids;
+mod in_flight;
 mod phases;
 mod resources;
 

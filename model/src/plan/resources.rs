@@ -56,6 +56,13 @@ pub struct Cache {
     pub hits: Hits,
 }
 
+impl Cache {
+    /// What it holds, if that follows from keys.
+    pub(crate) fn held(&self) -> Option<Hits> {
+        Some(self.hits).filter(|hits| matches!(hits, Hits::Keys { .. }))
+    }
+}
+
 /// How often a cache hits.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Hits {

@@ -50,6 +50,15 @@ pub fn load(source: &str, sets: &[(String, String)], files: Files<'_>) -> Result
     if errors.is_empty() { Ok(Loaded { topology, warnings }) } else { Err(errors) }
 }
 
+/// A checked topology with one more fault, such as somebody makes by hand while it runs.
+pub fn with_fault(topology: &Topology, fault: Fault) -> Result<Topology, Vec<Problem>> {
+    let mut topology = topology.clone();
+    topology.faults.push(fault);
+    let problems = crate::check::check(&topology, true);
+    let errors: Vec<_> = problems.into_iter().filter(|problem| problem.severity == Severity::Error).collect();
+    if errors.is_empty() { Ok(topology) } else { Err(problem::sorted(errors)) }
+}
+
 /// What came out of reading a topology.
 #[derive(Clone, Debug)]
 pub struct Read {

@@ -25,6 +25,7 @@ pub(crate) fn render(report: &Report, plan: &Plan, width: usize, style: Style) -
     let page = Page { report, plan, width: width.clamp(*WIDTHS.start(), *WIDTHS.end()), paint: Paint(style) };
     let sections = [
         page.verdict(),
+        page.doubts(),
         page.story(),
         page.expectations(),
         page.section("Over time", timeline::render(&page)),
@@ -52,6 +53,13 @@ impl Page<'_> {
         let first = lines.iter().take(1).map(|line| format!("{word}  {}", self.paint.strong(line)));
         let rest = lines.iter().skip(1).map(|line| format!("      {}", self.paint.strong(line)));
         joined(first.chain(rest).chain(about.iter().map(|line| format!("      {}", self.paint.faint(line)))))
+    }
+
+    /// Why the figures of a live run are not to be trusted.
+    fn doubts(&self) -> String {
+        let Some(live) = &self.report.live else { return String::new() };
+        let lines = live.doubts.iter().flat_map(|doubt| wrapped(doubt, self.width - INDENT.len()));
+        self.section("Doubtful", joined(lines.map(|line| format!("{INDENT}{}", self.paint.warn(&line)))))
     }
 
     fn story(&self) -> String {
@@ -104,8 +112,11 @@ impl Page<'_> {
         let simulated = format::at(report.time.simulated_s);
         let wall = format::duration(report.time.wall_s * 1e9);
         let [events, speed, peak] = [events, events_per_s, peak_in_flight].map(format::count);
+        let late = report.live.as_ref().and_then(|live| live.generator_late_ms);
+        let late = late.map(|late| format!(" · 99% sent within {} of their time", format::duration(late.p99 * 1e6)));
+        let late = late.unwrap_or_default();
         let text = format!(
-            "{simulated} of {world} in {wall} · {events} events, {speed}/s · at most {peak} in flight · seed {} · digest {}",
+            "{simulated} of {world} in {wall} · {events} events, {speed}/s · at most {peak} in flight{late} · seed {} · digest {}",
             report.seed, report.digest
         );
         joined(wrapped(&text, self.width).iter().map(|line| self.paint.faint(line)))

@@ -117,6 +117,7 @@ pub(crate) fn healthy() -> Report {
             calls: Named::default(),
             databases: Named::default(),
         },
+        live: None,
     }
 }
 

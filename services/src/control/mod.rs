@@ -1,27 +1,41 @@
-//! The control desk of a live system: who is there, how they are, and the file's faults to begin and end by hand. It
-//! listens on a port of its own on loopback and answers only to whoever knows its token, and to no page of a browser
+//! The control desk of a live system: who is there, how they are, faults to begin and end by hand, and values to change.
+//! It listens on a port of its own on loopback and answers only to whoever knows its token, and to no page of a browser
 //! that came from elsewhere.
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /v1/state` | everything below in one |
+//! | `GET /v1/queues` | replicas: workers, busy, queued, ready, paused |
+//! | `GET /v1/breakers` | breakers and their states, by call and replica of the caller |
+//! | `GET /v1/pools` | databases: connections, busy, waiting |
+//! | `GET /v1/faults` | the file's faults and those made by hand, and which are at work |
+//! | `POST /v1/faults` | a fault as the file would say it (YAML or JSON, `at` left out) begins now |
+//! | `POST /v1/faults/NAME/begin`, `…/end`, `DELETE /v1/faults/NAME` | begins or ends one that is listed |
+//! | `PUT /v1/values/PATH` | changes a value of the file, such as `services.order.calls.inventory.timeout` |
+//! | `POST /v1/stop` | stops everything |
+
+mod changes;
+mod rows;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::Serialize;
 use serde_json::json;
-use squall_model::machine::System;
-use squall_model::plan::{FaultId, Plan, ReplicaId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::driver::Driver;
 use crate::server::{Limits, accept};
 use crate::world::Ear;
+
+pub use changes::{Changer, Injected, Refused};
 
 /// Where the desk is, and what opens it.
 #[derive(Clone, Debug)]
@@ -43,37 +57,10 @@ pub struct Control {
 struct Room<E> {
     driver: Arc<Driver<E>>,
     desk: Desk,
+    /// Reads changes as they are written.
+    changer: Box<dyn Changer>,
     /// Says that all is to stop.
     stop: watch::Sender<bool>,
-}
-
-/// A replica, as the desk shows it.
-#[derive(Serialize)]
-struct ReplicaShown {
-    service: &'static str,
-    replica: u32,
-    workers: Option<u32>,
-    busy: u32,
-    queued: u32,
-    ready: bool,
-    paused: bool,
-}
-
-/// A breaker, as the desk shows it.
-#[derive(Serialize)]
-struct BreakerShown {
-    call: &'static str,
-    replica: u32,
-    state: String,
-    in_use: u32,
-}
-
-/// A fault of the file, as the desk shows it.
-#[derive(Serialize)]
-struct FaultShown {
-    name: &'static str,
-    does: &'static str,
-    at_work: bool,
 }
 
 impl Control {
@@ -93,15 +80,21 @@ impl Control {
     }
 
     /// Opens the desk; it closes with `stop`, which it can also give itself.
-    pub fn open<E: Ear>(self, driver: &Arc<Driver<E>>, stop: watch::Sender<bool>) {
+    pub fn open<E: Ear>(self, driver: &Arc<Driver<E>>, changer: Box<dyn Changer>, stop: watch::Sender<bool>) {
         let stopping = stop.subscribe();
-        let room = Arc::new(Room { driver: Arc::clone(driver), desk: self.desk, stop });
+        let room = Arc::new(Room { driver: Arc::clone(driver), desk: self.desk, changer, stop });
         let app = Router::new()
-            .route("/v1/state", get(state::<E>))
-            .route("/v1/faults", get(faults::<E>))
-            .route("/v1/faults/{name}/begin", post(begin::<E>))
-            .route("/v1/faults/{name}/end", post(end::<E>))
+            .route("/v1/state", get(rows::state::<E>))
+            .route("/v1/queues", get(rows::queues::<E>))
+            .route("/v1/breakers", get(rows::breakers::<E>))
+            .route("/v1/pools", get(rows::pools::<E>))
+            .route("/v1/faults", get(rows::faults::<E>).post(changes::inject::<E>))
+            .route("/v1/faults/{name}", axum::routing::delete(changes::end::<E>))
+            .route("/v1/faults/{name}/begin", post(changes::begin::<E>))
+            .route("/v1/faults/{name}/end", post(changes::end::<E>))
+            .route("/v1/values/{path}", put(changes::set::<E>))
             .route("/v1/stop", post(halt::<E>))
+            .fallback(async || refuse(StatusCode::NOT_FOUND, "the desk has no such page: begin with GET /v1/state"))
             .layer(middleware::from_fn_with_state(Arc::clone(&room), guard::<E>))
             .with_state(room);
         tokio::spawn(accept(self.listener, app, Limits::default(), stopping));
@@ -141,43 +134,6 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && std::hint::black_box(a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b))) == 0
 }
 
-async fn state<E: Ear>(State(room): State<Arc<Room<E>>>) -> Response {
-    let plan = room.driver.plan();
-    let (replicas, breakers, faults) = room.driver.look(|system| {
-        let faults = fault_rows(plan, system);
-        (replica_rows(plan, system), breaker_rows(plan, system), faults)
-    });
-    let now = room.driver.now().as_secs_f64();
-    Json(json!({ "scenario": plan.name, "now_s": now, "replicas": replicas, "breakers": breakers, "faults": faults }))
-        .into_response()
-}
-
-async fn faults<E: Ear>(State(room): State<Arc<Room<E>>>) -> Response {
-    Json(room.driver.look(|system| fault_rows(room.driver.plan(), system))).into_response()
-}
-
-async fn begin<E: Ear>(State(room): State<Arc<Room<E>>>, Path(name): Path<String>) -> Response {
-    turn(&room.driver, &name, true)
-}
-
-async fn end<E: Ear>(State(room): State<Arc<Room<E>>>, Path(name): Path<String>) -> Response {
-    turn(&room.driver, &name, false)
-}
-
-/// Begins or ends everything that the file's fault of this name does.
-fn turn<E: Ear>(driver: &Arc<Driver<E>>, name: &str, at_work: bool) -> Response {
-    let rows = driver.plan().faults.iter().enumerate();
-    let named: Vec<_> = rows.filter(|(_, fault)| fault.name == name).map(|(row, _)| FaultId::from(row)).collect();
-    if named.is_empty() {
-        return refuse(StatusCode::NOT_FOUND, "the file has no fault of this name");
-    }
-    let mut changed = 0;
-    for fault in named {
-        changed += u32::from(driver.set_fault(fault, at_work));
-    }
-    Json(json!({ "fault": name, "at_work": at_work, "changed": changed > 0 })).into_response()
-}
-
 async fn halt<E: Ear>(State(room): State<Arc<Room<E>>>) -> Response {
     room.stop.send_replace(true);
     Json(json!({ "stopping": true })).into_response()
@@ -185,45 +141,6 @@ async fn halt<E: Ear>(State(room): State<Arc<Room<E>>>) -> Response {
 
 fn refuse(status: StatusCode, error: &str) -> Response {
     (status, Json(json!({ "error": error }))).into_response()
-}
-
-fn replica_rows(plan: &'static Plan, system: &System<'_>) -> Vec<ReplicaShown> {
-    let services = plan.services[..plan.real_services].iter();
-    let rows = services.flat_map(|service| {
-        service.replica_range().enumerate().map(|(number, row)| {
-            let seen = system.replica(ReplicaId::from(row));
-            ReplicaShown {
-                service: &service.name,
-                replica: number as u32,
-                workers: (seen.workers != u32::MAX).then_some(seen.workers),
-                busy: seen.busy,
-                queued: seen.queued,
-                ready: seen.ready,
-                paused: seen.paused,
-            }
-        })
-    });
-    rows.collect()
-}
-
-fn breaker_rows(plan: &'static Plan, system: &System<'_>) -> Vec<BreakerShown> {
-    let row = |breaker: squall_model::machine::BreakerSeen| {
-        let edge = &plan.edges[breaker.edge.index()];
-        let first = plan.services[edge.caller.index()].first_replica.0;
-        let (replica, state) = (breaker.caller.0 - first, breaker.state.to_string());
-        BreakerShown { call: &edge.name, replica, state, in_use: breaker.in_use }
-    };
-    system.breakers().map(row).collect()
-}
-
-fn fault_rows(plan: &'static Plan, system: &System<'_>) -> Vec<FaultShown> {
-    let at_work = system.faults_at_work();
-    let row = |(row, fault): (usize, &'static squall_model::plan::Fault)| FaultShown {
-        name: &fault.name,
-        does: fault.effect.word(),
-        at_work: at_work.contains(&FaultId::from(row)),
-    };
-    plan.faults.iter().enumerate().map(row).collect()
 }
 
 #[cfg(test)]

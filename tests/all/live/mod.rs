@@ -3,13 +3,16 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStderr, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{command, file, fresh_folder, squall, written};
+
+mod desk;
+mod load;
 
 /// A report, however the run ended.
 fn report(arguments: &[&str]) -> Value {
@@ -46,6 +49,8 @@ fn interrupt(child: &Child) {
 /// Live services, until they are dropped.
 struct Up {
     child: Child,
+    /// Kept, so that nobody writes to nobody.
+    _errors: BufReader<ChildStderr>,
     /// Names and addresses.
     services: Vec<(String, String)>,
     control: String,
@@ -54,7 +59,11 @@ struct Up {
 
 impl Up {
     fn start(topology: &str) -> Self {
-        let mut child = command(&fresh_folder("up"), &["--quiet", "up", &file(topology)])
+        Self::start_with(topology, &[])
+    }
+
+    fn start_with(topology: &str, arguments: &[&str]) -> Self {
+        let mut child = command(&fresh_folder("up"), &[&["--quiet", "up", &file(topology)], arguments].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -68,11 +77,12 @@ impl Up {
             services.push((name.to_owned(), address.to_owned()));
         }
         let mut line = String::new();
-        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        errors.read_line(&mut line).unwrap();
         let mut words = line.split_whitespace().map(str::to_owned);
         let (control, token) = (words.nth(1).unwrap(), words.nth(1).unwrap());
         let control = control.trim_start_matches("http://").to_owned();
-        Self { child, services, control, token }
+        Self { child, _errors: errors, services, control, token }
     }
 
     fn address(&self, service: &str) -> &str {
@@ -85,9 +95,14 @@ impl Up {
     }
 
     fn control(&self, line: &str) -> (String, Value) {
+        self.tell(line, "")
+    }
+
+    /// Says something to the control desk.
+    fn tell(&self, line: &str, body: &str) -> (String, Value) {
         let token = format!("authorization: Bearer {}\r\n", self.token);
-        let (head, body) = ask(&self.control, line, &token).unwrap();
-        (head, serde_json::from_str(&body).unwrap())
+        let (head, body) = say(&self.control, line, &token, body).unwrap();
+        (head, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
     }
 }
 
@@ -100,9 +115,16 @@ impl Drop for Up {
 
 /// `None` if there is no connection, or no answer on it in half a second.
 fn ask(address: &str, line: &str, headers: &str) -> Option<(String, String)> {
+    say(address, line, headers, "")
+}
+
+fn say(address: &str, line: &str, headers: &str, body: &str) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-    let text = format!("{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 0\r\n{headers}\r\n");
+    let length = body.len();
+    let text = format!(
+        "{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
     stream.write_all(text.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
@@ -163,7 +185,8 @@ fn every_outcome_has_its_status() {
         ("front", "GET /items/7", 200, "\"degraded\":false"),
         ("front", "GET /degraded", 200, "\"degraded\":true"),
         ("front", "GET /fails", 507, "\"cause\":\"error\""),
-        ("front", "GET /failed-callee", 502, "\"cause\":\"error\""),
+        ("front", "GET /failed-callee", 502, "\"attempts\":1,\"cause\":\"error\""),
+        ("front", "GET /thrice", 502, "\"attempts\":3,\"cause\":\"error\""),
         ("front", "GET /timeout", 504, "\"cause\":\"timeout\""),
         ("front", "POST /post", 200, "\"endpoint\":\"post\""),
         ("front", "GET /post", 405, "another method"),
@@ -198,39 +221,6 @@ fn every_outcome_has_its_status() {
 }
 
 #[test]
-fn faults_are_begun_and_ended_by_hand() {
-    let up = Up::start("statuses.yaml");
-    let (head, _) = ask(&up.control, "GET /v1/state", "").unwrap();
-    assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
-    assert!(up.ask("shut", "GET /door").is_some());
-
-    assert_eq!(up.control("POST /v1/faults/shut-down/begin").1["changed"], true);
-    assert_eq!(up.control("POST /v1/faults/shut-down/begin").1["changed"], false, "it was at work");
-    std::thread::sleep(Duration::from_millis(50));
-    assert!(TcpStream::connect(up.address("shut")).is_err(), "a service that is down takes no connection");
-    let (head, body) = up.ask("front", "GET /refused").unwrap();
-    assert!(head.starts_with("HTTP/1.1 503 ") && body.contains("\"cause\":\"refused\""), "{head} {body}");
-    let (_, state) = up.control("GET /v1/state");
-    assert_eq!(state["faults"][0]["at_work"], true, "{state}");
-    up.control("POST /v1/faults/shut-down/end");
-    std::thread::sleep(Duration::from_millis(50));
-    assert!(up.ask("shut", "GET /door").unwrap().0.starts_with("HTTP/1.1 200 "));
-
-    up.control("POST /v1/faults/back-hangs/begin");
-    assert!(TcpStream::connect(up.address("back")).is_ok());
-    assert_eq!(up.ask("back", "GET /fails"), None, "accepted, never answered");
-    up.control("POST /v1/faults/back-hangs/end");
-    assert!(up.ask("back", "GET /fails").unwrap().0.starts_with("HTTP/1.1 500 "));
-
-    up.control("POST /v1/faults/front-pauses/begin");
-    assert_eq!(up.ask("front", "GET /items/1"), None, "frozen");
-    assert!(up.ask("front", "GET /ready").unwrap().0.starts_with("HTTP/1.1 503 "));
-    up.control("POST /v1/faults/front-pauses/end");
-    assert!(up.ask("front", "GET /items/1").unwrap().0.starts_with("HTTP/1.1 200 "));
-    assert!(up.control("POST /v1/faults/nonsense/begin").0.starts_with("HTTP/1.1 404 "));
-}
-
-#[test]
 fn services_that_are_up_stop_when_told_to() {
     let mut up = Up::start("statuses.yaml");
     interrupt(&up.child);
@@ -238,21 +228,6 @@ fn services_that_are_up_stop_when_told_to() {
     let mut up = Up::start("statuses.yaml");
     assert_eq!(up.control("POST /v1/stop").1["stopping"], true);
     assert_eq!(up.child.wait().unwrap().code(), Some(0));
-}
-
-#[test]
-fn load_alone_goes_to_services_that_are_up() {
-    let up = Up::start("live.yaml");
-    let target = format!("http://{}", up.address("shop[0]"));
-    let report = report(&["load", &file("live.yaml"), "--target", &target]);
-    assert_nothing_is_lost(&report);
-    assert_eq!((count(&report["load"]["buyers"], "offered"), count(&report["load"]["buyers"], "ok")), (100, 100));
-    assert!(count(&report["load"]["regulars"], "ok") > 10);
-    assert_eq!(report["faults"], Value::Array(Vec::new()), "faults are for whoever runs the services");
-    let (_, page) = up.ask("stock", "GET /metrics").unwrap();
-    let line = page.lines().find(|line| line.starts_with("squall_request_duration_seconds_count")).unwrap();
-    let served: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
-    assert_eq!(served, count(&report["system"], "ok"));
 }
 
 #[test]

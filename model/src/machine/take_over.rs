@@ -1,0 +1,91 @@
+//! A running system goes on with other values: the host hands it another plan of the same shape
+//! ([`Plan::in_place_of`](crate::plan::Plan::in_place_of)). What is under way ends as it began; what begins from now on
+//! goes by the new plan. A policy whose settings change starts anew, in its first state.
+
+use squall_policies::SimTime;
+use squall_policies::balancer::Balancer;
+use squall_policies::breaker::Breaker;
+use squall_policies::budget::Budget;
+
+use super::fault::Faults;
+use super::host::Host;
+use super::link::Links;
+use super::route::Route;
+use super::system::{Step, System};
+use crate::plan::{DatabaseId, Plan, ReplicaId, Service};
+
+impl<'p> System<'p> {
+    /// Goes on with `plan`, which must have been made to take the place of this system's plan.
+    pub fn take_over(&mut self, host: &mut impl Host, now: SimTime, plan: &'p Plan) {
+        let old = core::mem::replace(&mut self.plan, plan);
+        self.links.take_over(now, old, plan);
+        self.faults.take_over(plan);
+        self.routes = plan.sites.iter().map(|site| Route::new(plan, site)).collect();
+        self.mark_disturbed();
+        for (row, service) in plan.services.iter().enumerate().take(plan.real_services) {
+            let before = &old.services[row];
+            if (service.workers, service.queue) != (before.workers, before.queue) {
+                for id in service.replica_range().map(ReplicaId::from) {
+                    let replica = &mut self.replicas[id.index()];
+                    (replica.workers, replica.queue_limit) = (service.workers, service.queue);
+                    self.serve_waiting(host, now, id);
+                }
+            }
+            self.take_over_machines(host, now, service);
+        }
+        for (row, database) in plan.databases.iter().enumerate() {
+            if database.connections != old.databases[row].connections {
+                self.databases[row].connections = database.connections;
+                self.connections_back(host, now, DatabaseId::from(row));
+            }
+        }
+        self.drive(host, now, Step::Rest);
+    }
+
+    /// Cores, memory and autoscaler of a service.
+    fn take_over_machines(&mut self, host: &mut impl Host, now: SimTime, service: &Service) {
+        for id in service.replica_range().map(ReplicaId::from) {
+            if let (Some(cpu), Some(cores)) = (&mut self.cpus[id.index()], service.cores) {
+                cpu.cores = cores;
+            }
+            if let (Some(memory), Some(settings)) = (&mut self.memories[id.index()], service.memory) {
+                memory.settings = settings;
+            }
+            self.share_cpu(host, now, id);
+        }
+        for scaler in self.scalers.iter_mut().flatten() {
+            if let Some(settings) = self.plan.services[scaler.service.index()].autoscale {
+                scaler.settings = settings;
+            }
+        }
+    }
+}
+
+impl Links {
+    fn take_over(&mut self, now: SimTime, old: &Plan, plan: &Plan) {
+        self.know_networks(plan);
+        for link in self.iter_mut() {
+            let (before, edge) = (&old.edges[link.edge.index()], &plan.edges[link.edge.index()]);
+            if edge.breaker != before.breaker {
+                link.breaker = edge.breaker.as_ref().map(|breaker| Breaker::new(breaker, now));
+            }
+            if edge.budget != before.budget {
+                link.budget = edge.budget.as_ref().map(|budget| Budget::new(budget, now));
+            }
+            if let (Some(pool), Some(settings)) = (&mut link.pool, edge.pool) {
+                pool.settings = settings;
+            }
+            if edge.balancer != before.balancer {
+                link.balancer = Balancer::new(&edge.balancer);
+            }
+        }
+    }
+}
+
+impl Faults {
+    /// The faults that were there keep their random streams; the new ones get theirs.
+    fn take_over(&mut self, plan: &Plan) {
+        let known = self.streams.len();
+        self.streams.extend(Self::new(plan).streams.drain(known..));
+    }
+}

@@ -1,0 +1,125 @@
+//! Changes to a system that runs, as they are written: values of its file, and faults that the file does not have. Each
+//! comes on top of those before.
+
+use std::sync::{Mutex, PoisonError};
+
+use squall_model::plan::{self, Plan};
+use squall_model::spec::{self, Fault, Problem, Spanned};
+use squall_services::{Changer, Injected, Refused};
+
+use crate::topologies::Topology;
+
+/// What can be changed while it runs: `*` is any name, and everything below is meant too.
+const CHANGEABLE: [&str; 13] = [
+    "network",
+    "services.*.workers",
+    "services.*.queue",
+    "services.*.endpoints.*.steps",
+    "services.*.calls.*.timeout",
+    "services.*.calls.*.deadline",
+    "services.*.calls.*.retry",
+    "services.*.calls.*.breaker",
+    "services.*.calls.*.bulkhead",
+    "services.*.calls.*.budget",
+    "services.*.calls.*.balancer",
+    "services.*.calls.*.fallback",
+    "databases.*",
+];
+
+/// The file, and what was changed of it so far.
+pub(crate) struct Changes {
+    topology: Topology,
+    made: Mutex<Made>,
+}
+
+#[derive(Clone, Default)]
+struct Made {
+    sets: Vec<(String, String)>,
+    faults: Vec<Fault>,
+}
+
+impl Changes {
+    /// None yet, on top of the overrides `sets`.
+    pub(crate) fn of(topology: Topology, sets: Vec<(String, String)>) -> Self {
+        Self { topology, made: Mutex::new(Made { sets, faults: Vec::new() }) }
+    }
+
+    fn plan(&self, made: &Made) -> Result<Plan, Refused> {
+        let loaded = self.topology.loaded(&made.sets).map_err(said)?;
+        let mut topology = loaded.topology;
+        for fault in &made.faults {
+            topology = spec::with_fault(&topology, fault.clone()).map_err(said)?;
+        }
+        plan::compile(&topology).map_err(said)
+    }
+
+    /// Makes a change and keeps it, if it can be made.
+    fn make(
+        &self,
+        change: impl FnOnce(&mut Made),
+        apply: impl FnOnce(Plan) -> Result<(), String>,
+    ) -> Result<(), Refused> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = made.clone();
+        change(&mut next);
+        apply(self.plan(&next)?).map_err(|why| vec![format!("not while it runs: {why}")])?;
+        *made = next;
+        Ok(())
+    }
+}
+
+impl Changer for Changes {
+    fn set(&self, path: &str, value: &str, apply: &mut dyn FnMut(Plan) -> Result<(), String>) -> Result<(), Refused> {
+        if !is_changeable(path) {
+            let all = CHANGEABLE.join(", ");
+            return Err(vec![format!("`{path}` cannot be changed while it runs; what can: {all}")]);
+        }
+        self.make(|made| made.sets.push((path.to_owned(), value.to_owned())), apply)
+    }
+
+    fn inject(&self, fault: &str, apply: &mut dyn FnMut(Injected) -> Result<(), String>) -> Result<String, Refused> {
+        let mut fault: Fault = spec::read_element(fault).map_err(said)?;
+        if fault.every.is_some() || fault.pick.is_some() {
+            return Err(vec!["`every` and `pick` are for the file: a fault by hand happens once, now".into()]);
+        }
+        let number = self.made.lock().unwrap_or_else(PoisonError::into_inner).faults.len() + 1;
+        let at = fault.target.at;
+        let name = fault.name.get_or_insert_with(|| Spanned { value: format!("by-hand-{number}"), at }).value.clone();
+        let lasts = fault.lasts.as_ref().map(|lasts| lasts.value);
+        let apply = |plan| apply(Injected { plan, name: name.clone(), lasts });
+        self.make(|made| made.faults.push(fault), apply)?;
+        Ok(name)
+    }
+}
+
+fn said(problems: Vec<Problem>) -> Refused {
+    let text = |problem: Problem| match problem.hint {
+        Some(hint) => format!("{} ({hint})", problem.what),
+        None => problem.what,
+    };
+    problems.into_iter().map(text).collect()
+}
+
+fn is_changeable(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('.').collect();
+    let fits = |pattern: &str| {
+        let mut parts = parts.iter();
+        pattern.split('.').all(|wanted| parts.next().is_some_and(|part| wanted == "*" || wanted == *part))
+    };
+    CHANGEABLE.into_iter().any(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_running_system_can_take_over_is_changeable() {
+        for path in ["network", "services.a.workers", "services.a.calls.b.retry.attempts", "databases.db.query"] {
+            assert!(is_changeable(path), "{path}");
+        }
+        for path in ["", "seed", "services.a", "services.a.replicas", "services.a.calls.b", "load.l.rate", "faults"] {
+            assert!(!is_changeable(path), "{path}");
+        }
+    }
+}
