@@ -169,13 +169,14 @@ mod tests {
 
     #[test]
     fn users_come_one_by_one_as_the_stages_say() {
-        let stages = [stage(0, 10, 0.0, 5.0), stage(10, 20, 5.0, 2.0), stage(20, 30, 4.0, 4.0), stage(30, 40, 4.0, 6.0)];
+        let stages =
+            [stage(0, 10, 0.0, 5.0), stage(10, 20, 5.0, 2.0), stage(20, 30, 4.0, 4.0), stage(30, 40, 4.0, 6.0)];
         let (mut now, mut rises) = (SimTime::ZERO, Vec::new());
         while let Some(next) = next_rise(&stages, now) {
             rises.push((next.as_secs_f64(), users_at(&stages, next)));
             now = next;
         }
-        let expected = [(2.0, 1), (4.0, 2), (6.0, 3), (8.0, 4), (10.0, 5), (20.0, 4), (35.0, 5)];
+        let expected = [(2.0, 1), (4.0, 2), (6.0, 3), (8.0, 4), (10.0, 5), (20.0, 4), (35.0, 5), (40.0, 6)];
         assert_eq!(rises, expected);
         let levels = [(0, 0), (15, 3), (19, 2), (25, 4), (39, 5)];
         for (at, users) in levels {

@@ -41,11 +41,9 @@ fn only_seen_from_outside(plan: &mut Plan) {
     let seen = |subject: &Subject| match *subject {
         Subject::System | Subject::Load(_) | Subject::Task(_) => true,
         Subject::Edge(edge) => is_client(plan.edges[edge.index()].caller),
-        Subject::Service(_)
-        | Subject::Endpoint(_)
-        | Subject::Database(_)
-        | Subject::Cache(_)
-        | Subject::Topic(_) => false,
+        Subject::Service(_) | Subject::Endpoint(_) | Subject::Database(_) | Subject::Cache(_) | Subject::Topic(_) => {
+            false
+        }
     };
     let judged = |claim: &Claim| match claim {
         Claim::Figure { subject, .. } | Claim::Saturates { subject, .. } | Claim::Recovers { subject, .. } => {

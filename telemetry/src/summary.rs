@@ -12,8 +12,8 @@ use crate::levels::Levels;
 use crate::named::Named;
 use crate::recording::Recording;
 use crate::report::{
-    Breaker, Cache, Call, Connections, Database, Endpoint, Engine, Extremes, Failures, Fault, Latency, Load, Pool, Queue,
-    Report, SCHEMA, Scaling, Service, System, Task, Time, Topic, Transition, Verdict, Workers, World,
+    Breaker, Cache, Call, Connections, Database, Endpoint, Engine, Extremes, Failures, Fault, Latency, Load, Pool,
+    Queue, Report, SCHEMA, Scaling, Service, System, Task, Time, Topic, Transition, Verdict, Workers, World,
 };
 use crate::tallies::{self, Requests};
 use crate::timeline::MIB;
@@ -184,7 +184,7 @@ impl Summary<'_> {
             wait_ms: latency(&waits),
             service_ms: latency(&both(&direct, &over(&times.held))),
             workers: self.workers(row),
-            queue: self.queue(&self.recording.books.waiting, row, capacity(service.queue, replicas.max)),
+            queue: self.queue(&self.recording.books.waiting, row, capacity(service.queue, self.most_replicas(row))),
             cpu_share: self.recording.cpu_share(self.plan, id, self.segments.clone()).map(rounded),
             memory_mib_max: bytes.map(|bytes| rounded(bytes as f64 / MIB)),
             replicas,
@@ -196,9 +196,14 @@ impl Summary<'_> {
         }
     }
 
+    /// How many replicas its limits are of.
+    fn most_replicas(&self, row: usize) -> u32 {
+        let service = &self.plan.services[row];
+        if service.autoscale.is_some() { self.replicas(row).max.max(1) } else { service.replicas }
+    }
+
     fn replicas(&self, row: usize) -> Extremes {
-        let serving =
-            self.recording.books.resources.serving(row, self.recording.stretch(self.segments.clone()));
+        let serving = self.recording.books.resources.serving(row, self.recording.stretch(self.segments.clone()));
         Extremes { min: serving.least, max: serving.most }
     }
 
@@ -248,7 +253,8 @@ impl Summary<'_> {
 
     fn topic(&self, id: TopicId) -> Topic {
         let service = self.plan.topics[id.index()].service;
-        let published = self.recording.books.resources.published.over(id.index()..id.index() + 1, self.segments.clone());
+        let published =
+            self.recording.books.resources.published.over(id.index()..id.index() + 1, self.segments.clone());
         let row = self.service(service.index());
         Topic {
             published: published.ok,
@@ -304,7 +310,7 @@ impl Summary<'_> {
         let busy = self.recording.books.busy.over(row, self.segments.clone());
         let full = self.recording.books.services_full.over(row, self.segments.clone());
         Workers {
-            limit: capacity(service.workers, self.replicas(row).max),
+            limit: capacity(service.workers, self.most_replicas(row)),
             busy_mean: rounded(busy.mean(self.length())),
             busy_max: busy.peak,
             saturated_first_s: full.first().map(to_seconds),

@@ -71,9 +71,10 @@ impl Connections {
 impl System<'_> {
     /// Whether an attempt finds no connection, and no place to wait for one.
     pub(super) fn pool_is_full(&self, link: u32) -> bool {
-        self.links[link].pool.as_ref().is_some_and(|pool| {
-            pool.busy >= pool.settings.connections && pool.live >= pool.settings.pending
-        })
+        self.links[link]
+            .pool
+            .as_ref()
+            .is_some_and(|pool| pool.busy >= pool.settings.connections && pool.live >= pool.settings.pending)
     }
 
     /// An attempt is out, as far as its caller is concerned: it takes a connection, or waits for one.
@@ -158,6 +159,7 @@ impl System<'_> {
 }
 
 /// How an attempt came to its connection.
+#[derive(Clone, Copy)]
 struct Waited {
     /// Since when it waited, if it did.
     since: Option<SimTime>,

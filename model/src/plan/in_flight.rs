@@ -56,7 +56,8 @@ impl Endpoint {
 
 impl Edge {
     fn is_like(&self, old: &Self) -> bool {
-        let has = |e: &Self| (e.breaker.is_some(), e.budget.is_some(), e.bulkhead != u32::MAX, e.pool.is_some(), e.shared);
+        let has =
+            |e: &Self| (e.breaker.is_some(), e.budget.is_some(), e.bulkhead != u32::MAX, e.pool.is_some(), e.shared);
         self.name == old.name && has(self) == has(old)
     }
 }

@@ -20,8 +20,8 @@ pub use ids::{
     CacheId, DatabaseId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId,
     TimeId, TopicId,
 };
-pub use resources::{Autoscale, Cache, Contention, Hits, Memory, Pool, ScaleOn, Topic};
 pub use phases::{Phase, Phases};
+pub use resources::{Autoscale, Cache, Contention, Hits, Memory, Pool, ScaleOn, Topic};
 
 use crate::dist::Dist;
 
