@@ -106,6 +106,18 @@ pub(crate) struct Up {
 
     #[command(flatten)]
     pub(crate) settings: LiveSettings,
+
+    /// Start only this service, or replica such as order[1]; the others run in other processes
+    #[arg(long, value_name = "SERVICE", requires = "peers")]
+    pub(crate) only: Vec<String>,
+
+    /// Who is where: a name and a URL a line, as `squall up` prints them
+    #[arg(long, value_name = "FILE", requires = "only")]
+    pub(crate) peers: Option<PathBuf>,
+
+    /// A peer may be on this host, which is not loopback; only if it is yours
+    #[arg(long, value_name = "HOST", requires = "peers")]
+    pub(crate) allow_remote: Vec<String>,
 }
 
 /// `squall load`

@@ -52,6 +52,8 @@ pub struct Carriers {
     pub users: Carrier,
     /// From service to service.
     pub services: Carrier,
+    /// Whether requests say where in the run they belong, which servers of the same run understand.
+    pub marked: bool,
 }
 
 /// What a run has come to.
@@ -118,8 +120,12 @@ struct Errands {
 impl<E: Ear> Driver<E> {
     /// The machines of `plan` at rest. Must be made inside a runtime.
     pub fn new(plan: &'static Plan, ear: E) -> io::Result<Arc<Self>> {
+        Self::of_run(plan, ear, random_u64()?)
+    }
+
+    /// As [`new`](Self::new), one of several processes: those of the same `run` know one another's requests.
+    pub fn of_run(plan: &'static Plan, ear: E, run: u64) -> io::Result<Arc<Self>> {
         let replicas = plan.services[..plan.real_services].iter().map(|service| service.replicas as usize).sum();
-        let run = random_u64()?;
         let inner = Inner {
             system: System::new(plan),
             world: World::new(ear, Metrics::new(plan)),
@@ -136,7 +142,7 @@ impl<E: Ear> Driver<E> {
             clock: Clock::default(),
             alarm: Alarm::new()?,
             run,
-            ids: Ids::new(run),
+            ids: Ids::new(random_u64()?),
             inner: Mutex::new(inner),
             carriers: OnceLock::new(),
             doors: (0..replicas).map(|_| watch::Sender::new(true)).collect(),
@@ -331,6 +337,8 @@ impl<E: Ear> Driver<E> {
         }
         let now = inner.advance(self.now());
         let result = step(&mut inner, now);
+        // What follows at once needs no alarm.
+        let _ = (0..BATCH).take_while(|_| inner.do_next(now)).count();
         self.settle(inner);
         Some(result)
     }
@@ -392,7 +400,9 @@ impl<E: Ear> Driver<E> {
         let Some(carriers) = self.carriers.get() else { return };
         let Request { from, edge, to, endpoint, segment } = hop.request;
         let mut headers = HeaderMap::new();
-        Belongs { edge, segment }.write(self.run, &mut headers);
+        if carriers.marked {
+            Belongs { edge, segment }.write(self.run, &mut headers);
+        }
         trail.unwrap_or_else(|| Trail::begin(&self.ids)).write(&mut headers, &self.ids);
         let left = Duration::from_nanos((hop.until - self.now()).as_nanos());
         let limit = (hop.until != SimTime::NEVER).then(|| left + GRACE);

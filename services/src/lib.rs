@@ -22,5 +22,5 @@ pub use calls::{Answer, Carrier, Parcel, Undelivered, between_services};
 pub use control::{Changer, Control, Desk, Injected, Refused};
 pub use driver::{Carriers, Driver, Ended, Program};
 pub use paths::sample_path;
-pub use server::{BindError, Doors, Limits, bind};
+pub use server::{BindError, Doors, Limits, bind, bind_some};
 pub use world::Ear;

@@ -81,11 +81,18 @@ struct Door {
 
 /// Listens for every replica, in file order, on ports from `base` on; on free ports without.
 pub fn bind(plan: &Plan, base: Option<u16>) -> Result<Doors, BindError> {
+    bind_some(plan, |replica| Some(base.map_or(0, |base| u32::from(base) + replica.0)))
+}
+
+/// Listens for those replicas that have a port; port 0 is a free one.
+pub fn bind_some(plan: &Plan, port: impl Fn(ReplicaId) -> Option<u32>) -> Result<Doors, BindError> {
     let mut doors = Vec::new();
     for service in &plan.services[..plan.real_services] {
         for (number, row) in service.replica_range().enumerate() {
             let name = if service.replicas == 1 { service.name.clone() } else { format!("{}[{number}]", service.name) };
-            doors.push(Door::bind(ReplicaId::from(row), name, base)?);
+            if let Some(port) = port(ReplicaId::from(row)) {
+                doors.push(Door::bind(ReplicaId::from(row), name, port)?);
+            }
         }
     }
     Ok(Doors(doors))
@@ -95,6 +102,11 @@ impl Doors {
     /// The name and the address of every replica, in order.
     pub fn addresses(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
         self.0.iter().map(|door| (door.name.as_str(), door.address))
+    }
+
+    /// The address of every replica that there is a door for.
+    pub fn places(&self) -> impl Iterator<Item = (ReplicaId, SocketAddr)> {
+        self.0.iter().map(|door| (door.replica, door.address))
     }
 
     /// Serves until `stop` is dropped or says so.
@@ -114,8 +126,8 @@ fn noting<E: Ear>(driver: &Arc<Driver<E>>) -> Box<dyn Fn() + Send + Sync> {
 }
 
 impl Door {
-    fn bind(replica: ReplicaId, name: String, base: Option<u16>) -> Result<Self, BindError> {
-        let wanted = base.map_or(Some(0), |base| base.checked_add(u16::try_from(replica.0).ok()?));
+    fn bind(replica: ReplicaId, name: String, port: u32) -> Result<Self, BindError> {
+        let wanted = u16::try_from(port).ok();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, wanted.unwrap_or(0)));
         let listen = || {
             let Some(_) = wanted else { return Err(io::Error::other("there is no port above 65535")) };

@@ -1,12 +1,14 @@
 //! `squall up`: the services of a topology over real HTTP, without load, until Ctrl-C.
 
 use std::io;
+use std::path::Path;
 
+use squall_model::plan::Plan;
 use squall_services::{Desk, Doors};
 
 use crate::cli::Up;
 use crate::exit::Exit;
-use crate::live::{self, Changes};
+use crate::live::{self, Changes, Part};
 use crate::output;
 use crate::topologies::Topology;
 
@@ -17,7 +19,15 @@ pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
     if !quiet {
         output::problem(&warnings)?;
     }
-    match live::up(&plan, up.settings.into(), Changes::of(topology, up.overrides.sets()), announce) {
+    let part = match &up.peers {
+        None => None,
+        Some(peers) => {
+            let Some(part) = part(&plan, up, peers)? else { return Ok(Exit::Wrong) };
+            Some(part)
+        }
+    };
+    let changes = Changes::of(topology, up.overrides.sets());
+    match live::up(&plan, up.settings.into(), (changes, part), announce) {
         Ok(()) => Ok(Exit::Held),
         Err(failed) => {
             output::error(&failed.to_string(), failed.hint())?;
@@ -26,6 +36,25 @@ pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
     }
 }
 
+/// The part of the plan that this process runs; complains about everything that is wrong with it.
+fn part(plan: &Plan, up: &Up, peers: &Path) -> io::Result<Option<Part>> {
+    let text = match std::fs::read_to_string(peers) {
+        Ok(text) => text,
+        Err(error) => {
+            output::error(&format!("cannot read `{}`: {error}", peers.display()), None)?;
+            return Ok(None);
+        }
+    };
+    match Part::new(plan, &up.only, &text, &up.allow_remote) {
+        Ok(part) => Ok(Some(part)),
+        Err(problems) => {
+            problems.iter().try_for_each(|problem| output::error(problem, None))?;
+            Ok(None)
+        }
+    }
+}
+
+/// Names and addresses go where results go, the desk's token does not.
 fn announce(doors: &Doors, desk: &Desk) -> io::Result<()> {
     super::run::announce(desk)?;
     let lines: Vec<_> = doors.addresses().map(|(name, address)| format!("{name} http://{address}\n")).collect();

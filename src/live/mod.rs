@@ -4,11 +4,13 @@
 mod books;
 mod changes;
 mod descriptors;
+mod peers;
 mod precise;
 mod users;
 
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use squall_loadgen::{Client, Target};
 use squall_model::plan::Plan;
 use squall_model::{SimTime, Span};
 use squall_services::{
-    BindError, Carriers, Control, Desk, Doors, Driver, Ear, Limits, Program, between_services, bind,
+    BindError, Carriers, Control, Desk, Doors, Driver, Ear, Limits, Program, between_services, bind, bind_some,
 };
 use squall_telemetry::report::{Report, World};
 use squall_telemetry::{Recording, Run, format};
@@ -28,6 +30,7 @@ use crate::hdr::Log;
 use crate::interrupt::{self, Watch};
 use crate::output;
 pub(crate) use changes::Changes;
+pub(crate) use peers::Part;
 
 use books::{Books, Closed, Punctuality};
 use precise::Awake;
@@ -131,6 +134,8 @@ impl From<io::Error> for Failed {
 const LOOKS: Duration = Duration::from_millis(20);
 /// How long a target may take to accept a first connection, and for how long it may take none at all later on.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Where nobody listens.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// How often a person at a terminal is told how the run is doing.
 const BEAT: Duration = Duration::from_millis(500);
 
@@ -148,7 +153,7 @@ pub(crate) fn storm(plan: &Plan, settings: Settings, desk: Option<OpenDesk>) -> 
     in_runtime(async {
         let (stop, stopping) = watch::channel(false);
         let driver = Driver::new(plan, settings.books(plan))?;
-        raise(&driver, settings.base_port, allowed)?.serve(&driver, Limits::default(), &stopping);
+        raise(&driver, settings.base_port, None, allowed)?.serve(&driver, Limits::default(), &stopping);
         if let Some(desk) = desk {
             let control = Control::bind().await?;
             (desk.announce)(control.desk())?;
@@ -172,7 +177,7 @@ pub(crate) fn load(plan: &Plan, target: Target, settings: Settings) -> Result<St
         let driver = Driver::new(plan, settings.books(plan))?;
         let reach = Reach::of(target.authority.clone());
         let users = users::to_one_target(plan, Client::new(vec![target]), reach.clone());
-        driver.carry_with(Carriers { services: users.clone(), users });
+        driver.carry_with(Carriers { services: users.clone(), users, marked: false });
         let open = squall_loadgen::open_loops(plan);
         let program = Program { open, closed: true, ..Program::default() };
         run_out(&driver, program, &reach, &watch::channel(false).1).await
@@ -214,7 +219,7 @@ fn awake() -> Option<Awake> {
 pub(crate) fn up(
     plan: &Plan,
     settings: Settings,
-    changes: Changes,
+    (changes, part): (Changes, Option<Part>),
     announce: impl FnOnce(&Doors, &Desk) -> io::Result<()>,
 ) -> Result<(), Failed> {
     let plan = for_ever(plan);
@@ -222,8 +227,11 @@ pub(crate) fn up(
     let _awake = settings.precise.then(awake);
     in_runtime(async {
         let (stop, mut stopping) = watch::channel(false);
-        let driver = Driver::new(plan, ())?;
-        let doors = raise(&driver, settings.base_port, allowed)?;
+        let driver = match &part {
+            Some(part) => Driver::of_run(plan, (), part.run)?,
+            None => Driver::new(plan, ())?,
+        };
+        let doors = raise(&driver, settings.base_port, part.as_ref(), allowed)?;
         let control = Control::bind().await?;
         interrupt::listen();
         driver.begin(Program { burn: settings.burn, ..Program::default() });
@@ -242,16 +250,36 @@ pub(crate) fn up(
     })
 }
 
-/// Listens for every service, and makes the ways between them and from their users.
-fn raise<E: Ear>(driver: &Arc<Driver<E>>, base_port: Option<u16>, allowed: u64) -> Result<Doors, Failed> {
+/// Listens for every service, or for those of a part, and makes the ways between all of them and from their users.
+fn raise<E: Ear>(
+    driver: &Arc<Driver<E>>,
+    base_port: Option<u16>,
+    part: Option<&Part>,
+    allowed: u64,
+) -> Result<Doors, Failed> {
     let plan = driver.plan();
-    let doors = bind(plan, base_port)?;
-    let targets: Vec<_> = doors.addresses().map(|(_, address)| Target::at(address)).collect();
+    let doors = match part {
+        None => bind(plan, base_port)?,
+        Some(part) => bind_some(plan, |replica| {
+            let port = || part.port(replica).map_or(0, u32::from);
+            let port = || base_port.map_or_else(port, |base| u32::from(base) + replica.0);
+            part.here[replica.index()].then(port)
+        })?,
+    };
+    let mut targets: Vec<_> = match part {
+        None => Vec::new(),
+        // Nobody goes to where nobody was said to be.
+        Some(part) => part.places.iter().map(|place| place.unwrap_or(NOWHERE)).collect(),
+    };
+    let replicas = plan.services[..plan.real_services].iter().map(|service| service.replicas as usize).sum();
+    targets.resize(replicas, NOWHERE);
+    doors.places().for_each(|(replica, address)| targets[replica.index()] = address);
+    let targets: Vec<_> = targets.into_iter().map(Target::at).collect();
     let bases: Vec<_> = targets.iter().map(|target| format!("http://{}", target.authority)).collect();
     let at_once = usize::try_from(allowed / 2).unwrap_or(usize::MAX);
     let services = between_services(plan, &bases, at_once).map_err(io::Error::other)?;
     let users = users::to_replicas(plan, Client::new(targets));
-    driver.carry_with(Carriers { users, services });
+    driver.carry_with(Carriers { users, services, marked: true });
     Ok(doors)
 }
 

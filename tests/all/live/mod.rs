@@ -13,6 +13,7 @@ use super::{command, file, fresh_folder, squall, written};
 
 mod desk;
 mod load;
+mod processes;
 
 /// A report, however the run ended.
 fn report(arguments: &[&str]) -> Value {
@@ -255,4 +256,46 @@ fn what_cannot_run_says_why() {
     let (_, errors) =
         written(&squall(&["run", "--live", &file("live.yaml"), "--set", "load.regulars.users=3000000"]).code(3));
     assert!(errors.contains("open files") && errors.contains("ulimit -n"), "{errors}");
+}
+
+/// CPU time that a process has used, in steps of 10 ms.
+#[cfg(target_os = "linux")]
+fn cpu_time(child: &Child) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+    // The name may have blanks in it, and ends with the last bracket.
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2);
+    Duration::from_millis(fields.map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn work_burns_cpu_only_if_that_is_wanted() {
+    let used = |arguments: &[&str]| {
+        let up = Up::start_with(
+            "statuses.yaml",
+            &[&["--set", "services.front.endpoints.ok.steps.0.work=100ms"], arguments].concat(),
+        );
+        let before = cpu_time(&up.child);
+        for _ in 0..4 {
+            assert!(up.ask("front", "GET /items/7").unwrap().0.starts_with("HTTP/1.1 200 "));
+        }
+        cpu_time(&up.child).saturating_sub(before)
+    };
+    let (waited, burnt) = (used(&[]), used(&["--burn"]));
+    assert!(burnt >= Duration::from_millis(300), "{burnt:?} for 400 ms of work");
+    assert!(waited < Duration::from_millis(200), "{waited:?} for waiting");
+}
+
+#[test]
+fn latencies_are_logged_in_both_worlds() {
+    let folder = fresh_folder("logs");
+    for (name, world) in [("sim", &[][..]), ("live", &["--live"])] {
+        let path = folder.join(name).to_string_lossy().into_owned();
+        let topology = file("live.yaml");
+        squall(&[&["--quiet", "run", &topology, "--hdr", &path], world].concat()).success();
+        let log = std::fs::read_to_string(&path).unwrap();
+        let tagged = |tag: &str| log.lines().filter(|line| line.starts_with(&format!("Tag={tag},"))).count();
+        assert!(tagged("buyers") >= 2 && tagged("buyers.failed") >= 1 && tagged("regulars") >= 2, "{log}");
+        assert!(log.starts_with("#[") && log.lines().skip(3).all(|line| line.contains(",HISTFA")), "{log}");
+    }
 }

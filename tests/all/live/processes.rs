@@ -1,0 +1,98 @@
+//! Several processes, a service each: they find one another, and the death of one is a refused connection to the others
+//! and nothing else.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::{Up, file, fresh_folder, say, squall, written};
+
+/// A peers file with a free port for each.
+fn peers(names: &[&str]) -> PathBuf {
+    let ports: Vec<_> = names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let lines = names.iter().zip(&ports).map(|(name, port)| format!("{name} http://{}\n", port.local_addr().unwrap()));
+    let path = fresh_folder(&format!("peers-{}", ports[0].local_addr().unwrap().port())).join("peers");
+    std::fs::write(&path, lines.collect::<String>()).unwrap();
+    path
+}
+
+fn only(service: &str, peers: &std::path::Path) -> Up {
+    Up::start_with("processes.yaml", &["--only", service, "--peers", &peers.to_string_lossy()])
+}
+
+/// What the operating system says of a process.
+#[cfg(target_os = "linux")]
+fn descriptors(of: &Up) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", of.child.id())).unwrap().count()
+}
+
+#[test]
+fn a_process_that_is_killed_a_hundred_times_is_refused_to_its_callers_who_go_on() {
+    let peers = peers(&["front", "middle", "back"]);
+    let (front, middle) = (only("front", &peers), only("middle", &peers));
+    let status = |path: &str| front.ask("front", &format!("GET {path}")).unwrap();
+    let kills = 100;
+    let mut left: Vec<(usize, usize)> = Vec::new();
+    for kill in 0..kills {
+        let back = only("back", &peers);
+        let (head, body) = status("/whole");
+        assert!(head.starts_with("HTTP/1.1 200 "), "alive, before kill {kill}: {head} {body}");
+        // Dropping it kills it with signal 9.
+        drop(back);
+        let (head, body) = status("/whole");
+        assert!(
+            head.starts_with("HTTP/1.1 503 ") && body.contains("\"cause\":\"refused\""),
+            "kill {kill}: {head} {body}"
+        );
+        assert!(status("/alone").0.starts_with("HTTP/1.1 200 "));
+        #[cfg(target_os = "linux")]
+        left.push((descriptors(&front), descriptors(&middle)));
+    }
+    let page = middle.ask("middle", "GET /metrics").unwrap().1;
+    let refused = format!("squall_calls_total{{call=\"middle -> back\",outcome=\"refused\"}} {kills}\n");
+    assert!(page.contains(&refused), "no {refused} in {page}");
+    let (first, last) = (left.first().copied(), left.last().copied());
+    let grown = |of: fn((usize, usize)) -> usize| last.map(of) > first.map(|pair| of(pair) + 2);
+    assert!(!grown(|(front, _)| front) && !grown(|(_, middle)| middle), "descriptors are left behind: {left:?}");
+}
+
+#[test]
+fn a_trace_and_a_request_id_go_with_a_request_from_process_to_process() {
+    let stub = TcpListener::bind("127.0.0.1:0").unwrap();
+    let path = peers(&["front", "middle"]);
+    let known = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{known}back http://{}\n", stub.local_addr().unwrap())).unwrap();
+    let heard = std::thread::spawn(move || {
+        let (mut stream, _) = stub.accept().unwrap();
+        let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+        let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        head
+    });
+    let (front, _middle) = (only("front", &path), only("middle", &path));
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let headers = format!("traceparent: 00-{trace}-b7ad6b7169203331-01\r\nx-request-id: mine\r\n");
+    let (head, _) = say(front.address("front"), "GET /whole", &headers, "").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("x-request-id: mine"), "{head}");
+    let heard = heard.join().unwrap();
+    let header =
+        |name: &str| heard.iter().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{heard:?}"));
+    assert_eq!(header("x-request-id: "), "mine");
+    let parent = header("traceparent: ");
+    assert!(parent.starts_with(&format!("00-{trace}-")) && !parent.contains("b7ad6b7169203331"), "{parent}");
+}
+
+#[test]
+fn peers_that_are_not_enough_are_a_mistake() {
+    let path = peers(&["middle"]);
+    let text = path.to_string_lossy().into_owned();
+    let began = Instant::now();
+    for (only, says) in [("middle", "where back is, which `middle -> back` needs"), ("nobody", "no service or replica")]
+    {
+        let (_, errors) = written(&squall(&["up", &file("processes.yaml"), "--only", only, "--peers", &text]).code(2));
+        assert!(errors.contains(says), "{errors}");
+    }
+    written(&squall(&["up", &file("processes.yaml"), "--only", "back"]).code(2));
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
