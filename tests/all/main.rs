@@ -13,6 +13,7 @@ mod hostile;
 mod licences;
 mod live;
 mod program;
+mod resources;
 mod run;
 mod schema;
 mod streams;
