@@ -174,6 +174,8 @@ impl<E: Ear> Driver<E> {
             }
             if program.closed {
                 inner.system.begin(&mut inner.world, now);
+            } else {
+                inner.system.begin_without_load(&mut inner.world, now);
             }
         });
         tokio::spawn(async move { while driver.alarm.rings().await.is_ok() && driver.fire() {} });

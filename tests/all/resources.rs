@@ -53,7 +53,8 @@ fn every_fault_on_a_call_a_service_or_a_database_does_what_it_says_and_says_how_
 
 #[test]
 fn a_load_is_multiplied_for_as_long_as_the_fault_lasts() {
-    let table = [("rate: 3, at: 2s, for: 4s", 1800), ("rate: 0, at: 5s", 500), ("rate: 3, ramp: 4s, at: 2s, for: 4s", 1400)];
+    let table =
+        [("rate: 3, at: 2s, for: 4s", 1800), ("rate: 0, at: 5s", 500), ("rate: 3, ramp: 4s, at: 2s, for: 4s", 1400)];
     for (fault, offered) in table {
         let report = with_fault(&format!("{{target: l, {fault}}}"));
         let seen = report["load"]["l"]["offered"].as_u64().unwrap();
@@ -77,7 +78,11 @@ fn chaos_comes_again_and_again_and_is_the_same_for_the_same_seed() {
 fn killing_and_flushing_take_no_time() {
     let report = with_fault("{name: death, target: api, at: 2s, kill: 1}");
     assert_eq!((&report["faults"][0]["from_s"], &report["faults"][0]["to_s"]), (&2.0.into(), &2.0.into()));
-    assert_eq!(report["services"]["api"]["replicas"], serde_json::json!({"min": 2, "max": 2}), "down for no time at all");
+    assert_eq!(
+        report["services"]["api"]["replicas"],
+        serde_json::json!({"min": 2, "max": 2}),
+        "down for no time at all"
+    );
 }
 
 #[test]
@@ -155,7 +160,8 @@ fn messages_are_delivered_again_and_given_up_and_lost() {
     let figure = |report: &Value, key: &str| report["topics"]["t"][key].as_u64().unwrap();
     let failing = report("dead", &text("retry: {attempts: 3, backoff: constant(10ms)}", "fail: 100%"));
     assert_eq!(failing["load"]["l"]["latency_ms"]["max"], 2.0, "publishing costs its time, whatever comes of it");
-    let seen = ["published", "deliveries", "delivered", "dead_letters", "retries", "lost"].map(|key| figure(&failing, key));
+    let seen =
+        ["published", "deliveries", "delivered", "dead_letters", "retries", "lost"].map(|key| figure(&failing, key));
     assert_eq!(seen, [100, 200, 100, 100, 200, 0]);
     // A second for each message, one at a time, and two may wait.
     let slow = report("slow", &text("limit: 2", "wait: 1s"));
@@ -222,7 +228,9 @@ fn every_knob_in_the_head_of_a_built_in_topology_breaks_what_it_expects() {
         let text = std::fs::read_to_string(&path).unwrap();
         let head: String = text.lines().take_while(|line| line.starts_with('#')).collect::<Vec<_>>().join(" ");
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let knob = head.split_once("Turn one knob:").and_then(|(_, rest)| rest.split('`').find_map(|part| part.strip_prefix("--set ")));
+        let knob = head
+            .split_once("Turn one knob:")
+            .and_then(|(_, rest)| rest.split('`').find_map(|part| part.strip_prefix("--set ")));
         if let Some(knob) = knob {
             knobs.insert(name, knob.to_owned());
         } else {

@@ -43,6 +43,8 @@ pub struct System<'p> {
     pub(super) memories: Vec<Option<Memory>>,
     /// By service.
     pub(super) scalers: Vec<Option<Scaler>>,
+    /// Autoscalers do not look after this.
+    pub(super) scaled_until: SimTime,
     pub(super) holds: Holds,
     pub(super) links: Links,
     /// By call step.
@@ -110,6 +112,7 @@ impl<'p> System<'p> {
             cpus: Cpu::all(plan),
             memories: Memory::all(plan),
             scalers: Scaler::all(plan),
+            scaled_until: SimTime::ZERO + plan.duration,
             holds: Holds::default(),
             links: Links::new(plan),
             routes: plan.sites.iter().map(|site| Route::new(plan, site)).collect(),
@@ -142,6 +145,12 @@ impl<'p> System<'p> {
     pub fn begin(&mut self, host: &mut impl Host, now: SimTime) {
         self.begin_scaling(host, now);
         self.seat_users(host, now);
+    }
+
+    /// Autoscalers begin to look, and go on for ever: there is no load of the plan's own, and no end of it.
+    pub fn begin_without_load(&mut self, host: &mut impl Host, now: SimTime) {
+        self.scaled_until = SimTime::NEVER;
+        self.begin_scaling(host, now);
     }
 
     /// Whether a replica may have begun or ceased to take connections since this was last asked, other than in a wake-up

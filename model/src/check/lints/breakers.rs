@@ -113,7 +113,8 @@ fn blind(call: &Call<'_>, found: &mut Findings) {
 fn probe_without_end(call: &Call<'_>, found: &mut Findings) {
     let Some(breaker) = &call.policy.breaker else { return };
     let Breaker::Resilience4j(one) = &breaker.value else { return };
-    let ends = call.policy.timeout.is_some() || call.policy.deadline.is_some() || one.half_open_limit.value > Span::ZERO;
+    let ends =
+        call.policy.timeout.is_some() || call.policy.deadline.is_some() || one.half_open_limit.value > Span::ZERO;
     if !ends {
         let probes = one.half_open_calls.value;
         let what = format!("{} tries {probes} calls when half open, and waits for them for ever", call.shown());

@@ -16,7 +16,8 @@ fn long_chain(topology: &Topology, found: &mut Findings) {
     let mut chains = Chains { topology, known: BTreeMap::new() };
     for load in &topology.load {
         let goals = load.to.iter().chain(load.tasks.iter().map(|task| &task.to));
-        let longest = goals.map(|to| (to, chains.below(&to.service, &to.endpoint, 0))).max_by_key(|(_, path)| path.len());
+        let longest =
+            goals.map(|to| (to, chains.below(&to.service, &to.endpoint, 0))).max_by_key(|(_, path)| path.len());
         let Some((to, path)) = longest.filter(|(_, path)| path.len() >= LONG) else { continue };
         let what = format!("{} services wait for one another: {}", path.len(), path.join(" -> "));
         let hint = "what need not be waited for can be told by message: `publish`";

@@ -22,7 +22,8 @@ fn unbounded_queue(topology: &Topology, found: &mut Findings) {
     let Some(first) = names.first() else { return };
     let shown: Vec<String> = names.iter().take(5).map(|name| format!("`{}`", name.value)).collect();
     let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
-    let what = format!("any number of requests may wait at {}{more}, long after their callers have left", shown.join(", "));
+    let what =
+        format!("any number of requests may wait at {}{more}, long after their callers have left", shown.join(", "));
     let hint = format!("services.{}.queue: 100; or `queue: unlimited`, if that is meant", first.value);
     found.warn("unbounded-queue", first.at, what, hint);
 }

@@ -60,9 +60,12 @@ fn mean_seconds(time: &crate::spec::Dist) -> f64 {
 /// What faults multiply a load by, at most.
 fn surge(topology: &Topology, load: &Load) -> f64 {
     let hits = |fault: &&crate::spec::Fault| {
-        fault.target.value.0.iter().any(|target| {
-            matches!(&target.value, crate::spec::Target::Name(name) if name.value == load.name.value)
-        })
+        fault
+            .target
+            .value
+            .0
+            .iter()
+            .any(|target| matches!(&target.value, crate::spec::Target::Name(name) if name.value == load.name.value))
     };
     let factors = topology.faults.iter().filter(hits).filter_map(|fault| fault.rate.as_ref());
     factors.map(|factor| factor.value.max(1.0)).product()
