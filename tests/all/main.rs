@@ -19,6 +19,7 @@ mod schema;
 mod streams;
 mod swarm;
 mod theory;
+mod why;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
