@@ -260,6 +260,7 @@ fn failure_word(failure: Failure) -> String {
         Failure::Callee(outcome) | Failure::BudgetRefused(outcome) => word(outcome),
         Failure::BreakerOpen => "breaker open".to_owned(),
         Failure::BulkheadFull => "bulkhead full".to_owned(),
+        Failure::PoolFull => "no connection free".to_owned(),
         Failure::NoReplica => "no replica".to_owned(),
         Failure::Deadline => "deadline".to_owned(),
     }
