@@ -142,9 +142,10 @@ impl System<'_> {
             self.stop_waiting(host, index);
         }
         if self.databases[id.index()].disturbed && self.databases[id.index()].share.is_some() {
-            return self.contend(host, now, id, (delay, key));
+            self.contend(host, now, id, (delay, key));
+        } else {
+            host.arm(now, delay, Class::Completion, key);
         }
-        host.arm(now, delay, Class::Completion, key);
         self.tell_state(host, now, index);
     }
 
