@@ -4,8 +4,8 @@ use squall_model::observation::{Observation, Sink};
 use squall_model::plan::Plan;
 use squall_model::{SimTime, Span};
 use squall_services::Ear;
-use squall_telemetry::report::{Latency, Live, Report};
-use squall_telemetry::{Histogram, Recorder, Recording, step_for};
+use squall_telemetry::report::{Latency, Live, Report, World};
+use squall_telemetry::{Histogram, Recorder, Recording, Run, step_for};
 
 use crate::hdr::Log;
 
@@ -71,6 +71,15 @@ impl Books {
         }
     }
 
+    /// The report of what has happened so far.
+    pub(crate) fn so_far(&self, now: SimTime) -> Report {
+        let wall = Span::from_nanos(now.as_nanos());
+        let run = Run { world: World::Live, events: 0, peak_in_flight: 0, wall };
+        let mut report = Report::new(self.plan, &self.recorder.clone().finish(now), &run);
+        self.punctuality.write(&mut report);
+        report
+    }
+
     /// Closes them.
     pub(crate) fn close(self, at: SimTime) -> Closed {
         Closed { plan: self.plan, recording: self.recorder.finish(at), punctuality: self.punctuality, log: self.log }
@@ -104,7 +113,7 @@ impl Ear for Books {
 
 impl Pulse {
     fn new(plan: &Plan) -> Self {
-        let clients = plan.services[plan.real_services..].iter();
+        let clients = plan.services[plan.first_client..].iter();
         let first_task = clients.map(|client| client.first_endpoint.index()).min().unwrap_or(usize::MAX);
         Self { first_task, ended: 0, failed: 0, times: Histogram::new(), since: SimTime::ZERO }
     }

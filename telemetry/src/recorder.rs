@@ -21,7 +21,7 @@ use crate::saturation::Saturation;
 use crate::shelf::{Grain, Shelf};
 use crate::tallies::{Calls, Queries, Requests, Tallies};
 use crate::ways::Ways;
-use crate::windows::Windows;
+use crate::windows::{Books, Windows};
 
 /// Takes observations, in order, and keeps what reports need.
 #[derive(Clone, Debug)]
@@ -170,7 +170,8 @@ impl Recorder {
         } else {
             // What happened in this very instant would begin a window that has no length.
             self.book_ways();
-            self.windows.amend(&self.requests, &self.calls, &mut self.times);
+            self.windows
+                .amend(Books { requests: &self.requests, calls: &self.calls, busy: &self.busy }, &mut self.times);
             self.windows.close_resources(&self.resources, true);
         }
         Recording::new(self, end)
@@ -226,7 +227,7 @@ impl Recorder {
             levels.close_window();
         }
         self.resources.close_window();
-        self.windows.close(&self.requests, &self.calls, &mut self.times);
+        self.windows.close(Books { requests: &self.requests, calls: &self.calls, busy: &self.busy }, &mut self.times);
         self.windows.close_resources(&self.resources, false);
     }
 

@@ -147,7 +147,7 @@ impl Judge<'_> {
         let latencies = self.recording.books.windows.latencies(load);
         let steps: Vec<(u64, u64)> = self
             .steps()
-            .filter_map(|step| latencies.get(step.window).copied().flatten().map(|found| (step.start, found.p99)))
+            .filter_map(|step| latencies.get(step.window).and_then(Option::as_ref).map(|found| (step.start, found.p99)))
             .collect();
         let step = self.recording.step();
         let mut before: Vec<u64> = steps.iter().filter(|(at, _)| at + step <= first).map(|(_, p99)| *p99).collect();

@@ -68,7 +68,7 @@ impl Resources {
             Observation::MemoryUsed { replica, bytes } => {
                 let Some(memory) = service(replica.index()).memory else { return Err("memory of nobody's".into()) };
                 if bytes > memory.limit {
-                    self.dying[replica.index()].get_or_insert(at.as_nanos());
+                    self.dying[replica.index()] = Some(at.as_nanos());
                 }
                 let least = memory.base + memory.per_request + memory.leak;
                 all_or(bytes >= least, || format!("{bytes} bytes in use, at least {least} must be"))
@@ -78,10 +78,7 @@ impl Resources {
                 all_or(due == Some(at.as_nanos()), || format!("dies for want of memory, due at {due:?}"))
             }
             Observation::ReplicaUp { replica } => self.turns(replica.index(), true),
-            Observation::ReplicaDown { replica } => {
-                self.dying[replica.index()] = None;
-                self.turns(replica.index(), false)
-            }
+            Observation::ReplicaDown { replica } => self.turns(replica.index(), false),
             Observation::Scaled { service, from, to, ready, .. } => {
                 let row = &plan.services[service.index()];
                 let Some(settings) = row.autoscale else { return Err("scaled without an autoscaler".into()) };
