@@ -14,7 +14,6 @@ use squall_model::workload::OpenLoop;
 use squall_model::{Outcome, SimTime, Span};
 use squall_policies::breaker::State;
 use tokio::sync::{oneshot, watch};
-use tower::ServiceExt as _;
 
 use crate::alarm::Alarm;
 use crate::awaited::Verdict;
@@ -29,6 +28,8 @@ use crate::world::{Due, Ear, Hop, Out, World};
 const COALESCED: Span = Span::from_micros(20);
 /// So many things are done before others get the lock.
 const BATCH: u32 = 256;
+/// Headers of a request, roughly: room is made once.
+const HEADERS: usize = 8;
 /// A caller's machine gives up on time; its request over HTTP is taken down a little later.
 const GRACE: Duration = Duration::from_millis(20);
 
@@ -46,7 +47,6 @@ pub struct Program {
 }
 
 /// Who carries requests: one way for users', another for services'.
-#[derive(Debug)]
 pub struct Carriers {
     /// From users to services.
     pub users: Carrier,
@@ -54,6 +54,12 @@ pub struct Carriers {
     pub services: Carrier,
     /// Whether requests say where in the run they belong, which servers of the same run understand.
     pub marked: bool,
+}
+
+impl core::fmt::Debug for Carriers {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Carriers").field("marked", &self.marked).finish_non_exhaustive()
+    }
 }
 
 /// What a run has come to.
@@ -401,7 +407,7 @@ impl<E: Ear> Driver<E> {
     async fn carry(self: Arc<Self>, hop: Hop, trail: Option<Trail>) {
         let Some(carriers) = self.carriers.get() else { return };
         let Request { from, edge, to, endpoint, segment } = hop.request;
-        let mut headers = HeaderMap::new();
+        let mut headers = HeaderMap::with_capacity(HEADERS);
         if carriers.marked {
             Belongs { edge, segment }.write(self.run, &mut headers);
         }
@@ -414,7 +420,7 @@ impl<E: Ear> Driver<E> {
         }
         let users = self.plan.edges[edge.index()].caller.index() >= self.plan.first_client;
         let carrier = if users { &carriers.users } else { &carriers.services };
-        let answer = carrier.clone().oneshot(parcel).await;
+        let answer = carrier(parcel).await;
         self.replied(from, to, &answer);
     }
 
