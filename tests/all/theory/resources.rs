@@ -169,12 +169,12 @@ fn replicas_follow_the_rule_of_kubernetes_step_by_step() {
     // 75 %, 4 · 0.75/0.6 = 5; on five: 60 %, as it should be. 60/s on five: 12 %, one would do; but five were right until
     // 180 s, and fewer come only a minute after that.
     let by_hand = |at: u32| match at {
-        0..=60 => (2, 2, 0.3),
         75 => (2, 4, 1.0),
         90 => (4, 5, 0.75),
         105..=180 => (5, 5, 0.6),
         181..=240 => (5, 5, 0.12),
         255 => (5, 2, 0.12),
+        // Before the rise, and again in the end.
         _ => (2, 2, 0.3),
     };
     assert_eq!(seen.len(), 20);
