@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use squall_model::check::LINTS;
 use squall_model::{Span, spec};
 
 /// Storms a graph of fake services and shows what breaks, deterministically.
@@ -605,6 +607,14 @@ pub(crate) struct Check {
     /// Paths, or names of built-in topologies
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<String>,
+
+    /// Exit with 1 if this lint finds anything; repeatable
+    #[arg(long, value_name = "LINT", value_parser = PossibleValuesParser::new(LINTS), hide_possible_values = true)]
+    pub(crate) deny: Vec<String>,
+
+    /// Say nothing of what this lint finds; repeatable, and wins over `--deny`
+    #[arg(long, value_name = "LINT", value_parser = PossibleValuesParser::new(LINTS), hide_possible_values = true)]
+    pub(crate) allow: Vec<String>,
 
     #[command(flatten)]
     pub(crate) overrides: Overrides,

@@ -10,7 +10,7 @@ use squall_policies::{Outcome, SimTime};
 
 use crate::machine::Key;
 use crate::observation::Failure;
-use crate::plan::{DatabaseId, EndpointId, ReplicaId, SiteId};
+use crate::plan::{CacheId, DatabaseId, EndpointId, ReplicaId, SiteId, TopicId};
 
 /// One fact.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -100,6 +100,10 @@ pub enum Activity {
     Connecting(DatabaseId),
     /// Its query runs.
     Querying(DatabaseId),
+    /// Looks into a cache.
+    Looking(CacheId),
+    /// Puts a message on a topic.
+    Publishing(TopicId),
     /// An attempt is out.
     Calling {
         /// The call step.

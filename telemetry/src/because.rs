@@ -93,7 +93,7 @@ impl Asker<'_> {
             let other = &self.events[**other];
             let from = match (other.kind, other.about.first()) {
                 (CauseKind::RetryStorm, Some(Thing::Edge(row))) => Thing::Service(self.plan.edges[*row].callee.index()),
-                (CauseKind::FaultBegan, Some(thing @ Thing::Service(row))) if *row >= self.plan.real_services => *thing,
+                (CauseKind::FaultBegan, Some(thing @ Thing::Service(row))) if *row >= self.plan.first_client => *thing,
                 _ => return false,
             };
             let ways = self.web.ways(from);
@@ -110,6 +110,7 @@ impl Asker<'_> {
             CauseKind::FaultBegan => format!("of fault {subject}"),
             CauseKind::FaultEnded => format!("fault {subject} is over"),
             CauseKind::Saturated => format!("{subject} is saturated"),
+            CauseKind::OutOfMemory => format!("{subject} is out of memory"),
             CauseKind::Queued => format!("requests wait at {subject}"),
             CauseKind::TimedOut => format!("{subject} times out"),
             CauseKind::RetryStorm => format!("of the retries of {subject}"),
@@ -130,6 +131,7 @@ impl Asker<'_> {
 const TROUBLE: &[CauseKind] = &[
     CauseKind::FaultBegan,
     CauseKind::Saturated,
+    CauseKind::OutOfMemory,
     CauseKind::Queued,
     CauseKind::TimedOut,
     CauseKind::RetryStorm,

@@ -18,6 +18,7 @@ use crate::report::{Because, Cause, CauseKind};
 use crate::saturation::Saturation;
 use crate::summary::to_seconds;
 use crate::tallies::Calls;
+use crate::timeline;
 use crate::web::{self, Thing, Web};
 use crate::wording;
 
@@ -30,6 +31,7 @@ pub(crate) fn story(plan: &Plan, recording: &Recording) -> Story {
     let mut teller = Teller { plan, recording, first_fault, story: Vec::new() };
     teller.faults();
     teller.saturation();
+    teller.machines();
     teller.queues();
     teller.calls();
     teller.rejections();
@@ -103,7 +105,8 @@ impl Teller<'_> {
             // One that lasts to the end of the load has no end worth telling.
             let end = SimTime::ZERO + self.plan.duration;
             let ended = rows.iter().filter_map(|(_, record)| record.ended).max();
-            if let Some(ended) = ended.filter(|ended| *ended < end) {
+            let lasts = faults.iter().any(|fault| fault.from < fault.to);
+            if let Some(ended) = ended.filter(|ended| *ended < end && lasts) {
                 let what = format!("fault {name} ends");
                 self.story.push(Event { at: ended.as_nanos(), kind: CauseKind::FaultEnded, subject, what, about });
             }
@@ -122,8 +125,33 @@ impl Teller<'_> {
             let service = &self.plan.services[row];
             if let Some(at) = self.newly_full(&self.recording.books.services_full, row).filter(|_| self.wanted(row)) {
                 let all = u64::from(service.workers) * u64::from(service.replicas);
-                let what = if all == 1 { "its only worker busy".to_owned() } else { format!("all {all} workers busy") };
+                let what = match all {
+                    _ if service.autoscale.is_some() => "all workers busy".to_owned(),
+                    1 => "its only worker busy".to_owned(),
+                    all => format!("all {all} workers busy"),
+                };
                 self.tell(at, CauseKind::Saturated, Thing::Service(row), &what);
+            }
+        }
+    }
+
+    /// Cores that are all in use, and replicas that die for want of memory.
+    fn machines(&mut self) {
+        let resources = &self.recording.books.resources;
+        for row in 0..self.plan.real_services {
+            let service = &self.plan.services[row];
+            // For a moment they are in any random arrivals.
+            let long = service.cores.is_some_and(|cores| {
+                let shares = timeline::cpu_shares(self.recording, row, cores);
+                shares.into_iter().flatten().any(|share| share >= 0.99)
+            });
+            if let Some(at) = self.newly_full(&resources.cpu_full, row).filter(|_| long) {
+                self.tell(at, CauseKind::Saturated, Thing::Service(row), "all cores busy");
+            }
+            let mut deaths = resources.out_of_memory.iter();
+            if let Some((at, _)) = deaths.find(|(_, replica)| service.replica_range().contains(&replica.index())) {
+                let what = "out of memory, the replica is killed";
+                self.tell(at.as_nanos(), CauseKind::OutOfMemory, Thing::Service(row), what);
             }
         }
     }
@@ -176,7 +204,7 @@ impl Teller<'_> {
 
     fn calls(&mut self) {
         for (row, edge) in self.plan.edges.iter().enumerate() {
-            let users = edge.caller.index() >= self.plan.real_services;
+            let users = edge.caller.index() >= self.plan.first_client;
             if let Some(at) = self.first(|firsts| &firsts.timed_out, row).filter(|_| !users) {
                 self.tell(at, CauseKind::TimedOut, Thing::Edge(row), "first timeout");
             }

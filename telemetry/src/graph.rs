@@ -10,9 +10,9 @@ use crate::summary::millis;
 /// Everything that takes requests or makes them, and who uses whom.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Graph {
-    /// Loads, services, databases: in this order, each in that of the file.
+    /// Loads, services, databases, caches, topics: in this order, each in that of the file.
     pub nodes: Vec<GraphNode>,
-    /// Calls in the order of `calls`, then queries.
+    /// Calls in the order of `calls`, then queries, looks into caches, and publishing.
     pub edges: Vec<GraphEdge>,
 }
 
@@ -35,6 +35,10 @@ pub enum NodeKind {
     Service,
     /// A database.
     Database,
+    /// A cache.
+    Cache,
+    /// A topic.
+    Topic,
 }
 
 /// One that uses another.
@@ -57,13 +61,17 @@ pub struct GraphEdge {
 }
 
 /// How one uses another.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UseKind {
     /// It calls a service.
     Call,
     /// It queries a database.
     Query,
+    /// It looks into a cache.
+    Get,
+    /// It puts messages on a topic.
+    Publish,
 }
 
 impl Graph {
@@ -74,16 +82,19 @@ impl Graph {
         let services = plan.services.iter().take(plan.real_services).map(|row| node(&row.name, NodeKind::Service));
         let databases = plan.databases.iter().map(|row| node(&row.name, NodeKind::Database));
         let calls = plan.edges.iter().enumerate().map(|(row, edge)| call(plan, EdgeId::from(row), edge));
-        let queries = queries(plan).into_iter().map(|(service, database)| GraphEdge {
+        let caches = plan.caches.iter().map(|row| node(&row.name, NodeKind::Cache));
+        let topics = plan.topics.iter().map(|row| node(&row.name, NodeKind::Topic));
+        let uses = uses(plan).into_iter().map(|(service, (kind, to))| GraphEdge {
             from: place(plan, service),
-            to: plan.loads.len() + plan.real_services + database,
-            kind: UseKind::Query,
+            to,
+            kind,
             call: None,
             timeout_ms: None,
             attempts: 1,
             breaker: false,
         });
-        Self { nodes: loads.chain(services).chain(databases).collect(), edges: calls.chain(queries).collect() }
+        let nodes = loads.chain(services).chain(databases).chain(caches).chain(topics);
+        Self { nodes: nodes.collect(), edges: calls.chain(uses).collect() }
     }
 }
 
@@ -106,19 +117,32 @@ fn place(plan: &Plan, service: ServiceId) -> usize {
     match plan.services[service.index()].role {
         Role::Client(load) => load.index(),
         Role::Service => plan.loads.len() + service.index(),
+        Role::Topic(topic) => first_database(plan) + plan.databases.len() + plan.caches.len() + topic.index(),
     }
 }
 
-/// Which services query which databases, each pair once, in the order of the file.
-fn queries(plan: &Plan) -> Vec<(ServiceId, usize)> {
+/// The place of the first database among the nodes.
+fn first_database(plan: &Plan) -> usize {
+    plan.loads.len() + plan.real_services
+}
+
+/// Which services query which databases, look into which caches and publish on which topics: each pair once, in the order
+/// of the file.
+fn uses(plan: &Plan) -> Vec<(ServiceId, (UseKind, usize))> {
+    let databases = first_database(plan);
+    let (caches, topics) = (databases + plan.databases.len(), databases + plan.databases.len() + plan.caches.len());
     let mut pairs = Vec::new();
     for (row, endpoint) in plan.endpoints.iter().enumerate() {
         // Programs stand one after another, in the order of their endpoints.
         let end = plan.endpoints.get(row + 1).map_or(plan.ops.len(), |next| next.entry.index());
         for op in plan.ops.get(endpoint.entry.index()..end).unwrap_or_default() {
-            if let Op::Query(database, _) = op {
-                pairs.push((endpoint.service, database.index()));
-            }
+            let used = match op {
+                Op::Query(database, _) | Op::PooledQuery(database, _) => (UseKind::Query, databases + database.index()),
+                Op::Get { cache, .. } => (UseKind::Get, caches + cache.index()),
+                Op::Publish(topic) => (UseKind::Publish, topics + topic.index()),
+                _ => continue,
+            };
+            pairs.push((endpoint.service, used));
         }
     }
     pairs.sort_unstable();

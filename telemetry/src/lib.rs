@@ -28,6 +28,7 @@ mod recorder;
 mod recording;
 mod recovery;
 pub mod report;
+mod resources;
 mod saturation;
 pub mod sentence;
 mod shelf;

@@ -201,7 +201,7 @@ impl Judge<'_> {
     }
 
     fn is_client(&self, thing: Thing) -> bool {
-        matches!(thing, Thing::Service(row) if row >= self.plan.real_services)
+        matches!(thing, Thing::Service(row) if row >= self.plan.first_client)
     }
 
     /// Calls on which retries outnumbered first attempts for more than a moment.
@@ -251,7 +251,7 @@ impl Judge<'_> {
 
     fn user_edges(&self) -> impl Iterator<Item = EdgeId> {
         let edges = self.plan.edges.iter().enumerate();
-        edges.filter(|(_, edge)| edge.caller.index() >= self.plan.real_services).map(|(row, _)| EdgeId::from(row))
+        edges.filter(|(_, edge)| edge.caller.index() >= self.plan.first_client).map(|(row, _)| EdgeId::from(row))
     }
 
     /// The trigger is gone, goodput is not back, and something keeps it so.

@@ -8,6 +8,7 @@ pub(crate) enum Thing {
     /// A row of the service table; the clients of loads are there, too.
     Service(usize),
     Database(usize),
+    Cache(usize),
     Edge(usize),
     /// Everything.
     System,
@@ -35,6 +36,9 @@ impl Web {
         }
         for (service, database) in queries(plan) {
             web.add(service, Strand { to: Thing::Database(database.index()), along: None });
+        }
+        for (service, cache) in shielded(plan) {
+            web.add(service, Strand { to: Thing::Cache(cache), along: None });
         }
         web
     }
@@ -76,12 +80,29 @@ impl Web {
 /// Which service queries which database: an endpoint's program begins at its entry, and they follow one another.
 fn queries(plan: &Plan) -> impl Iterator<Item = (usize, DatabaseId)> + '_ {
     plan.ops.iter().enumerate().filter_map(|(pc, op)| match op {
-        Op::Query(database, _) => {
+        Op::Query(database, _) | Op::PooledQuery(database, _) => {
             let endpoint = plan.endpoints.iter().rfind(|endpoint| endpoint.entry.index() <= pc)?;
             Some((endpoint.service.index(), *database))
         }
         _ => None,
     })
+}
+
+/// Which service a cache stands before: those that look into it, and those that are called when it misses.
+fn shielded(plan: &Plan) -> Vec<(usize, usize)> {
+    let mut shielded = Vec::new();
+    for (pc, op) in plan.ops.iter().enumerate() {
+        let Op::Get { cache, hit, .. } = op else { continue };
+        let endpoint = plan.endpoints.iter().rfind(|endpoint| endpoint.entry.index() <= pc);
+        shielded.extend(endpoint.map(|endpoint| (endpoint.service.index(), cache.index())));
+        for op in &plan.ops[pc..hit.index()] {
+            if let Op::Call(site) = op {
+                let edge = &plan.edges[plan.sites[site.index()].edge.index()];
+                shielded.push((edge.callee.index(), cache.index()));
+            }
+        }
+    }
+    shielded
 }
 
 /// What a fault hits.
@@ -94,6 +115,8 @@ pub(crate) fn hit(plan: &Plan, target: Target) -> Thing {
         Target::Endpoint(id) => Thing::Service(plan.endpoints[id.index()].service.index()),
         Target::Replica(id) => Thing::Service(service_of(id.index())),
         Target::Database(id) => Thing::Database(id.index()),
+        Target::Cache(id) => Thing::Cache(id.index()),
+        Target::Topic(id) => Thing::Service(plan.topics[id.index()].service.index()),
         Target::Edge(id) => Thing::Edge(id.index()),
         Target::Load(id) => Thing::Service(plan.loads[id.index()].clients.index()),
     }
@@ -104,6 +127,7 @@ pub(crate) fn name(plan: &Plan, thing: Thing) -> &str {
     match thing {
         Thing::Service(row) => &plan.services[row].name,
         Thing::Database(row) => &plan.databases[row].name,
+        Thing::Cache(row) => &plan.caches[row].name,
         Thing::Edge(row) => &plan.edges[row].name,
         Thing::System => "system",
     }

@@ -18,7 +18,7 @@ fn mistakes_between_parts_of_a_file_are_found_together_with_those_in_one() {
 #[test]
 fn what_is_rarely_wise_is_a_warning_and_no_mistake() {
     let (out, errors) = written(&squall(&["check", "everything.yaml"]).code(0));
-    assert_eq!(out, "everything.yaml: ok, 5 services, 4 loads, 3 warnings\n");
+    assert_eq!(out, "everything.yaml: ok, 5 services, 4 loads, 9 warnings\n");
     insta::assert_snapshot!(errors);
 }
 
@@ -60,9 +60,9 @@ fn a_mistake_in_an_override_points_at_the_override() {
 fn an_override_can_set_what_the_file_does_not_say() {
     let arguments = ["check", "chain", "--set", "services.order.calls.inventory.retry.attempts=9", "--seed", "7"];
     let (out, errors) = written(&squall(&arguments).code(0));
-    assert_eq!(out, "chain: ok, 3 services, 1 load, 2 warnings\n");
+    assert_eq!(out, "chain: ok, 3 services, 1 load, 3 warnings\n");
     assert!(errors.contains("makes 9 attempts without a wait in between"), "{errors}");
-    assert!(errors.contains("gives up after 1s, while `order -> inventory` goes on for up to 9s"), "{errors}");
+    assert!(errors.contains("gives up after 1s, while `order.place` may wait for up to 9s"), "{errors}");
 }
 
 #[test]
@@ -85,4 +85,35 @@ fn colour_is_for_terminals_or_for_those_who_ask() {
 #[test]
 fn quiet_says_nothing_of_what_is_fine() {
     squall(&["check", "--quiet", &file("everything.yaml")]).code(0).stdout_eq("").stderr_eq("");
+}
+
+#[test]
+fn every_lint_has_a_file_that_sets_it_off_and_one_that_nearly_does() {
+    for lint in squall_model::check::LINTS {
+        let (out, errors) = written(&squall(&["check", &format!("lints/{lint}.yaml"), "--deny", lint]).code(1));
+        assert!(out.is_empty() && errors.contains(&format!("error[{lint}]")), "{lint}: {out}{errors}");
+        let nearly = format!("lints/{lint}-nearly.yaml");
+        let (_, errors) = written(&squall(&["check", &nearly, "--deny", lint]).code(0));
+        assert!(!errors.contains(&format!("[{lint}]")), "{lint}: {errors}");
+        let (_, errors) = written(&squall(&["check", &format!("lints/{lint}.yaml"), "--allow", lint]).code(0));
+        assert!(!errors.contains(&format!("[{lint}]")), "{lint}: {errors}");
+    }
+}
+
+#[test]
+fn a_lint_that_does_not_exist_is_a_mistake_of_the_command_line() {
+    let (_, errors) = written(&squall(&["check", "chain", "--deny", "no-timeouts"]).code(2));
+    assert!(errors.contains("no-timeout"), "{errors}");
+}
+
+#[test]
+fn built_in_topologies_are_refused_nothing_and_warn_of_what_they_show() {
+    let (names, _) = written(&squall(&["list"]));
+    // What these are about is what the lints find.
+    let about = ["cascade", "cascade-breaker", "chatty", "retry-storm", "shared-database", "synchronous-chain"];
+    for name in names.lines().filter_map(|line| line.split_whitespace().next()) {
+        let (out, errors) = written(&squall(&["check", name]).code(0));
+        let silent = !out.contains("warning");
+        assert!(silent || about.contains(&name), "{name}: {errors}");
+    }
 }

@@ -14,6 +14,7 @@ mod licences;
 mod live;
 mod pipelines;
 mod program;
+mod resources;
 mod run;
 mod schema;
 mod streams;

@@ -11,6 +11,9 @@ pub(super) fn check(topology: &Topology, names: &Names<'_>, whole: bool, found: 
             found.error(fault.target.at, "this fault does nothing", "say what: latency, errors, down, kill, …");
         }
         for target in &fault.target.0 {
+            if let Some(problem) = nothing_to_flush(fault, target, topology) {
+                found.problems.push(problem);
+            }
             match thing(target, &effects, topology, names) {
                 Ok(thing) => effects.iter().for_each(|effect| check_effect(effect, thing, target, found)),
                 Err(problem) => found.problems.push(problem),
@@ -18,6 +21,14 @@ pub(super) fn check(topology: &Topology, names: &Names<'_>, whole: bool, found: 
         }
         check_times(fault, topology, found);
     }
+}
+
+/// A cache with a fixed share of hits holds nothing that could be emptied.
+fn nothing_to_flush(fault: &Fault, target: &Spanned<Target>, topology: &Topology) -> Option<Problem> {
+    let (Some(flush), Target::Name(name)) = (&fault.flush, &target.value) else { return None };
+    topology.caches.find(name).and_then(|cache| cache.hit_rate.as_ref())?;
+    let problem = Problem::error(flush.at, format!("`{}` has a fixed hit rate: there is nothing to empty", name.value));
+    Some(problem.hint("give it `keys` and `capacity` instead of `hit_rate`"))
 }
 
 /// Something a fault does: its key, where that stands, and what it can be done to.
@@ -75,7 +86,7 @@ fn thing(
         Target::Replica { service, index } => {
             names.service(service)?;
             let most = topology.services.find(service).map_or(0, |service| match &service.autoscale {
-                Some(autoscale) => service.replicas.value.max(autoscale.max.value),
+                Some(autoscale) => autoscale.max.value,
                 None => service.replicas.value,
             });
             if index.value < most {
@@ -97,7 +108,7 @@ fn check_effect(effect: &Effect, thing: Thing, target: &Spanned<Target>, found: 
 }
 
 fn check_times(fault: &Fault, topology: &Topology, found: &mut Findings) {
-    let once = fault.kill.is_some() || fault.flush.is_some();
+    let once = fault.is_done_at_once();
     let duration = topology.duration.value;
     if fault.at.value >= duration {
         let what = format!("this fault begins at {}, after the end of the load", fault.at.value);

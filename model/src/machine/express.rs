@@ -67,7 +67,7 @@ impl System<'_> {
     #[inline(always)]
     pub(super) fn fly<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) -> Flown {
         let plan = self.plan;
-        let Self { fibers, routes, replicas, tickets, any_frozen, later, .. } = self;
+        let Self { fibers, routes, replicas, tickets, on_guard, later, .. } = self;
         let mut fiber = &mut fibers[index];
         if !fiber.outcome.is_success() {
             return Flown::Failed(index);
@@ -139,7 +139,7 @@ impl System<'_> {
                     let waited = fiber.started != fiber.arrived;
                     let held = now - fiber.started;
                     let replica = &mut replicas[id.index()];
-                    let plain = fiber.express && fiber.outcome == Outcome::Ok && !replica.disturbed && !*any_frozen;
+                    let plain = fiber.express && fiber.outcome == Outcome::Ok && !replica.disturbed && !*on_guard;
                     let Some(caller) = (if plain { fibers.waiting(reply_to) } else { None }) else {
                         return Flown::To(index, op);
                     };
@@ -205,7 +205,7 @@ impl System<'_> {
         let Some(index) = self.fibers.waiting(key) else { return false };
         let fiber = &self.fibers[index];
         match fiber.state {
-            State::Querying if !self.any_frozen => {
+            State::Querying if !self.on_guard => {
                 let Op::Query(id, _) = self.plan.ops[fiber.pc.index() - 1] else { return false };
                 let database = &mut self.databases[id.index()];
                 if !database.is_plain() || database.saturated {
@@ -216,7 +216,7 @@ impl System<'_> {
                 host.observe(now, Observation::QueryEnded { database: id, segment, outcome: Outcome::Ok, took });
                 true
             }
-            State::Busy => !self.any_frozen && self.replicas[fiber.replica.index()].paused_total.is_zero(),
+            State::Busy => !self.on_guard && self.replicas[fiber.replica.index()].paused_total.is_zero(),
             _ => false,
         }
     }

@@ -84,12 +84,19 @@ fn activity(fiber: &Fiber, ops: &[Op]) -> Option<Activity> {
     Some(match (fiber.state, step) {
         (State::Free | State::Thinking, _) => return None,
         (State::Queued, _) => Activity::Queued,
-        (State::Busy, Some(Op::Work(_))) => Activity::Working,
+        (State::Busy, Some(Op::Work(_) | Op::Compute(_))) | (State::Computing, _) => Activity::Working,
         (State::Busy, Some(Op::Wait(_))) => Activity::Waiting,
         (State::Busy, _) => Activity::Disturbed,
-        (State::Connecting, Some(Op::Query(database, _))) => Activity::Connecting(database),
-        (State::Querying, Some(Op::Query(database, _))) => Activity::Querying(database),
-        (State::Running | State::Connecting | State::Querying, _) => Activity::Running,
+        (State::Connecting | State::Pooling, Some(Op::Query(database, _) | Op::PooledQuery(database, _))) => {
+            Activity::Connecting(database)
+        }
+        (State::Querying, Some(Op::Query(database, _) | Op::PooledQuery(database, _))) => Activity::Querying(database),
+        (State::Looking, Some(Op::Get { cache, .. })) => Activity::Looking(cache),
+        (State::Publishing, Some(Op::Publish(topic))) => Activity::Publishing(topic),
+        (
+            State::Running | State::Connecting | State::Pooling | State::Querying | State::Looking | State::Publishing,
+            _,
+        ) => Activity::Running,
         (State::Calling, _) => Activity::Calling { site: fiber.site, attempt: fiber.attempts, target: fiber.target },
         (State::BackingOff, _) => Activity::BackingOff(fiber.site),
         (State::FallingBack, _) => Activity::FallingBack(fiber.site),

@@ -72,6 +72,8 @@ pub(crate) fn cascade() -> Report {
         causes: causes.map(cause).into(),
         expect: expect.map(expectation).into(),
         timeline: Timeline {
+            caches: Named::default(),
+            topics: Named::default(),
             step_s: 5.0,
             load: named([("checkout", load)]),
             services: named([
@@ -115,6 +117,8 @@ pub(crate) fn healthy() -> Report {
         source: None,
         traces: Vec::new(),
         timeline: Timeline {
+            caches: Named::default(),
+            topics: Named::default(),
             step_s: 5.0,
             load: Named::default(),
             services: Named::default(),
@@ -246,6 +250,8 @@ fn service(
     queue: u32,
 ) -> Service {
     Service {
+        scaled: Vec::new(),
+        out_of_memory_s: Vec::new(),
         requests,
         ok: requests - failed,
         failed,
@@ -272,6 +278,7 @@ fn service(
 
 fn database() -> Database {
     Database {
+        timeouts: 0,
         queries: 4200,
         latency_ms: Some(latency(10.0, 5000.0)),
         wait_ms: Some(latency(0.0, 0.0)),
@@ -289,6 +296,7 @@ fn database() -> Database {
 
 fn call([calls, attempts, failed, timeouts]: [u64; 4]) -> Call {
     Call {
+        pool: None,
         calls,
         attempts,
         retries: attempts - calls,

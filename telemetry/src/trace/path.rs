@@ -51,11 +51,11 @@ impl Follower<'_> {
         let act = &nodes[at].acts[index];
         let cause = match act.what {
             Activity::Running | Activity::Working => Spent::Work,
-            Activity::Waiting => Spent::Wait,
+            Activity::Waiting | Activity::Publishing(_) => Spent::Wait,
             Activity::Disturbed => Spent::Fault,
             Activity::Queued => Spent::Queue,
             Activity::Connecting(_) => Spent::Connection,
-            Activity::Querying(_) => Spent::Query,
+            Activity::Querying(_) | Activity::Looking(_) => Spent::Query,
             Activity::BackingOff(_) => Spent::BackOff,
             Activity::FallingBack(_) => Spent::Fallback,
             Activity::Forked => return self.branch(at, index, (from, to)),
@@ -129,6 +129,8 @@ pub(super) fn place(plan: &Plan, nodes: &[Node], stretch: &Stretch) -> String {
         Some(Activity::Connecting(database) | Activity::Querying(database)) => {
             plan.databases[database.index()].name.clone()
         }
+        Some(Activity::Looking(cache)) => plan.caches[cache.index()].name.clone(),
+        Some(Activity::Publishing(topic)) => plan.topics[topic.index()].name.clone(),
         Some(Activity::Calling { site, .. } | Activity::BackingOff(site) | Activity::FallingBack(site)) => edge(site),
         _ => plan.services[plan.endpoints[node.endpoint.index()].service.index()].name.clone(),
     }

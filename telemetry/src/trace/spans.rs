@@ -141,6 +141,8 @@ impl Writer<'_> {
             Activity::Disturbed => (SpanKind::Fault, service()),
             Activity::Connecting(database) => (SpanKind::Connection, plan.databases[database.index()].name.clone()),
             Activity::Querying(database) => (SpanKind::Query, plan.databases[database.index()].name.clone()),
+            Activity::Looking(cache) => (SpanKind::Query, plan.caches[cache.index()].name.clone()),
+            Activity::Publishing(topic) => (SpanKind::Wait, plan.topics[topic.index()].name.clone()),
             Activity::BackingOff(site) => (SpanKind::BackOff, edge(site)),
             Activity::FallingBack(site) => (SpanKind::Fallback, edge(site)),
             Activity::Calling { site, .. } => (SpanKind::Attempt, edge(site)),
@@ -251,6 +253,7 @@ fn failure_word(failure: Failure) -> String {
         Failure::Callee(outcome) | Failure::BudgetRefused(outcome) => word(outcome),
         Failure::BreakerOpen => "breaker open".to_owned(),
         Failure::BulkheadFull => "bulkhead full".to_owned(),
+        Failure::PoolFull => "no connection free".to_owned(),
         Failure::NoReplica => "no replica".to_owned(),
         Failure::Deadline => "deadline".to_owned(),
     }

@@ -95,7 +95,7 @@ class GraphPicture {
 
   node(node) {
     const { run } = this.page;
-    const series = run.report.timeline[{ load: "load", service: "services", database: "databases" }[node.kind]]?.[node.name];
+    const series = run.report.timeline[{ load: "load", service: "services", database: "databases", cache: "caches", topic: "topics" }[node.kind]]?.[node.name];
     return { node, key: `${node.kind}:${node.name}`, series, pool: run.pool(node.kind, node.name) };
   }
 
@@ -212,6 +212,17 @@ class GraphPicture {
       const ended = ok[i] + degraded[i] + failed[i];
       failing = ended > 0 ? failed[i] / ended : 0;
       say(node.fact, failing > 0 ? `${rate(offered[i] / run.length(i))} · ${share(failing)} fail` : `${rate(offered[i] / run.length(i))} offered`);
+    } else if (kind === "cache") {
+      const { hits, misses } = node.series;
+      const looks = hits[i] + misses[i];
+      node.gauge.setAttribute("width", (looks > 0 ? (hits[i] / looks) * node.room : 0).toFixed(1));
+      say(node.fact, looks > 0 ? `${share(hits[i] / looks)} hit` : "not asked");
+    } else if (kind === "topic") {
+      const { delivered, dead_letters, backlog_max } = node.series;
+      const ended = delivered[i] + dead_letters[i];
+      failing = ended > 0 ? dead_letters[i] / ended : 0;
+      say(node.fact, `${number(delivered[i] / run.length(i))}/s`);
+      say(node.queue, backlog_max[i] > 0 ? `${number(backlog_max[i])} waiting` : "");
     } else {
       const { busy, queue, limit } = node.pool;
       const used = limit ? Math.min(busy[i] / limit, 1) : 0;
@@ -248,7 +259,7 @@ class GraphPicture {
     edge.group.classList.toggle("still", !edge.sent[i]);
     edge.group.classList.toggle("struck", faults.includes(edge.edge.call));
     const parts = edge.series ? edgeFacts(this.page.run, edge.series, i).map(([label, value, format]) => `${label} ${format(value)}`) : [];
-    say(edge.title, `${edge.edge.call || "queries"}${parts.length ? `: ${parts.join(", ")}` : ""}`);
+    say(edge.title, `${edge.edge.call || { get: "looks", publish: "messages" }[edge.edge.kind] || "queries"}${parts.length ? `: ${parts.join(", ")}` : ""}`);
     if (edge.badge) {
       const state = this.page.run.breakerAt(edge.edge.call, t);
       if (state !== edge.badgeState) {
