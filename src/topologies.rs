@@ -197,11 +197,6 @@ impl Topology {
         self.folder.as_deref()
     }
 
-    /// Its text.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
     /// The line of the file, from 1; `None` for what stands in an override.
     pub(crate) fn line(&self, at: At) -> Option<usize> {
         (at.source == 0).then(|| spec::line_and_column(&self.text, at.start).0)

@@ -81,6 +81,8 @@ fn named(plan: &Plan, target: Target) -> (String, &'static str) {
         Target::Database(id) => (plan.databases[id.index()].name.clone(), "database"),
         Target::Edge(id) => (plan.edges[id.index()].name.clone(), "call"),
         Target::Load(id) => (plan.loads[id.index()].name.clone(), "load"),
+        Target::Cache(id) => (plan.caches[id.index()].name.clone(), "cache"),
+        Target::Topic(id) => (plan.topics[id.index()].name.clone(), "topic"),
     }
 }
 
