@@ -7,5 +7,6 @@ mod heap;
 mod network;
 mod queue;
 mod run;
+mod soon;
 
 pub use run::{Ended, run, run_while};

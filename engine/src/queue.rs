@@ -10,6 +10,7 @@ use squall_model::machine::{Key, Place};
 use squall_model::{SimTime, Span};
 
 use crate::heap::Heap;
+use crate::soon::Soon;
 
 /// At the same instant, what comes first: messages and work that is done before new work, and all of it before somebody
 /// gives up waiting.
@@ -76,7 +77,7 @@ struct Lane {
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
     /// What stands in no lane.
-    heap: Heap,
+    soon: Soon,
     /// The heads of the lanes.
     heads: Heap,
     lanes: Vec<Lane>,
@@ -86,7 +87,7 @@ impl Queue {
     /// An empty queue with lanes for so many constant delays.
     pub(crate) fn new(delays: usize) -> Self {
         let lanes = vec![Lane { sweep_at: SWEEP_FROM, ..Lane::default() }; delays * RANKS];
-        Self { heap: Heap::default(), heads: Heap::default(), lanes }
+        Self { soon: Soon::default(), heads: Heap::default(), lanes }
     }
 
     /// Adds what is to happen `span` after `now`. With a lane, all that is added to it and to its rank must have the
@@ -106,7 +107,7 @@ impl Queue {
                 self.post(lane);
             }
         } else {
-            self.heap.push(order);
+            self.soon.push(order);
         }
     }
 
@@ -114,7 +115,7 @@ impl Queue {
     /// forgotten on the way.
     #[inline(always)]
     pub(crate) fn peek(&mut self, waits: impl Fn(Key) -> bool) -> u128 {
-        let other = self.heap.peek();
+        let other = self.soon.peek();
         loop {
             let head = self.heads.peek();
             if head > other {
@@ -150,7 +151,7 @@ impl Queue {
     #[inline(always)]
     pub(crate) fn pop(&mut self, top: u128) -> Event {
         let Place::Host(lane) = Key::from_bits(top as u64).place() else {
-            self.heap.take();
+            self.soon.take();
             return Event::from_order(top);
         };
         self.heads.take();
