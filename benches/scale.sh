@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# What size costs: memory of what waits and of long runs, graphs of 1,000 and 10,000 services, many timers at once. Prints
+# figures, and fails where one is beyond its bound. Counts instructions with callgrind where time would be too noisy.
+#
+# usage: benches/scale.sh BINARY
+set -euo pipefail
+squall=$(readlink -f "$1")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+failed=0
+
+bound() { # what, figure, bound
+  local verdict=ok
+  awk -v a="$2" -v b="$3" 'BEGIN { exit !(a > b) }' && { verdict="BEYOND"; failed=1; }
+  printf '%-58s %12s  (at most %s) %s\n' "$1" "$2" "$3" "$verdict"
+}
+megabytes() { # the most memory that a command held, in MB
+  /usr/bin/env python3 - "$@" <<'PY'
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+PY
+}
+instructions() { # of a run of FILE for so many seconds
+  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$squall" run --quiet "$1" --duration "$2" 2>&1 |
+    sed -n 's/.*Collected : //p'
+}
+field() { "$squall" run "$1" --duration "$2" --json - 2> /dev/null | sed -n "s/^ *\"$3\": \([0-9]*\),\{0,1\}$/\1/p" | head -1; }
+
+# A worker that is never free again, and a million requests that wait for it.
+cat > stuck.yaml <<'Y'
+name: stuck
+duration: 10s
+drain: 0s
+services: {s: {workers: 1, endpoints: {go: {steps: [{wait: 10h}]}}}}
+load: [{name: load, to: s.go, rate: 100000/s}]
+Y
+bound "MB of a million requests that wait in a queue" "$(megabytes "$squall" run --quiet stuck.yaml)" 400
+
+# The same load for 30 s and for 300 s.
+cat > long.yaml <<'Y'
+name: long
+duration: 30s
+services:
+  a: {workers: 500, endpoints: {go: {steps: [{work: 1ms}, {call: b.go}]}}, calls: {b: {timeout: 1s}}}
+  b: {workers: 500, endpoints: {go: {steps: [{work: exponential(5ms)}]}}}
+load: [{name: load, to: a.go, rate: 33333/s, arrivals: poisson}]
+Y
+short=$(megabytes "$squall" run --quiet long.yaml)
+long=$(megabytes "$squall" run --quiet long.yaml --duration 300s)
+bound "MB more for 10,000,000 requests than for 1,000,000" "$((long - short))" 8
+
+# Layers of services: a request goes through all layers of one column, and asks three services of the last.
+layers() { # layers, services a layer, requests a second
+  awk -v layers="$1" -v width="$2" -v rate="$3" 'BEGIN {
+    print "name: layers\nduration: 10s\nnetwork: 100us\nservices:"
+    for (l = 0; l < layers; l++) for (i = 0; i < width; i++) {
+      printf "  s%d-%d:\n    workers: 200\n    endpoints: {go: {steps: [{work: 200us}", l, i
+      if (l + 1 < layers) printf ", {call: s%d-%d.go}", l + 1, (i * 7 + l) % width
+      printf "]}}\n"
+      if (l + 1 < layers) printf "    calls: {default: {timeout: 2s}}\n"
+    }
+    print "load:"
+    for (i = 0; i < width; i++) printf "  - {name: l%d, to: s0-%d.go, rate: %g/s, arrivals: poisson}\n", i, i, rate / width
+  }'
+}
+layers 50 20 2000 > thousand.yaml
+layers 5 2 2000 > small.yaml
+a_hop() { # file, hops a request
+  local one two requests
+  one=$(instructions "$1" 2s); two=$(instructions "$1" 4s)
+  requests=$(($(field "$1" 4s offered) - $(field "$1" 2s offered)))
+  awk -v i="$((two - one))" -v n="$requests" -v h="$2" 'BEGIN { printf "%d", i / n / h }'
+}
+# `offered` of the first load stands for all: they are alike.
+big=$(a_hop thousand.yaml $((50 * 20)))
+few=$(a_hop small.yaml $((5 * 2)))
+echo "instructions a hop: $few in a graph of 10 services, $big in one of 1,000"
+bound "cost of a hop in a graph of 1,000 services against 10" "$(awk -v a="$big" -v b="$few" 'BEGIN { printf "%.2f", a / b }')" 1.5
+
+layers 100 100 1000 > huge.yaml
+seconds=$(python3 - "$squall" <<'PY'
+import subprocess, sys, time
+start = time.time()
+subprocess.run([sys.argv[1], "check", "huge.yaml"], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(f"{time.time() - start:.2f}")
+PY
+)
+bound "seconds to load and check 10,000 services" "$seconds" 2
+
+exit $failed
