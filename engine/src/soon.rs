@@ -137,7 +137,7 @@ mod tests {
     fn numbers_that_only_ascend_or_only_descend_come_out_in_order() {
         let ascending: Vec<_> = (0..1000).map(Some).collect();
         let descending: Vec<_> = (0..1000).rev().map(Some).collect();
-        let waves: Vec<_> = (0..2000).map(|i| (i % 3 != 0).then_some(i * 7919 % 1000)).collect();
+        let waves: Vec<_> = (0..2000u32).map(|i| (i % 3 != 0).then_some((i * 7919 % 1000) as u16)).collect();
         for steps in [ascending, descending, waves] {
             same_as_sorted(&steps).unwrap();
         }
