@@ -21,7 +21,10 @@ pub use elements::*;
 pub use expect::{BreakerChange, Expectation, Metric, Op, PhaseRef, Resource, Sentence, Subject, Unit, Within};
 pub use problem::{Problem, Severity, did_you_mean};
 pub use schema::schema;
-pub use values::{Backoff, Dist, EndpointRef, Http, Limit, OpenFor, Phase, Rate, Samples, Share, Size, Target, Window};
+pub use values::{
+    Backoff, Dist, EndpointRef, Http, Jitter, Limit, OpenFor, Patience, Phase, Rate, Samples, Share, Size, Target,
+    Window,
+};
 
 use decode::Cx;
 use tree::Node;
