@@ -17,6 +17,8 @@ pub struct ReplicaSeen {
     pub workers: u32,
     /// Requests that wait for one.
     pub queued: u32,
+    /// The limit of requests at the same time, where one follows latency.
+    pub limit: Option<u32>,
     /// Whether it serves: it is up, and warm.
     pub ready: bool,
     /// Whether it is frozen.
@@ -54,7 +56,8 @@ impl System<'_> {
         ReplicaSeen {
             busy: replica.busy,
             workers: replica.workers,
-            queued: replica.queue.len(),
+            queued: replica.queue.len() + self.guards.waiting(id),
+            limit: self.guards.limit(id),
             ready: replica.ready,
             paused: replica.pauses > 0,
         }
@@ -92,7 +95,7 @@ impl System<'_> {
             let Some(index) = self.fibers.waiting(key) else { return Key::NONE };
             let fiber = &self.fibers[index];
             match (fiber.kind, fiber.reply_to.place()) {
-                (Kind::Branch, _) => key = fiber.reply_to,
+                (Kind::Branch | Kind::Try, _) => key = fiber.reply_to,
                 (_, Place::Host(_)) => return fiber.reply_to,
                 _ => return Key::NONE,
             }

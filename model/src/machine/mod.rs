@@ -3,21 +3,28 @@
 //! [`System`] holds all state of the services and clients of a plan. A host tells it what happened (`arrive`,
 //! `replied`, `wake`, `begin`, `fault`), one step at one time, and carries out what the step asks for through [`Host`].
 
+mod aim;
+mod apart;
 mod call;
+mod cancel;
 mod client;
 mod database;
 mod express;
 mod fault;
 mod fiber;
+mod guard;
 mod host;
 mod key;
+mod layer;
 mod link;
 mod look;
+mod room;
 mod route;
 mod service;
 mod system;
 mod take_over;
 mod tell;
+mod trip;
 
 pub use host::{Class, Delay, Host, Request, Timer};
 pub use key::{Key, Place, Tickets};

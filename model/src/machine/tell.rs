@@ -20,7 +20,7 @@ impl System<'_> {
             let origin = match fiber.kind {
                 Kind::User => Origin::User { meant: fiber.arrived },
                 Kind::Request => Origin::Request,
-                Kind::Branch => Origin::Branch,
+                Kind::Branch | Kind::Try => Origin::Branch,
             };
             let (parent, endpoint, replica) = (fiber.reply_to, fiber.endpoint, fiber.replica);
             host.trace(now, TraceFact::Began { fiber: index, parent, endpoint, replica, origin });
@@ -80,6 +80,8 @@ impl System<'_> {
             }
             (State::BackingOff, _) => Activity::BackingOff(fiber.site),
             (State::FallingBack, _) => Activity::FallingBack(fiber.site),
+            (State::Held, _) => Activity::Held(fiber.site),
+            (State::Hedging, _) => Activity::Apart(fiber.site),
             (State::Forked, _) => Activity::Forked,
         })
     }

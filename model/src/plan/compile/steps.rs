@@ -21,6 +21,9 @@ impl Compiler<'_> {
 
     fn steps(&mut self, caller: ServiceId, steps: &[Spanned<Step>]) {
         for step in steps {
+            if self.bounds {
+                self.push(Op::Check);
+            }
             self.step(caller, step);
         }
     }

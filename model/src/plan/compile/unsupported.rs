@@ -1,9 +1,6 @@
 //! What a topology may say but this version cannot run yet: refused by name, before anything runs.
 
-use crate::spec::{
-    Arrivals, At, Balancer, Branch, Breaker, Budget, CallPolicy, Fault, Load, Problem, QueueOrder, Service, Spanned,
-    Step, Topology,
-};
+use crate::spec::{Arrivals, At, Branch, CallPolicy, Fault, Load, Problem, Service, Spanned, Step, Topology};
 
 /// Every use of something that cannot be run yet.
 pub(super) fn find(topology: &Topology) -> Vec<Problem> {
@@ -42,14 +39,7 @@ impl Found {
     fn service(&mut self, service: &Service) {
         self.option(service.cores.as_ref(), "`cores`");
         self.option(service.memory.as_ref(), "`memory`");
-        self.option(service.admission.as_ref(), "`admission`");
         self.option(service.autoscale.as_ref(), "`autoscale`");
-        self.balancer(&service.balancer);
-        if let Some(queue) = &service.queue {
-            self.refuse((*queue.order != QueueOrder::Fifo).then_some(queue.order.at), "this queue order");
-            self.option(queue.timeout.as_ref(), "a queue's `timeout`");
-            self.option(queue.codel.as_ref(), "`codel`");
-        }
         self.policy(&service.calls.default);
         for (_, policy) in service.calls.to.iter() {
             self.policy(policy);
@@ -59,30 +49,8 @@ impl Found {
         }
     }
 
-    fn balancer(&mut self, balancer: &Spanned<Balancer>) {
-        let unknown = matches!(balancer.value, Balancer::PeakEwma | Balancer::RingHash);
-        self.refuse(unknown.then_some(balancer.at), "this balancer");
-    }
-
     fn policy(&mut self, policy: &CallPolicy) {
         self.option(policy.pool.as_ref(), "a call's `pool`");
-        self.option(policy.hedge.as_ref(), "`hedge`");
-        self.option(policy.propagate.as_ref(), "`propagate`");
-        self.option(policy.order.as_ref(), "`order`");
-        if let Some(balancer) = &policy.balancer {
-            self.balancer(balancer);
-        }
-        if let Some(breaker) = &policy.breaker {
-            let known = matches!(breaker.value, Breaker::Resilience4j(_));
-            self.refuse((!known).then_some(breaker.at), "this kind of breaker");
-        }
-        if let Some(bulkhead) = &policy.bulkhead {
-            self.refuse((!bulkhead.wait.is_zero()).then_some(bulkhead.wait.at), "a bulkhead's `wait`");
-        }
-        if let Some(budget) = policy.retry.as_ref().and_then(|retry| retry.budget.as_ref()) {
-            let known = matches!(budget.value, Budget::Share(_));
-            self.refuse((!known).then_some(budget.at), "this kind of budget");
-        }
     }
 
     fn steps(&mut self, steps: &[Spanned<Step>]) {
