@@ -225,6 +225,19 @@ impl Recorder {
         }
     }
 
+    /// A request left the queue without a worker.
+    fn withdrawn(&mut self, now: u64, endpoint: EndpointId, segment: SegmentId, outcome: Outcome, waited: Span) {
+        let cell = self.requests.cell(endpoint.index(), segment.index());
+        let service = cell.owner as usize;
+        if outcome == Outcome::Cancelled {
+            cell.count.end(outcome);
+        } else {
+            cell.count.shed += 1;
+            self.firsts.turned_away.note(service, now);
+        }
+        self.waiting.leave(service, now, waited.as_nanos());
+    }
+
     #[cold]
     fn fault_began(&mut self, at: SimTime, fault: FaultId) {
         if self.firsts_before.is_none() {
@@ -255,6 +268,13 @@ impl Recorder {
                 let cell = self.requests.cell(endpoint.index(), segment.index());
                 cell.count.turned_away += 1;
                 self.firsts.turned_away.note(cell.owner as usize, now);
+            }
+            Observation::Withdrawn { endpoint, segment, outcome, waited, .. } => {
+                self.withdrawn(now, endpoint, segment, outcome, waited);
+            }
+            Observation::Hedged { edge, segment } => self.calls.at(edge.index(), segment.index()).hedges += 1,
+            Observation::AttemptCancelled { edge, segment } => {
+                self.calls.at(edge.index(), segment.index()).cancelled += 1;
             }
             Observation::Hung { endpoint, segment, .. } => {
                 self.requests.at(endpoint.index(), segment.index()).hung += 1;

@@ -31,7 +31,7 @@ fn load_series(recording: &Recording, load: usize, clients: usize) -> LoadSeries
         offered: counts.iter().map(Requests::arrived).collect(),
         ok: counts.iter().map(|count| count.ok).collect(),
         degraded: counts.iter().map(|count| count.degraded).collect(),
-        failed: counts.iter().map(|count| count.failures.total() + count.turned_away).collect(),
+        failed: counts.iter().map(|count| count.failures.total() + count.rejected()).collect(),
         p50_ms: latencies.iter().map(|both| both.map(|both| millis(both.p50 as f64))).collect(),
         p99_ms: latencies.iter().map(|both| both.map(|both| millis(both.p99 as f64))).collect(),
     }
@@ -44,7 +44,7 @@ fn service_series(recording: &Recording, service: usize) -> ServiceSeries {
         queue: means(recording, &recording.books.waiting, service),
         ok: counts.iter().map(Requests::succeeded).collect(),
         failed: counts.iter().map(|count| count.failures.total()).collect(),
-        rejected: counts.iter().map(|count| count.turned_away).collect(),
+        rejected: counts.iter().map(Requests::rejected).collect(),
         queue_max: recording.books.waiting.windows(service).iter().map(|area| area.peak).collect(),
     }
 }
