@@ -36,15 +36,16 @@ pub(super) struct Laws<'p> {
     /// By edge.
     calls: Vec<Calls>,
     faults: Faults,
-    /// By edge and replica: the state that a breaker was last seen in.
-    breakers: BTreeMap<(u32, u32), State>,
+    /// By edge, replica of the caller, and replica of the callee where each is watched: the state that a breaker was last
+    /// seen in.
+    breakers: BTreeMap<(u32, u32, Option<u32>), State>,
     /// By endpoint, then segment.
     arrived: Vec<Vec<u64>>,
     /// What has happened in the instant under way, and has to be right at its end.
     touched: Vec<Touched>,
     breach: Option<String>,
     /// Every kind of thing that was seen, a bit each.
-    seen: u32,
+    seen: u64,
 }
 
 /// Something that must be as it should be when an instant is over.
@@ -76,7 +77,7 @@ impl<'p> Laws<'p> {
     }
 
     /// The kinds of things seen, a bit for each of [`KINDS`].
-    pub(super) const fn seen(&self) -> u32 {
+    pub(super) const fn seen(&self) -> u64 {
         self.seen
     }
 
@@ -243,9 +244,17 @@ impl Sink for Laws<'_> {
                 self.arrives(endpoint, segment);
                 self.at_replica(replica.index(), |r| r.queued(Request::new(endpoint, segment, at.as_nanos()), at));
             }
-            Observation::Rejected { endpoint, replica, segment, answered } => {
+            Observation::Rejected { endpoint, replica, segment, answered, limit } => {
                 self.arrives(endpoint, segment);
-                self.at_replica(replica.index(), |r| r.rejected(answered, at));
+                self.at_replica(replica.index(), |r| r.rejected(endpoint, answered, limit, at));
+            }
+            Observation::Withdrawn { endpoint, replica, segment, outcome, waited } => {
+                let request = Request::new(endpoint, segment, before(at, waited));
+                self.at_replica(replica.index(), |r| r.withdrawn(request, outcome));
+            }
+            Observation::Hedged { edge, segment } => self.at_call(edge.index(), |calls| calls.hedged(segment)),
+            Observation::AttemptCancelled { edge, segment } => {
+                self.at_call(edge.index(), |calls| calls.cancelled(segment));
             }
             Observation::Hung { endpoint, replica, segment } => {
                 self.arrives(endpoint, segment);
@@ -275,7 +284,10 @@ impl Sink for Laws<'_> {
                 self.at_call(edge.index(), |calls| calls.ended(end));
             }
             Observation::Breaker { edge, replica, transition } => {
-                let last = self.breakers.insert((edge.0, replica.0), transition.to).unwrap_or(State::Closed);
+                let last = self
+                    .breakers
+                    .insert((edge.0, replica.0, transition.replica), transition.to)
+                    .unwrap_or(State::Closed);
                 let right = transition.from == last && transition.to != last;
                 self.require(right, || format!("a breaker that was {last} goes so: {transition:?}"));
             }

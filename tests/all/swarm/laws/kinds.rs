@@ -1,10 +1,11 @@
 //! What a swarm must have seen of the machines to say anything about them.
 
-use squall_model::observation::{Failure, Observation};
+use squall_model::Outcome;
+use squall_model::observation::{Failure, Limit, Observation};
 use squall_policies::breaker::State;
 
 /// Kinds of observations, and of failures in them.
-pub(in super::super) const KINDS: [&str; 29] = [
+pub(in super::super) const KINDS: [&str; 37] = [
     "admitted",
     "queued",
     "rejected",
@@ -34,14 +35,27 @@ pub(in super::super) const KINDS: [&str; 29] = [
     "query refused",
     "database saturated or relieved",
     "fault began, fired or ended",
+    "turned out of the queue",
+    "taken back from the queue",
+    "rejected by a rate",
+    "rejected by a limit of requests at the same time",
+    "hedged",
+    "attempt cancelled",
+    "call failed by its rate limit",
+    "call failed by its throttle",
 ];
 
 /// The bits of an observation's kinds.
-pub(super) fn of(what: &Observation) -> u32 {
+pub(super) fn of(what: &Observation) -> u64 {
     let kind = match *what {
         Observation::Admitted { .. } => 0,
         Observation::Queued { .. } => 1,
+        Observation::Rejected { limit: Limit::Rate, .. } => 31,
+        Observation::Rejected { limit: Limit::Concurrency, .. } => 32,
         Observation::Rejected { answered, .. } => 3 - u32::from(answered),
+        Observation::Withdrawn { outcome, .. } => 29 + u32::from(outcome == Outcome::Cancelled),
+        Observation::Hedged { .. } => 33,
+        Observation::AttemptCancelled { .. } => 34,
         Observation::Hung { .. } => 4,
         Observation::Dequeued { .. } => 5,
         Observation::Ended { .. } => 6,
@@ -74,5 +88,7 @@ const fn failed(failure: Failure) -> u32 {
         Failure::NoReplica => 16,
         Failure::Deadline => 17,
         Failure::BudgetRefused(_) => 18,
+        Failure::RateLimited => 35,
+        Failure::Throttled => 36,
     }
 }
