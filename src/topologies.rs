@@ -18,13 +18,19 @@ macro_rules! built_in {
 
 /// The built-in ones, by name.
 const BUILT_IN: &[(&str, &str)] = built_in![
+    "breakers-compared",
     "cascade",
     "cascade-breaker",
     "cascade-timeout",
     "chain",
+    "deadline-propagation",
     "graceful-degradation",
+    "hedging",
+    "load-shedding",
     "metastable",
     "metastable-recovers",
+    "outlier-ejection",
+    "retries-compared",
     "retry-storm",
     "retry-storm-backoff",
     "social",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
 use crate::Span;
-use crate::spec::{At, Backoff, Breaker, CallPolicy, CallStep, Limit, Step, Topology};
+use crate::spec::{At, Backoff, Breaker, CallPolicy, CallStep, Limit, Propagate, Step, Topology};
 
 pub(super) fn check(topology: &Topology, found: &mut Findings) {
     let calls = calls(topology);
@@ -85,6 +85,10 @@ fn timeout_inversion(calls: &[Call<'_>], found: &mut Findings) {
     for call in calls {
         let to = &call.step.to;
         let Some(timeout) = &call.policy.timeout else { continue };
+        let tells = call.policy.propagate.iter().flat_map(|all| all.iter());
+        if tells.into_iter().any(|what| what.value == Propagate::Deadline) {
+            continue;
+        }
         let Some((inner, limit)) = slowest.get(&(to.service.as_str(), to.endpoint.as_str())) else { continue };
         if *limit > timeout.value {
             let gives_up = format!("{} gives up after {}", call.shown(), timeout.value);

@@ -5,6 +5,7 @@ use squall_policies::breaker::{Admission, Breaker};
 use squall_policies::{Outcome, SimTime};
 
 use super::fault::EdgeFault;
+use super::fiber::Kind;
 use super::host::{Delay, Host};
 use super::link::Picking;
 use super::system::{Step, System};
@@ -18,9 +19,33 @@ impl System<'_> {
             return self.launch_apart(host, now, index);
         }
         match self.aim(host, now, index) {
-            Ok((target, network)) => self.send(host, now, index, target, network),
+            Ok((target, network)) => self.dispatch(host, now, index, target, network),
             Err(failure) => self.ascend(host, now, index, Outcome::Ok, Some(failure)),
         }
+    }
+
+    /// Sends an attempt, and says with it how much time is left, where the callee is to know.
+    pub(super) fn dispatch(
+        &mut self,
+        host: &mut impl Host,
+        now: SimTime,
+        index: u32,
+        target: ReplicaId,
+        network: Option<Delay>,
+    ) -> Step {
+        let step = self.send(host, now, index, target, network);
+        let route = *self.route(index);
+        if self.plan.edges[route.edge.index()].bounds && network.is_some() {
+            // An attempt that goes its way apart has the deadline of its call.
+            let call = self.fibers.waiting(self.fibers[index].reply_to).unwrap_or(index);
+            let call = if self.fibers[index].kind == Kind::Try { call } else { index };
+            let deadline = self.fibers.aside(call).deadline;
+            let until = route.timeout.map_or(deadline, |timeout| deadline.min(now + timeout.span));
+            if until != SimTime::NEVER {
+                self.links.carry(route.edge, self.fibers[index].key, until - now);
+            }
+        }
+        step
     }
 
     /// Where an attempt goes, and how long that takes if it gets there at all; or how it has failed before it was sent.

@@ -79,7 +79,7 @@ impl System<'_> {
                 let trip = &mut self.trips[index];
                 self.fibers[child].next = core::mem::replace(&mut trip.first_apart, child);
                 trip.apart += 1;
-                let step = self.send(host, now, child, target, network);
+                let step = self.dispatch(host, now, child, target, network);
                 if step != Step::Rest {
                     self.later.push_back(step);
                 }

@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 use squall_policies::adaptive::{Adaptive, Sample};
 use squall_policies::limiter::{Permission, TokenBucket};
 use squall_policies::queue::{End, Join, Queue};
-use squall_policies::{Outcome, SimTime};
+use squall_policies::{Outcome, SimTime, Span};
 
 use super::fiber::{Fibers, State};
 use super::host::{Class, Delay, Host, Request, Timer};
 use super::key::Key;
 use super::system::{Step, System};
 use crate::observation::{Limit, Observation};
-use crate::plan::{Concurrency, Plan, ReplicaId, Service, ServiceId};
+use crate::plan::{Concurrency, Op, Plan, ReplicaId, Service, ServiceId};
 use crate::rng::Stream;
 
 /// What stands before one replica.
@@ -313,7 +313,7 @@ impl System<'_> {
             let left = guard.waiting as usize - 1;
             let sheds = guard.queue.drops(now, now - fiber.arrived, left);
             let critical = self.plan.endpoints[fiber.endpoint.index()].critical;
-            if self.guards.guest(index).until <= now {
+            if self.cannot_finish(now, index) {
                 self.withdraw(host, now, index, Outcome::Timeout);
             } else if sheds && !critical {
                 self.withdraw(host, now, index, Outcome::Rejected);
@@ -392,11 +392,21 @@ impl System<'_> {
         }
     }
 
-    /// Whether the caller of a fiber's request has given up by now.
+    /// Whether the caller of a fiber's request will have given up before what is to come can be done.
     #[cold]
     #[inline(never)]
-    pub(super) fn is_too_late(&self, now: SimTime, index: u32) -> bool {
-        now >= self.time_left_until(index)
+    pub(super) fn is_too_late(&self, now: SimTime, index: u32, least: Span) -> bool {
+        let until = self.time_left_until(index);
+        now >= until || now + least > until
+    }
+
+    /// The same of a request that has not begun.
+    fn cannot_finish(&self, now: SimTime, index: u32) -> bool {
+        let least = match self.plan.ops.get(self.fibers[index].pc.index()) {
+            Some(Op::Check { least }) => *least,
+            _ => Span::ZERO,
+        };
+        self.is_too_late(now, index, least)
     }
 
     /// When the caller of a fiber's request will have given up.

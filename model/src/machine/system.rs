@@ -340,8 +340,8 @@ impl<'p> System<'p> {
                         self.fibers[index].pc = otherwise;
                     }
                 }
-                Op::Check => {
-                    if self.is_too_late(now, index) {
+                Op::Check { least } => {
+                    if self.is_too_late(now, index, least) {
                         return Step::Finish(index, Outcome::Timeout);
                     }
                 }

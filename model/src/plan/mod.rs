@@ -196,8 +196,11 @@ pub enum Op {
         /// Where the second way starts.
         otherwise: Pc,
     },
-    /// Fail if no time is left of what the caller said there is.
-    Check,
+    /// Fail if what is to come takes longer than the time that the caller said is left.
+    Check {
+        /// What is to come takes at least so long, waiting aside.
+        least: Span,
+    },
     /// Go on at `to`.
     Jump {
         /// Where.
