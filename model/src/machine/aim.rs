@@ -130,7 +130,7 @@ impl System<'_> {
     pub(super) fn landed(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
         let fiber = &self.fibers[index];
         let (target, took, link) = (fiber.target, now - fiber.mark, self.trips[index].link);
-        self.still(host, index);
+        self.still(index);
         self.links.count(self.plan, link, target, false);
         self.links.answered(self.plan, now, link, target, took);
         self.tell_replica(host, now, index, outcome);
@@ -139,7 +139,7 @@ impl System<'_> {
     /// An attempt that is out was given up: nobody will know how it ended.
     pub(super) fn lost(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         let (target, link) = (self.fibers[index].target, self.trips[index].link);
-        self.still(host, index);
+        self.still(index);
         self.links.count(self.plan, link, target, false);
         let token = self.trips[index].at_replica.take();
         let (state, streams) = self.links.with_streams(link);

@@ -9,7 +9,7 @@ use squall_policies::hedge::HedgeStep;
 use squall_policies::{Outcome, SimTime};
 
 use super::fiber::{Fiber, Kind, NIL, State};
-use super::host::{Class, Delay, Host, Timer};
+use super::host::{Class, Delay, Host};
 use super::key::Key;
 use super::layer::Leave;
 use super::system::{Step, System};
@@ -141,20 +141,20 @@ impl System<'_> {
     /// Sees to it that the call is woken for its next attempt, or when its time is up.
     fn arm_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         let (hedge, deadline) = (self.next_hedge(index), self.fibers.aside(index).deadline);
-        let fiber = &mut self.fibers[index];
-        let timer = core::mem::replace(&mut fiber.timer, Timer::NONE);
-        if timer != Timer::NONE {
-            host.disarm(timer);
-        }
         let until = hedge.min(deadline);
+        self.trips[index].due = until;
         if until != SimTime::NEVER {
             let class = if hedge < deadline { Class::Completion } else { Class::Timeout };
-            fiber.timer = host.arm(now, Delay::of(until - now), class, fiber.key);
+            host.arm(now, Delay::of(until - now), class, self.fibers[index].key);
         }
     }
 
     /// It may be time for another attempt.
     pub(super) fn hedge_due(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
+        if now < self.trips[index].due {
+            // An earlier timer of the same key.
+            return Step::Rest;
+        }
         if now >= self.next_hedge(index) && self.may_hedge(now, index) {
             return self.send_apart(host, now, index);
         }
@@ -171,7 +171,7 @@ impl System<'_> {
         outcome: Outcome,
         failure: Option<Failure>,
     ) -> Step {
-        self.leave_room(host, now, child, Leave::Ended(outcome, failure));
+        self.leave_room(now, child, Leave::Ended(outcome, failure));
         let parent = self.fibers.waiting(self.fibers[child].reply_to);
         if let Some(index) = parent {
             self.unlink(index, child);
@@ -198,7 +198,7 @@ impl System<'_> {
         failure: Option<Failure>,
     ) -> Step {
         self.stop_apart(host, now, index, Leave::Abandoned);
-        self.still(host, index);
+        self.still(index);
         self.ascend(host, now, index, outcome, failure)
     }
 

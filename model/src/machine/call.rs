@@ -6,7 +6,7 @@
 use squall_policies::{Outcome, SimTime, Span};
 
 use super::fiber::{Aside, State};
-use super::host::{Class, Delay, Host, Request, Timer};
+use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
 use super::route::Route;
 use super::system::{Step, System, worse};
@@ -58,10 +58,6 @@ impl System<'_> {
     /// The answer to the attempt under way has come.
     #[inline(always)]
     pub(super) fn attempt_replied(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) -> Step {
-        let timer = core::mem::replace(&mut self.fibers[index].timer, Timer::NONE);
-        if timer != Timer::NONE {
-            host.disarm(timer);
-        }
         let fiber = &mut self.fibers[index];
         if self.routes[fiber.site.index()].managed {
             return self.trip_replied(host, now, index, outcome);
@@ -81,10 +77,7 @@ impl System<'_> {
         if self.route(index).managed {
             return self.trip_due(host, now, index);
         }
-        let fiber = &mut self.fibers[index];
-        fiber.timer = Timer::NONE;
-        fiber.key = Key::NONE;
-        fiber.state = State::Running;
+        self.still(index);
         let late = now >= self.deadline(index);
         let failure = if late { Failure::Deadline } else { Failure::Callee(Outcome::Timeout) };
         self.after_failure(host, now, index, failure)
@@ -168,7 +161,7 @@ impl System<'_> {
         let patience = if deadline == SimTime::NEVER { route.timeout } else { patience(now, route, deadline) };
         let fiber = &mut self.fibers[index];
         if let Some(delay) = patience {
-            fiber.timer = host.arm(now, delay, Class::Timeout, key);
+            host.arm(now, delay, Class::Timeout, key);
         }
         let Route { edge, endpoint, .. } = *route;
         let request = Request { from: key, edge, to, endpoint, segment: fiber.segment() };
@@ -260,13 +253,14 @@ impl System<'_> {
         if self.route(index).managed {
             return self.abandon_trip(host, now, index);
         }
-        self.still(host, index);
+        self.still(index);
     }
 
     /// After a fault or the death or birth of a replica: which ways are clear.
     pub(super) fn clear_routes(&mut self) {
         for route in &mut self.routes {
-            route.clear = !self.links.disturbed[route.edge.index()] && self.replicas[route.target.index()].ready;
+            let up = self.replicas[route.target.index()].ready;
+            route.set_clear(up && !self.links.disturbed[route.edge.index()]);
         }
     }
 }

@@ -44,6 +44,12 @@ impl DatabaseState {
         }
     }
 
+    /// Whether nothing is to be thought of but its connections.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        !self.disturbed && self.pauses == 0 && self.paused_total.is_zero()
+    }
+
     /// What the database's own clock shows, which stands still while it is frozen.
     fn own_clock(&self, now: SimTime) -> SimTime {
         let at = if self.pauses > 0 { self.paused_since } else { now };

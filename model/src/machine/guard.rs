@@ -11,7 +11,7 @@ use squall_policies::queue::{End, Join, Queue};
 use squall_policies::{Outcome, SimTime, Span};
 
 use super::fiber::{Fibers, State};
-use super::host::{Class, Delay, Host, Request, Timer};
+use super::host::{Class, Delay, Host, Request};
 use super::key::Key;
 use super::system::{Step, System};
 use crate::observation::{Limit, Observation};
@@ -47,12 +47,10 @@ struct Guest {
     in_flight: u32,
     /// When its caller will have given up.
     until: SimTime,
-    /// Its patience in the queue.
-    timer: Timer,
 }
 
 impl Guest {
-    const NEW: Self = Self { in_flight: 0, until: SimTime::NEVER, timer: Timer::NONE };
+    const NEW: Self = Self { in_flight: 0, until: SimTime::NEVER };
 }
 
 /// The guards of all replicas, and their guests by fiber; grown as far as one was needed.
@@ -207,7 +205,7 @@ impl System<'_> {
         let index = self.fibers.alloc();
         self.fibers[index].begin(request, now, plan.endpoints[endpoint.index()].entry);
         let until = left.map_or(SimTime::NEVER, |left| now + left);
-        *self.guards.guest(index) = Guest { in_flight, until, ..Guest::NEW };
+        *self.guards.guest(index) = Guest { in_flight, until };
         self.tell_began(host, now, index);
         if cancels {
             self.cancels.register(from, index);
@@ -282,7 +280,7 @@ impl System<'_> {
         guard.line.push_back(key);
         guard.waiting += 1;
         if until != SimTime::NEVER {
-            self.guards.guest(index).timer = host.arm(now, Delay::of(until - now), Class::Timeout, key);
+            host.arm(now, Delay::of(until - now), Class::Timeout, key);
         }
         self.tell_state(host, now, index);
     }
@@ -318,33 +316,29 @@ impl System<'_> {
             } else if sheds && !critical {
                 self.withdraw(host, now, index, Outcome::Rejected);
             } else {
-                self.leave_queue(host, index);
+                self.leave_queue(index);
                 return Some(index);
             }
         }
     }
 
     /// Whoever waits, in whichever order, whatever it is worth: the replica is dead.
-    pub(super) fn any_waiting(&mut self, host: &mut impl Host, id: ReplicaId) -> Option<u32> {
+    pub(super) fn any_waiting(&mut self, id: ReplicaId) -> Option<u32> {
         let replica = &mut self.replicas[id.index()];
         if !replica.guarded {
             return replica.queue.pop(&mut self.fibers);
         }
         let index = self.guards.of[id.index()].as_mut()?.take(&self.fibers, End::Front)?;
-        self.leave_queue(host, index);
+        self.leave_queue(index);
         Some(index)
     }
 
     /// A request leaves the line, to be served or not.
-    fn leave_queue(&mut self, host: &mut impl Host, index: u32) {
+    fn leave_queue(&mut self, index: u32) {
         let fiber = &mut self.fibers[index];
         fiber.key = Key::NONE;
         fiber.state = State::Running;
         let replica = fiber.replica;
-        let timer = core::mem::replace(&mut self.guards.guest(index).timer, Timer::NONE);
-        if timer != Timer::NONE {
-            host.disarm(timer);
-        }
         if let Some(guard) = &mut self.guards.of[replica.index()] {
             guard.waiting -= 1;
             guard.trim(&self.fibers);
@@ -353,14 +347,13 @@ impl System<'_> {
 
     /// A request has waited as long as it may.
     pub(super) fn waited_enough(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
-        self.guards.guest(index).timer = Timer::NONE;
         self.withdraw(host, now, index, Outcome::Rejected);
         Step::Rest
     }
 
     /// A waiting request leaves without having been served, and its caller hears of it unless it no longer cares.
     pub(super) fn withdraw(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
-        self.leave_queue(host, index);
+        self.leave_queue(index);
         let fiber = &self.fibers[index];
         let (endpoint, replica, segment, waited) =
             (fiber.endpoint, fiber.replica, fiber.segment(), now - fiber.arrived);

@@ -4,7 +4,7 @@ use squall_policies::breaker::{Admission, Breaker, Transition};
 use squall_policies::limiter::{AwsAdaptive, Permission};
 use squall_policies::{Outcome, SimTime};
 
-use super::host::{Class, Delay, Host, Timer};
+use super::host::{Class, Delay, Host};
 use super::key::{Key, Place as Of};
 use super::link::ClientThrottle;
 use super::room::{Entry, Leaving};
@@ -99,7 +99,7 @@ impl System<'_> {
             }
             Layer::Breaker => self.leave_breaker(host, now, index, how),
             Layer::RateLimit => {}
-            Layer::Bulkhead => self.leave_room(host, now, index, how),
+            Layer::Bulkhead => self.leave_room(now, index, how),
         }
     }
 
@@ -196,7 +196,7 @@ impl System<'_> {
         match opens {
             Some(connect) if connect.is_zero() => {
                 room.connection_is_there();
-                self.places_free(host, link);
+                self.places_free(link);
             }
             Some(connect) => {
                 let there = self.tickets.next(Of::Link(link));
@@ -209,7 +209,7 @@ impl System<'_> {
     }
 
     /// A call gives its place back, or leaves the line.
-    pub(super) fn leave_room(&mut self, host: &mut impl Host, now: SimTime, index: u32, how: Leave) {
+    pub(super) fn leave_room(&mut self, now: SimTime, index: u32, how: Leave) {
         let trip = &mut self.trips[index];
         if core::mem::replace(&mut trip.place, Place::None) != Place::Taken {
             return;
@@ -224,9 +224,9 @@ impl System<'_> {
         let (state, streams) = self.links.with_streams(link);
         let Some(room) = &mut state.room else { return };
         if room.leave(now, leaving, &mut streams.policies) {
-            self.hand_on(host, link, Place::Taken);
+            self.hand_on(link, Place::Taken);
         }
-        self.places_free(host, link);
+        self.places_free(link);
     }
 
     /// A waiting call leaves the line; its place in it is passed over later.
@@ -238,21 +238,17 @@ impl System<'_> {
     }
 
     /// Places may be free: those that wait take them, or are turned away.
-    pub(super) fn places_free(&mut self, host: &mut impl Host, link: u32) {
+    pub(super) fn places_free(&mut self, link: u32) {
         while let Some(taken) = self.links[link].room.as_mut().and_then(super::room::Room::next) {
-            self.hand_on(host, link, if taken { Place::Taken } else { Place::Refused });
+            self.hand_on(link, if taken { Place::Taken } else { Place::Refused });
         }
     }
 
     /// The call that has waited longest has a place, or is turned away: it goes on in the same instant.
-    fn hand_on(&mut self, host: &mut impl Host, link: u32, place: Place) {
+    fn hand_on(&mut self, link: u32, place: Place) {
         while let Some(key) = self.links[link].room.as_mut().and_then(super::room::Room::first_in_line) {
             let Some(index) = self.fibers.waiting(key) else { continue };
             self.trips[index].place = place;
-            let timer = core::mem::replace(&mut self.fibers[index].timer, Timer::NONE);
-            if timer != Timer::NONE {
-                host.disarm(timer);
-            }
             self.later.push_back(Step::Wake(key));
             return;
         }
@@ -287,7 +283,7 @@ impl System<'_> {
     /// A link's policies wanted to be woken now.
     pub(super) fn wake_link(&mut self, host: &mut impl Host, now: SimTime, index: u32, key: Key) {
         if self.links[index].room.as_mut().is_some_and(|room| room.connected(key)) {
-            return self.places_free(host, index);
+            return self.places_free(index);
         }
         if self.links[index].wake != key {
             return;

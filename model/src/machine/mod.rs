@@ -26,7 +26,7 @@ mod take_over;
 mod tell;
 mod trip;
 
-pub use host::{Class, Delay, Host, Request, Timer};
+pub use host::{Class, Delay, Host, Request};
 pub use key::{Key, Place, Tickets};
 pub use look::{BreakerSeen, DatabaseSeen, ReplicaSeen};
 pub use system::{Census, System};

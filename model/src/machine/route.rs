@@ -8,7 +8,7 @@ use crate::plan::{Edge, EdgeId, EndpointId, Layer, Pc, Plan, ReplicaId, Site};
 
 /// The way of one call step.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is looked at alone, on the way of every call")]
+#[expect(clippy::struct_excessive_bools, reason = "each is looked at alone on the way of a request")]
 pub(super) struct Route {
     pub edge: EdgeId,
     pub endpoint: EndpointId,
@@ -19,9 +19,11 @@ pub(super) struct Route {
     pub managed: bool,
     /// Whether the way is clear: no fault on it, and the target is up.
     pub clear: bool,
-    /// Whether an attempt may take the short way while the way is clear: nothing to ask, no deadline, no time on the
-    /// network, and a callee that lets in whoever finds a free worker.
+    /// Whether an attempt may take the short way while the way is clear: nothing to ask, no deadline, and no time on the
+    /// network.
     pub express: bool,
+    /// Whether it may now.
+    pub open: bool,
     /// The callee's first step.
     pub entry: Pc,
     /// Whether an attempt goes its way apart from its call: there may be several at once, or it outlives its call.
@@ -40,6 +42,8 @@ impl Route {
         let innermost = site.layers.innermost() == Some(Layer::Timeout);
         let timeout = site.layers.depth_of(Layer::Timeout);
         let outlived = timeout.is_some() && timeout < site.layers.depth_of(Layer::Bulkhead);
+        let plain = !managed && !super::guard::is_guarded(plan, edge.callee);
+        let express = plain && site.deadline == Span::MAX && takes_no_time(plan, edge);
         Self {
             edge: site.edge,
             endpoint: site.endpoint,
@@ -47,14 +51,20 @@ impl Route {
             managed,
             apart: site.hedge.is_some() || outlived,
             clear: true,
-            express: !managed
-                && site.deadline == Span::MAX
-                && takes_no_time(plan, edge)
-                && !super::guard::is_guarded(plan, edge.callee),
+            express,
+            open: express,
             entry: plan.endpoints[site.endpoint.index()].entry,
             timeout: innermost.then_some(Delay { span: site.timeout, lane: site.timeout_lane }),
             deadline: site.deadline,
         }
+    }
+}
+
+impl Route {
+    /// Notes whether the way is clear.
+    pub(super) fn set_clear(&mut self, clear: bool) {
+        self.clear = clear;
+        self.open = clear && self.express;
     }
 }
 

@@ -376,7 +376,7 @@ impl System<'_> {
 
     /// Those that wait at a dead replica die with it, one after another: each gets a worker, which is gone.
     fn turn_out(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
-        while let Some(next) = self.any_waiting(host, id) {
+        while let Some(next) = self.any_waiting(id) {
             self.replicas[id.index()].busy += 1;
             let fiber = &mut self.fibers[next];
             fiber.started = now;

@@ -22,7 +22,7 @@ impl<'p> System<'p> {
         self.routes = plan.sites.iter().map(|site| Route::new(plan, site)).collect();
         self.mark_disturbed();
         for link in 0..self.links.count_all() {
-            self.places_free(host, link);
+            self.places_free(link);
         }
         for (row, service) in plan.services.iter().enumerate().take(plan.real_services) {
             let before = &old.services[row];

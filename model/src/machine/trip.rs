@@ -9,7 +9,7 @@ use squall_policies::budget::Grant;
 use squall_policies::{Outcome, SimTime};
 
 use super::fiber::{Kind, NIL, State};
-use super::host::{Class, Delay, Host, Timer};
+use super::host::{Class, Delay, Host};
 use super::key::Key;
 use super::layer::{Entered, Leave};
 use super::system::{Step, System};
@@ -232,7 +232,6 @@ impl System<'_> {
     #[cold]
     #[inline(never)]
     pub(super) fn trip_due(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
-        self.fibers[index].timer = Timer::NONE;
         if now >= self.fibers.aside(index).deadline {
             return self.overrun(host, now, index);
         }
@@ -273,7 +272,7 @@ impl System<'_> {
             }
             (Held::Refusal, _) => Some(Failure::RateLimited),
         };
-        self.still(host, index);
+        self.still(index);
         let Some(failure) = failure else { return self.descend(host, now, index) };
         self.trips[index].depth -= 1;
         self.ascend(host, now, index, Outcome::Ok, Some(failure))
@@ -295,21 +294,17 @@ impl System<'_> {
         (trip.held, trip.due) = (held, due);
         if until != SimTime::NEVER {
             let class = if held == Held::Room { Class::Timeout } else { Class::Completion };
-            self.fibers[index].timer = host.arm(now, Delay::of(until - now), class, key);
+            host.arm(now, Delay::of(until - now), class, key);
         }
         self.tell_state(host, now, index);
         key
     }
 
     /// A fiber no longer waits for anything.
-    pub(super) fn still(&mut self, host: &mut impl Host, index: u32) {
+    pub(super) fn still(&mut self, index: u32) {
         let fiber = &mut self.fibers[index];
         fiber.key = Key::NONE;
         fiber.state = State::Running;
-        let timer = core::mem::replace(&mut fiber.timer, Timer::NONE);
-        if timer != Timer::NONE {
-            host.disarm(timer);
-        }
     }
 
     /// The time of a call is up, whatever it is doing: by its deadline, or by a timeout that stands outside of what it
@@ -333,7 +328,7 @@ impl System<'_> {
     pub(super) fn abandon_trip(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         self.stop(host, now, index, Leave::Abandoned);
         if self.fibers[index].kind == Kind::Try {
-            self.leave_room(host, now, index, Leave::Abandoned);
+            self.leave_room(now, index, Leave::Abandoned);
             return;
         }
         self.come_up_to(host, now, index, 0, Leave::Abandoned);
@@ -376,7 +371,7 @@ impl System<'_> {
             }
             _ => {}
         }
-        self.still(host, index);
+        self.still(index);
     }
 
     /// What follows a failed attempt that the retry has seen: another, at once or later; or else the failure that is
