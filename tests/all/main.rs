@@ -12,6 +12,7 @@ mod golden;
 mod hostile;
 mod licences;
 mod live;
+mod policies;
 mod program;
 mod run;
 mod schema;
