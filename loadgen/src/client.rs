@@ -139,7 +139,8 @@ impl Pool {
     async fn connect(&self) -> Result<Connection, Unanswered> {
         let stream = TcpStream::connect(self.target.address).await.map_err(Unanswered::Connect)?;
         stream.set_nodelay(true).map_err(Unanswered::Connect)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Unanswered::Broken)?;
+        let (sender, connection) =
+            http1::Builder::new().writev(false).handshake(TokioIo::new(stream)).await.map_err(Unanswered::Broken)?;
         // It ends with its sender; how is told there.
         tokio::spawn(async move {
             let _ = connection.await;

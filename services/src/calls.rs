@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +12,15 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::Url;
 use squall_model::Outcome;
 use squall_model::plan::{EndpointId, Plan, ReplicaId};
-use tower::util::BoxCloneSyncService;
-use tower::{BoxError, ServiceBuilder};
+use tower::{BoxError, ServiceBuilder, ServiceExt as _};
 
 use crate::paths::sample_path;
 
 /// Carries requests to where they go and answers back.
-pub type Carrier = BoxCloneSyncService<Parcel, Answer, Undelivered>;
+pub type Carrier = Arc<dyn Fn(Parcel) -> Carrying + Send + Sync>;
+
+/// A request under way.
+pub type Carrying = Pin<Box<dyn Future<Output = Result<Answer, Undelivered>> + Send>>;
 
 /// One request over HTTP.
 #[derive(Clone, Debug)]
@@ -118,7 +121,7 @@ pub fn between_services(plan: &Plan, bases: &[String], at_once: usize) -> Result
         .concurrency_limit(at_once)
         .map_request(move |parcel| urls.request(parcel))
         .service_fn(move |request| exchange(client.clone(), request));
-    Ok(BoxCloneSyncService::new(stack))
+    Ok(Arc::new(move |parcel| Box::pin(stack.clone().oneshot(parcel))))
 }
 
 async fn exchange(client: reqwest::Client, request: reqwest::Request) -> Result<Answer, Undelivered> {

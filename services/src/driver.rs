@@ -16,7 +16,6 @@ use squall_model::{Outcome, SimTime, Span};
 use squall_policies::breaker::State;
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
-use tower::ServiceExt as _;
 
 use crate::alarm::Alarm;
 use crate::awaited::Verdict;
@@ -33,6 +32,8 @@ const COALESCED: Span = Span::from_micros(20);
 const BATCH: u32 = 256;
 /// From so many requests on their way on, those that are done are forgotten.
 const MANY: usize = 1024;
+/// Headers of a request, roughly: room is made once.
+const HEADERS: usize = 8;
 /// A caller's machine gives up on time; its request over HTTP is taken down a little later.
 const GRACE: Duration = Duration::from_millis(20);
 
@@ -50,7 +51,6 @@ pub struct Program {
 }
 
 /// Who carries requests: one way for users', another for services'.
-#[derive(Debug)]
 pub struct Carriers {
     /// From users to services.
     pub users: Carrier,
@@ -58,6 +58,12 @@ pub struct Carriers {
     pub services: Carrier,
     /// Whether requests say where in the run they belong, which servers of the same run understand.
     pub marked: bool,
+}
+
+impl core::fmt::Debug for Carriers {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Carriers").field("marked", &self.marked).finish_non_exhaustive()
+    }
 }
 
 /// What a run has come to.
@@ -431,7 +437,7 @@ impl<E: Ear> Driver<E> {
     async fn carry(self: Arc<Self>, hop: Hop, trail: Option<Trail>) {
         let Some(carriers) = self.carriers.get() else { return };
         let Request { from, edge, to, endpoint, segment } = hop.request;
-        let mut headers = HeaderMap::new();
+        let mut headers = HeaderMap::with_capacity(HEADERS);
         if carriers.marked {
             Belongs { edge, segment, left: hop.left }.write(self.run, &mut headers);
         }
@@ -444,7 +450,7 @@ impl<E: Ear> Driver<E> {
         }
         let users = self.plan.edges[edge.index()].caller.index() >= self.plan.real_services;
         let carrier = if users { &carriers.users } else { &carriers.services };
-        let answer = carrier.clone().oneshot(parcel).await;
+        let answer = carrier(parcel).await;
         self.replied(from, to, &answer);
     }
 

@@ -18,7 +18,7 @@ mod trail;
 pub mod wire;
 mod world;
 
-pub use calls::{Answer, Carrier, Parcel, Undelivered, between_services};
+pub use calls::{Answer, Carrier, Carrying, Parcel, Undelivered, between_services};
 pub use control::{Changer, Control, Desk, Injected, Refused, is_meant_for};
 pub use driver::{Carriers, Driver, Ended, Program};
 pub use paths::sample_path;

@@ -44,8 +44,9 @@ impl Trail {
 
     pub(crate) fn from_bits(run: u64, number: u64) -> Self {
         let trace = u128::from(run) << 64 | u128::from(number);
-        let id = HeaderValue::from_str(&format!("{trace:032x}")).unwrap_or(HeaderValue::from_static("0"));
-        Self { trace, id }
+        let mut id = [0; 32];
+        write_hex(trace, &mut id);
+        Self { trace, id: HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("0")) }
     }
 
     /// The one that a request came along; a new one where it says nothing of use.
@@ -64,8 +65,10 @@ impl Trail {
 
     /// Writes it into a request, as a span of its own.
     pub(crate) fn write(&self, headers: &mut HeaderMap, ids: &Ids) {
-        let parent = format!("00-{:032x}-{:016x}-01", self.trace, ids.next() | 1);
-        if let Ok(value) = HeaderValue::from_str(&parent) {
+        let mut parent = *b"00-................................-................-01";
+        write_hex(self.trace, &mut parent[3..35]);
+        write_hex(u128::from(ids.next() | 1), &mut parent[36..52]);
+        if let Ok(value) = HeaderValue::from_bytes(&parent) {
             headers.insert(TRACEPARENT, value);
         }
         self.write_id(headers);
@@ -74,6 +77,14 @@ impl Trail {
     /// Writes the id alone, into an answer.
     pub(crate) fn write_id(&self, headers: &mut HeaderMap) {
         headers.insert(REQUEST_ID, self.id.clone());
+    }
+}
+
+/// Fills `text` with the lowest digits of a number. Every request carries some, and formatting costs more than this.
+fn write_hex(mut number: u128, text: &mut [u8]) {
+    for digit in text.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
     }
 }
 
@@ -110,6 +121,18 @@ mod tests {
         let parent = headers[TRACEPARENT].clone();
         trail.write(&mut headers, &ids);
         assert_ne!(headers[TRACEPARENT], parent, "every hop is a span of its own");
+    }
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        let headers = |trail: &Trail| {
+            let mut headers = HeaderMap::new();
+            trail.write(&mut headers, &Ids::new(7));
+            (headers[REQUEST_ID].to_str().unwrap().to_owned(), headers[TRACEPARENT].to_str().unwrap().to_owned())
+        };
+        let (id, parent) = headers(&Trail::from_bits(0xab, 0x00cd));
+        assert_eq!(id, "00000000000000ab00000000000000cd");
+        assert!(parent.starts_with(&format!("00-{id}-")) && parent.ends_with("-01") && parent.len() == 55, "{parent}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) fn run(load: &Load, quiet: bool) -> io::Result<Exit> {
     only_seen_from_outside(&mut plan);
     let settings = Settings { precise: load.precise, logged: load.hdr.is_some(), ..Settings::default() };
     hand_in_storm(
-        live::load(&plan, target, settings),
+        live::load(&plan, (target, load.give_up_after), settings),
         load.hdr.as_deref(),
         Wanted { json: load.json.as_deref(), quiet, ..Wanted::default() },
     )

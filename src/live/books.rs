@@ -161,6 +161,7 @@ impl Punctuality {
             generator_late_ms: generator,
             timers_late_ms: Latency::of(&self.woke),
             hops_per_s: (hops_per_s * 10.0).round() / 10.0,
+            doubtful: !doubts.is_empty(),
             doubts,
         });
     }
@@ -169,11 +170,12 @@ impl Punctuality {
 /// Why the load was not the load that was asked for.
 fn too_late(late: Latency, report: &Report) -> Option<String> {
     let latencies = report.load.iter().filter_map(|(_, load)| load.latency_ms);
-    let least = latencies.map(|latency| latency.p99).reduce(f64::min)?;
-    (late.p99 > PRECISION_MS.max(LATE_SHARE * least)).then(|| {
+    let least = latencies.map(|latency| latency.p99).reduce(f64::min);
+    (late.p99 > PRECISION_MS.max(LATE_SHARE * least.unwrap_or(0.0))).then(|| {
+        let measured = least.map(|ms| format!(", and a p99 of {ms:.2} ms is measured")).unwrap_or_default();
+        let late = late.p99;
         format!(
-            "the load generator could not keep up: 1% of the requests were sent {:.2} ms late or more, and a p99 of {least:.2} ms is measured",
-            late.p99
+            "the load generator could not keep up: 1% of the requests were sent {late:.2} ms late or more{measured}"
         )
     })
 }
@@ -196,5 +198,7 @@ mod tests {
         assert_eq!(written(4).doubts, Vec::<String>::new(), "the sample's p99 is 50 ms");
         let doubts = written(6).doubts;
         assert!(doubts.len() == 1 && doubts[0].contains("could not keep up"), "{doubts:?}");
+        let live = written(6);
+        assert!(live.doubtful && live.generator_late_ms.is_some_and(|late| late.p50 > 5.9), "{live:?}");
     }
 }

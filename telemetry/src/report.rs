@@ -110,7 +110,9 @@ pub struct Live {
     pub timers_late_ms: Option<Latency>,
     /// Requests over HTTP for each second of the load: users' and services'.
     pub hops_per_s: f64,
-    /// Why the figures cannot be trusted; empty if they can.
+    /// Whether the figures cannot be trusted.
+    pub doubtful: bool,
+    /// Why they cannot; empty if they can.
     pub doubts: Vec<String>,
 }
 
