@@ -88,7 +88,7 @@ fn endpoints(plan: &Plan, recording: &Recording, service: usize) -> Named<Endpoi
             requests: counts.iter().map(Requests::arrived).collect(),
             ok: counts.iter().map(Requests::succeeded).collect(),
             failed: counts.iter().map(|count| count.failures.total()).collect(),
-            rejected: counts.iter().map(|count| count.rejected()).collect(),
+            rejected: counts.iter().map(Requests::rejected).collect(),
         }
     };
     rows.map(|row| (plan.endpoints[row].name.clone(), one(row))).collect()
