@@ -9,6 +9,7 @@ use squall_model::machine::{Key, Request};
 pub(crate) enum Message {
     Request(Request),
     Reply(Key, Outcome),
+    Cancel(Key),
 }
 
 /// Messages on their way.

@@ -135,6 +135,7 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
             match self.world.network.release(place) {
                 Message::Request(request) => self.system.arrive(&mut self.world, event.at, request),
                 Message::Reply(to, outcome) => self.system.replied(&mut self.world, event.at, to, outcome),
+                Message::Cancel(attempt) => self.system.cancelled(&mut self.world, event.at, attempt),
             }
         } else {
             self.system.wake(&mut self.world, event.at, event.key);
@@ -257,6 +258,10 @@ impl<S: Sink> Host for World<'_, S> {
     #[inline]
     fn reply(&mut self, now: SimTime, delay: Delay, to: Key, outcome: Outcome) {
         self.carry(now, delay, Message::Reply(to, outcome));
+    }
+
+    fn cancel(&mut self, now: SimTime, delay: Delay, attempt: Key) {
+        self.carry(now, delay, Message::Cancel(attempt));
     }
 
     #[inline]

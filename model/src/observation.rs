@@ -6,7 +6,7 @@
 //! a request that arrives at a client's endpoint is a user's request. Counts follow from facts:
 //!
 //! - a request *arrives* and is at once `Admitted` to a worker, `Queued`, `Rejected` or `Hung`; a queued one is later
-//!   `Dequeued`; an admitted or dequeued one is `Ended` once, or never (unfinished when the run ends);
+//!   `Dequeued`, or `Withdrawn`; an admitted or dequeued one is `Ended` once, or never (unfinished when the run ends);
 //! - a call begins with its `Attempt` number 1 and ends with `CallEnded`; an attempt before the last ends with
 //!   `AttemptFailed`; the last one's end is told by `CallEnded` alone;
 //! - a message on a topic is `Published`, and then arrives at the topic's replicas, one for each subscriber: its delivery
@@ -44,6 +44,20 @@ pub enum Observation {
         /// The segment its user's request started in.
         segment: SegmentId,
     },
+    /// A waiting request left the queue without a worker: it had waited too long, made room for another, or was taken
+    /// back.
+    Withdrawn {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The replica.
+        replica: ReplicaId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+        /// How that is to whoever asked.
+        outcome: Outcome,
+        /// How long it waited.
+        waited: Span,
+    },
     /// A request arrived and was not let in.
     Rejected {
         /// The endpoint.
@@ -54,6 +68,8 @@ pub enum Observation {
         segment: SegmentId,
         /// Whether it got an answer: a queue that drops says nothing.
         answered: bool,
+        /// What there was no room in.
+        limit: Limit,
     },
     /// A request was accepted by a hanging replica, which will never answer it.
     Hung {
@@ -134,6 +150,20 @@ pub enum Observation {
         attempts: u16,
         /// From the first attempt to now.
         took: Span,
+    },
+    /// Another attempt of a call was sent while one is out.
+    Hedged {
+        /// Caller and callee.
+        edge: EdgeId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+    },
+    /// An attempt that was out was given up before its answer came: another was faster, or the call's time was up.
+    AttemptCancelled {
+        /// Caller and callee.
+        edge: EdgeId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
     },
     /// A circuit breaker changed its state.
     Breaker {
@@ -320,6 +350,17 @@ pub enum Look {
     Failed(Outcome),
 }
 
+/// What a replica had no room in for a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Limit {
+    /// Its queue.
+    Queue,
+    /// The requests it lets in in a span of time.
+    Rate,
+    /// The requests it lets in at the same time.
+    Concurrency,
+}
+
 /// How an attempt failed, and where: a callee's answer, or the caller's own policies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Failure {
@@ -331,6 +372,10 @@ pub enum Failure {
     BulkheadFull,
     /// No connection was free, and no more attempts may wait for one.
     PoolFull,
+    /// The caller's own rate limit.
+    RateLimited,
+    /// The caller's own throttle.
+    Throttled,
     /// No replica could be called.
     NoReplica,
     /// The deadline of the whole call passed.

@@ -79,7 +79,7 @@ pub enum Origin {
     },
     /// A request at a service.
     Request,
-    /// A branch of a `parallel` or a `race`, or the body of a `repeat`.
+    /// A branch of a `parallel` or a `race`, or the body of a `repeat`; or one of several attempts of a call.
     Branch,
 }
 
@@ -117,6 +117,10 @@ pub enum Activity {
     BackingOff(SiteId),
     /// Its fallback takes its time.
     FallingBack(SiteId),
+    /// A policy of its call holds it back.
+    Held(SiteId),
+    /// Attempts of its call are out that go their way apart, each a fiber of its own.
+    Apart(SiteId),
     /// Waits for its branches.
     Forked,
 }

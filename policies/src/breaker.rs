@@ -44,6 +44,23 @@ pub enum BreakerConfig {
 }
 
 impl BreakerConfig {
+    /// Whether each replica of the callee has a state of its own, which acts on the choice of replicas.
+    pub const fn watches_replicas(&self) -> bool {
+        matches!(self, Self::Linkerd(_) | Self::EnvoyOutlier(_))
+    }
+
+    /// The kind's name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Resilience4j(_) => "resilience4j",
+            Self::Polly(_) => "polly",
+            Self::Hystrix(_) => "hystrix",
+            Self::Consecutive(_) => "consecutive",
+            Self::Linkerd(_) => "linkerd",
+            Self::EnvoyOutlier(_) => "envoy_outlier",
+        }
+    }
+
     /// Whether the values are in their ranges.
     pub fn check(&self) -> Result<(), Invalid> {
         match self {
@@ -204,6 +221,20 @@ impl Breaker {
             Self::EnvoyOutlier(_) => {}
         }
         None
+    }
+
+    /// Takes in that the time of an admitted call is up by a limit outside of this breaker (a deadline of all attempts
+    /// together): to Polly's and Hystrix's a cancelled call, to the others a time-out.
+    pub fn overrun(&mut self, now: SimTime, token: Token, duration: Span, rng: &mut impl Random) -> Option<Transition> {
+        match self {
+            Self::Polly(_) | Self::Hystrix(_) => self.cancel(now, token, rng),
+            _ => self.record(now, token, Outcome::Timeout, duration, rng),
+        }
+    }
+
+    /// Whether each replica of the callee has a state of its own, which acts on the choice of replicas.
+    pub const fn watches_replicas(&self) -> bool {
+        matches!(self, Self::Linkerd(_) | Self::EnvoyOutlier(_))
     }
 
     /// When the breaker wants to be woken; may change with every call.

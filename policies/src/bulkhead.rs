@@ -56,11 +56,26 @@ impl Bulkhead {
         }
     }
 
+    /// Goes on with other settings. Calls that run go on even if they are too many now; call [`start_next`](Self::start_next) for those
+    /// that wait until it says no.
+    pub fn resize(&mut self, config: BulkheadConfig) {
+        self.config = config;
+    }
+
+    /// Whether the call that has waited longest may run now, because there is more room than before.
+    #[must_use]
+    pub fn start_next(&mut self) -> bool {
+        let runs = self.waiting > 0 && self.running < self.config.limit;
+        self.waiting -= u32::from(runs);
+        self.running += u32::from(runs);
+        runs
+    }
+
     /// A running call has ended. Whether its permit went to the call that has waited longest, which thereby runs.
     #[must_use]
     pub fn release(&mut self) -> bool {
         assert!(self.running > 0, "a bulkhead takes back only permits it gave");
-        let handed_on = self.waiting > 0;
+        let handed_on = self.waiting > 0 && self.running <= self.config.limit;
         if handed_on {
             self.waiting -= 1;
         } else {
@@ -103,6 +118,21 @@ mod tests {
         assert_eq!(entries, [Entry::Enter, Entry::Enter, Entry::Full]);
         assert!(!bulkhead.release());
         assert_eq!(bulkhead.enter(SimTime::ZERO), Entry::Enter);
+    }
+
+    #[test]
+    fn a_resized_bulkhead_lets_in_who_waits_and_takes_back_what_is_too_much() {
+        let mut bulkhead = bulkhead(1, 10);
+        let config = |limit| BulkheadConfig { limit, max_wait: Span::from_millis(10) };
+        assert_eq!(bulkhead.enter(SimTime::ZERO), Entry::Enter);
+        for _ in 0..3 {
+            assert_ne!(bulkhead.enter(SimTime::ZERO), Entry::Full);
+        }
+        bulkhead.resize(config(3));
+        assert_eq!([(); 3].map(|()| bulkhead.start_next()), [true, true, false]);
+        bulkhead.resize(config(1));
+        assert_eq!([(); 3].map(|()| bulkhead.release()), [false, false, true]);
+        assert_eq!((bulkhead.running(), bulkhead.waiting()), (1, 0));
     }
 
     #[test]

@@ -32,7 +32,7 @@
 //! | [`breaker`] | breakers, failure accrual, outlier detection | resilience4j, Polly, Hystrix, Envoy, Linkerd |
 //! | [`retry`] | conditions, back-off, jitter | resilience4j, Polly, .NET, Envoy, Istio, gRPC, Linkerd, AWS |
 //! | [`budget`] | how many retries there may be | Finagle, tower, Envoy, gRPC, AWS |
-//! | [`bulkhead`], [`thread_pool`] | how many calls at once | resilience4j, Hystrix |
+//! | [`bulkhead`], [`thread_pool`], [`envoy_limits`] | how many calls at once | resilience4j, Hystrix, Envoy |
 //! | [`limiter`] | how many calls in a span of time | resilience4j, AWS, Google SRE |
 //! | [`adaptive`] | how many calls at once, by what latency says | Netflix concurrency-limits |
 //! | [`queue`] | who waits, who is next, who is dropped | folly, RFC 8289, Facebook, Netflix |
@@ -48,6 +48,7 @@ pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
 mod check;
+pub mod envoy_limits;
 pub mod hedge;
 mod interval;
 pub mod limiter;

@@ -23,6 +23,8 @@ pub enum Outcome {
     RateLimited,
     /// Not sent, because a breaker was open.
     BreakerOpen,
+    /// Given up by its caller, who will not hear of it.
+    Cancelled,
 }
 
 impl Outcome {
@@ -39,6 +41,7 @@ impl Outcome {
             Self::Timeout => 504,
             Self::Refused | Self::Rejected | Self::BreakerOpen => 503,
             Self::RateLimited => 429,
+            Self::Cancelled => 499,
         }
     }
 
@@ -57,6 +60,7 @@ impl Outcome {
             Self::Refused => Outcomes::REFUSED,
             Self::Rejected => Outcomes::REJECTED,
             Self::BreakerOpen => Outcomes::BREAKER_OPEN,
+            Self::Cancelled => Outcomes::NONE,
         }
     }
 }

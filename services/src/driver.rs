@@ -1,6 +1,7 @@
 //! Steps the machines in real time. One lock holds them all: a step costs less than a microsecond, and everything that
 //! waits (connections, requests, timers) waits outside of it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,6 +16,7 @@ use squall_model::workload::OpenLoop;
 use squall_model::{Outcome, SimTime, Span};
 use squall_policies::breaker::State;
 use tokio::sync::{oneshot, watch};
+use tokio::task::AbortHandle;
 
 use crate::alarm::Alarm;
 use crate::awaited::Verdict;
@@ -29,6 +31,8 @@ use crate::world::{Due, Ear, Hop, Out, World};
 const COALESCED: Span = Span::from_micros(20);
 /// So many things are done before others get the lock.
 const BATCH: u32 = 256;
+/// From so many requests on their way on, those that are done are forgotten.
+const MANY: usize = 1024;
 /// Headers of a request, roughly: room is made once.
 const HEADERS: usize = 8;
 /// A caller's machine gives up on time; its request over HTTP is taken down a little later.
@@ -90,6 +94,8 @@ pub struct Driver<E> {
     /// By replica of a service: whether it takes connections.
     doors: Vec<watch::Sender<bool>>,
     exhausted: AtomicBool,
+    /// Requests on their way that may be cancelled, by their attempts.
+    cancellable: Mutex<BTreeMap<u64, AbortHandle>>,
 }
 
 #[derive(Debug)]
@@ -120,6 +126,7 @@ enum Stage {
 #[derive(Default)]
 struct Errands {
     sends: Vec<(Hop, Option<Trail>)>,
+    cancels: Vec<Key>,
     answers: Vec<(oneshot::Sender<Verdict>, Verdict)>,
     burns: Vec<(Key, Span)>,
 }
@@ -154,6 +161,7 @@ impl<E: Ear> Driver<E> {
             carriers: OnceLock::new(),
             doors: (0..replicas).map(|_| watch::Sender::new(true)).collect(),
             exhausted: AtomicBool::new(false),
+            cancellable: Mutex::default(),
         }))
     }
 
@@ -316,8 +324,11 @@ impl<E: Ear> Driver<E> {
     /// Where a request says that it belongs; to nowhere in particular if it comes from outside.
     pub(crate) fn belongs(&self, replica: ReplicaId, headers: &HeaderMap) -> Belongs {
         let service = self.plan.services.partition_point(|s| s.first_replica <= replica) - 1;
-        Belongs::read(self.plan, service.into(), self.run, headers)
-            .unwrap_or_else(|| Belongs { edge: EdgeId::OUTSIDE, segment: self.plan.phases.segment_at(self.now()) })
+        Belongs::read(self.plan, service.into(), self.run, headers).unwrap_or_else(|| Belongs {
+            edge: EdgeId::OUTSIDE,
+            segment: self.plan.phases.segment_at(self.now()),
+            left: None,
+        })
     }
 
     /// This run's own number, by which its traces and spans go.
@@ -340,12 +351,15 @@ impl<E: Ear> Driver<E> {
         let parent = trail.parent();
         let (key, answer) = self.step(|inner, now| {
             let (key, answer) = inner.world.awaited.open(trail, replica, endpoint);
-            let Belongs { edge, segment } = belongs;
+            let Belongs { edge, segment, left } = belongs;
             if let Some(parent) = parent {
                 inner.world.trace(now, TraceFact::Carried { from: self.spans().attempt(parent), to: key });
             }
             let request = Request { from: key, edge, to: replica, endpoint, segment };
-            inner.system.arrive(&mut inner.world, now, request);
+            match left {
+                Some(left) => inner.system.arrive_within(&mut inner.world, now, request, left),
+                None => inner.system.arrive(&mut inner.world, now, request),
+            }
             (key, answer)
         })?;
         Some(Waiting { driver: Arc::clone(self), key, answer, answered: false })
@@ -406,7 +420,18 @@ impl<E: Ear> Driver<E> {
             let _ = answer.send(verdict);
         }
         for (hop, trail) in errands.sends {
-            tokio::spawn(Arc::clone(self).carry(hop, trail));
+            let attempt = hop.request.from;
+            let cancels = self.plan.edges[hop.request.edge.index()].cancels;
+            let under_way = tokio::spawn(Arc::clone(self).carry(hop, trail)).abort_handle();
+            if cancels && !under_way.is_finished() {
+                self.cancellable().insert(attempt.bits(), under_way);
+            }
+        }
+        for attempt in errands.cancels {
+            // Its connection closes, and so the server learns of it.
+            if let Some(under_way) = self.cancellable().remove(&attempt.bits()) {
+                under_way.abort();
+            }
         }
         for (key, work) in errands.burns {
             let driver = Arc::clone(self);
@@ -417,13 +442,21 @@ impl<E: Ear> Driver<E> {
         }
     }
 
+    fn cancellable(&self) -> MutexGuard<'_, BTreeMap<u64, AbortHandle>> {
+        let mut cancellable = self.cancellable.lock().unwrap_or_else(PoisonError::into_inner);
+        if cancellable.len() > MANY {
+            cancellable.retain(|_, under_way| !under_way.is_finished());
+        }
+        cancellable
+    }
+
     /// Carries one request, and its answer back.
     async fn carry(self: Arc<Self>, hop: Hop, trail: Option<Trail>) {
         let Some(carriers) = self.carriers.get() else { return };
         let Request { from, edge, to, endpoint, segment } = hop.request;
         let mut headers = HeaderMap::with_capacity(HEADERS);
         if carriers.marked {
-            Belongs { edge, segment }.write(self.run, &mut headers);
+            Belongs { edge, segment, left: hop.left }.write(self.run, &mut headers);
         }
         trail.unwrap_or_else(|| Trail::begin(&self.ids)).write(&mut headers, self.spans().span(from));
         let left = Duration::from_nanos((hop.until - self.now()).as_nanos());
@@ -458,8 +491,12 @@ impl<E: Ear> Driver<E> {
         });
     }
 
-    fn forget(&self, key: Key) {
-        self.lock().world.awaited.take(key);
+    /// Whoever asked has hung up: the machines stop, if that is what the call is to mean.
+    fn forget(self: &Arc<Self>, key: Key) {
+        self.step(|inner, now| {
+            inner.world.awaited.take(key);
+            inner.system.cancelled(&mut inner.world, now, key);
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<E>> {
@@ -488,6 +525,7 @@ impl<E: Ear> Inner<E> {
             }
             Due::Send(hop) => world.outbox.push(Out::Send(hop)),
             Due::Reply(key, outcome) => world.outbox.push(Out::Reply(key, outcome)),
+            Due::Cancel(attempt) => world.outbox.push(Out::Cancel(attempt)),
             Due::Ask(LoadId(row)) => {
                 let load = self.open[row as usize].0;
                 world.meant = at;
@@ -565,13 +603,15 @@ impl<E: Ear> Inner<E> {
         let mut errands = Errands::default();
         for out in core::mem::take(&mut self.world.outbox) {
             match out {
-                Out::Send(hop) => {
+                Out::Send(mut hop) => {
+                    hop.left = self.system.time_left(hop.request);
                     let asker = self.system.asker(hop.request.from);
                     // A user's attempts all belong to one trace; who asked a service said which.
                     let user = self.system.user_of(hop.request.from);
                     let trail = user.map(|(fiber, meant)| Trail::of(spans.trace(fiber, meant)));
                     errands.sends.push((hop, trail.or_else(|| self.world.awaited.attempt(asker).cloned())));
                 }
+                Out::Cancel(attempt) => errands.cancels.push(attempt),
                 Out::Reply(to, outcome) => {
                     let Some(asked) = self.world.awaited.take(to) else { continue };
                     let hangs_up = outcome == Outcome::Refused

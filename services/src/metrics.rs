@@ -4,7 +4,7 @@
 use std::fmt::{self, Write as _};
 
 use squall_model::machine::System;
-use squall_model::observation::Observation;
+use squall_model::observation::{Limit, Observation};
 use squall_model::plan::{EdgeId, EndpointId, Plan, ReplicaId};
 use squall_model::{Outcome, Span};
 
@@ -29,7 +29,8 @@ const BOUNDS: [(u64, &str); 13] = [
 ];
 
 /// The kinds of outcome, as labels.
-const KINDS: [&str; 8] = ["ok", "degraded", "error", "timeout", "refused", "rejected", "rate_limited", "breaker_open"];
+const KINDS: [&str; 9] =
+    ["ok", "degraded", "error", "timeout", "refused", "rejected", "rate_limited", "breaker_open", "cancelled"];
 
 const fn kind(outcome: Outcome) -> usize {
     match outcome {
@@ -41,6 +42,7 @@ const fn kind(outcome: Outcome) -> usize {
         Outcome::Rejected => 5,
         Outcome::RateLimited => 6,
         Outcome::BreakerOpen => 7,
+        Outcome::Cancelled => 8,
     }
 }
 
@@ -96,8 +98,12 @@ impl Metrics {
             Observation::Ended { endpoint, replica, outcome, took, .. } => {
                 self.at(replica, endpoint).end(outcome, took);
             }
-            Observation::Rejected { endpoint, replica, .. } => {
-                self.at(replica, endpoint).ended[kind(Outcome::Rejected)] += 1;
+            Observation::Rejected { endpoint, replica, limit, .. } => {
+                let outcome = if limit == Limit::Rate { Outcome::RateLimited } else { Outcome::Rejected };
+                self.at(replica, endpoint).ended[kind(outcome)] += 1;
+            }
+            Observation::Withdrawn { endpoint, replica, outcome, .. } => {
+                self.at(replica, endpoint).ended[kind(outcome)] += 1;
             }
             Observation::Hung { endpoint, replica, .. } => self.at(replica, endpoint).hung += 1,
             Observation::Attempt { edge, number, .. } => {

@@ -2,9 +2,11 @@
 //! are understood by their status alone.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use squall_model::Outcome;
 use squall_model::plan::{EdgeId, Plan, SegmentId, ServiceId};
+use squall_model::{Outcome, Span};
 
+/// How much time is left for a request, as gRPC has it.
+pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Says that an answer comes from a fallback.
 pub const DEGRADED: HeaderName = HeaderName::from_static("x-degraded");
 /// Says why a request failed, in one word.
@@ -26,6 +28,7 @@ pub const fn cause(outcome: Outcome) -> Option<&'static str> {
         Outcome::Rejected => Some("rejected"),
         Outcome::RateLimited => Some("rate-limited"),
         Outcome::BreakerOpen => Some("breaker-open"),
+        Outcome::Cancelled => Some("cancelled"),
     }
 }
 
@@ -53,6 +56,7 @@ pub fn read(status: StatusCode, headers: &HeaderMap) -> Outcome {
         Some(b"rejected") => Outcome::Rejected,
         Some(b"rate-limited") => Outcome::RateLimited,
         Some(b"breaker-open") => Outcome::BreakerOpen,
+        Some(b"cancelled") => Outcome::Cancelled,
         _ => match status.as_u16() {
             ..400 if headers.get(DEGRADED).is_some_and(|value| value == "true") => Outcome::Degraded,
             ..400 => Outcome::Ok,
@@ -64,11 +68,12 @@ pub fn read(status: StatusCode, headers: &HeaderMap) -> Outcome {
     }
 }
 
-/// Where a request belongs in the run.
+/// Where a request belongs in the run, and how much time is left for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Belongs {
     pub(crate) edge: EdgeId,
     pub(crate) segment: SegmentId,
+    pub(crate) left: Option<Span>,
 }
 
 impl Belongs {
@@ -76,6 +81,9 @@ impl Belongs {
         headers.insert(RUN, HeaderValue::from(run));
         headers.insert(SEGMENT, HeaderValue::from(self.segment.0));
         headers.insert(CALL, HeaderValue::from(self.edge.0));
+        if let Some(Ok(left)) = self.left.map(|left| HeaderValue::try_from(timeout(left))) {
+            headers.insert(TIMEOUT, left);
+        }
     }
 
     /// What a request for `service` says of itself, if it is of this run and makes sense.
@@ -85,8 +93,30 @@ impl Belongs {
         }
         let (edge, segment) = (EdgeId(number(headers, &CALL)?), SegmentId(number(headers, &SEGMENT)?));
         let known = plan.edges.get(edge.index()).is_some_and(|edge| edge.callee == service);
-        (known && segment.index() < plan.phases.segments()).then_some(Self { edge, segment })
+        let left = headers.get(TIMEOUT).and_then(|value| time_left(value.to_str().ok()?));
+        (known && segment.index() < plan.phases.segments()).then_some(Self { edge, segment, left })
     }
+}
+
+/// Units of a timeout on the wire, in nanoseconds.
+const UNITS: [(char, u64); 6] =
+    [('n', 1), ('u', 1_000), ('m', 1_000_000), ('S', 1_000_000_000), ('M', 60_000_000_000), ('H', 3_600_000_000_000)];
+
+/// A span as gRPC writes it: at most eight digits and a unit, rounded up.
+fn timeout(left: Span) -> String {
+    let ns = left.as_nanos();
+    let fitting = UNITS.iter().find(|(_, unit)| ns.div_ceil(*unit) < 100_000_000);
+    let (letter, unit) = fitting.copied().unwrap_or(('H', u64::MAX));
+    format!("{}{letter}", ns.div_ceil(unit))
+}
+
+/// What [`timeout`] has written.
+fn time_left(text: &str) -> Option<Span> {
+    let unit = text.chars().next_back()?;
+    let (_, ns) = UNITS.iter().find(|(letter, _)| *letter == unit)?;
+    let digits = text.strip_suffix(unit)?;
+    let count: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    count.checked_mul(*ns).map(Span::from_nanos)
 }
 
 fn number<T: core::str::FromStr>(headers: &HeaderMap, name: &HeaderName) -> Option<T> {
@@ -111,11 +141,32 @@ mod tests {
             Outcome::Rejected,
             Outcome::RateLimited,
             Outcome::BreakerOpen,
+            Outcome::Cancelled,
         ];
         for outcome in outcomes {
             let mut headers = HeaderMap::new();
             write(outcome, &mut headers);
             assert_eq!(read(status(outcome), &headers), outcome);
+        }
+    }
+
+    #[test]
+    fn a_timeout_travels_as_grpc_writes_it() {
+        let table = [
+            (1, "1n"),
+            (99_999_999, "99999999n"),
+            (100_000_000, "100000u"),
+            (250_000_001, "250001u"),
+            (100_000_000_000, "100000m"),
+            (10_000_000_000_000_000, "10000000S"),
+        ];
+        for (ns, text) in table {
+            assert_eq!(timeout(Span::from_nanos(ns)), text);
+            let read = time_left(text).unwrap().as_nanos();
+            assert!(read >= ns && read - ns < 1_000_000, "{text}");
+        }
+        for wrong in ["", "5", "m", "123456789m", "-1m", "1x", "é"] {
+            assert_eq!(time_left(wrong), None, "{wrong}");
         }
     }
 

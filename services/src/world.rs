@@ -40,6 +40,7 @@ pub(crate) enum Due {
     Wake(Key),
     Send(Hop),
     Reply(Key, Outcome),
+    Cancel(Key),
     /// An open loop's next request.
     Ask(LoadId),
     FaultBegins(FaultId),
@@ -52,6 +53,8 @@ pub(crate) struct Hop {
     pub(crate) request: Request,
     /// When its caller will have given up.
     pub(crate) until: SimTime,
+    /// How much time its callee is told there is left.
+    pub(crate) left: Option<Span>,
     /// When an open loop's request was meant to be sent; [`SimTime::NEVER`] for all others.
     pub(crate) meant: SimTime,
 }
@@ -61,6 +64,7 @@ pub(crate) struct Hop {
 pub(crate) enum Out {
     Send(Hop),
     Reply(Key, Outcome),
+    Cancel(Key),
 }
 
 /// Something due. Earlier ones are greater, so that the heap has them on top; at the same time, whichever was asked for
@@ -146,6 +150,7 @@ impl<E> World<E> {
         let due = match out {
             Out::Send(hop) => Due::Send(hop),
             Out::Reply(key, outcome) => Due::Reply(key, outcome),
+            Out::Cancel(attempt) => Due::Cancel(attempt),
         };
         self.at(now + delay.span, due);
     }
@@ -186,11 +191,15 @@ impl<E: Ear> Host for World<E> {
         let until = if key == request.from { at } else { SimTime::NEVER };
         // What is sent in the step in which a user asks is that user's request.
         let meant = if self.meant == SimTime::NEVER { SimTime::NEVER } else { self.meant + delay.span };
-        self.put(now, delay, Out::Send(Hop { request, until, meant }));
+        self.put(now, delay, Out::Send(Hop { request, until, left: None, meant }));
     }
 
     fn reply(&mut self, now: SimTime, delay: Delay, to: Key, outcome: Outcome) {
         self.put(now, delay, Out::Reply(to, outcome));
+    }
+
+    fn cancel(&mut self, now: SimTime, delay: Delay, attempt: Key) {
+        self.put(now, delay, Out::Cancel(attempt));
     }
 
     fn arm(&mut self, now: SimTime, delay: Delay, class: Class, key: Key) {

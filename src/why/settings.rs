@@ -101,7 +101,7 @@ fn of_call(plan: &Plan, (edge, site): (&Edge, &Site), settings: &mut Vec<Setting
     if site.fallback.is_none() {
         call.add(&["fallback"], "{}", ("a fallback".into(), 2.2));
     }
-    if edge.bulkhead == u32::MAX && caller.workers != u32::MAX && caller.workers > 1 {
+    if edge.bulkhead.is_none() && caller.workers != u32::MAX && caller.workers > 1 {
         for (part, size) in [(2, 2.0), (4, 2.3)] {
             let limit = (caller.workers / part).max(1);
             call.add(&["bulkhead"], &limit.to_string(), (format!("a bulkhead of {limit}"), size));
@@ -112,7 +112,7 @@ fn of_call(plan: &Plan, (edge, site): (&Edge, &Site), settings: &mut Vec<Setting
 /// Whether a call has no policy yet, so that one value can be all of them.
 fn is_bare(edge: &Edge, site: &Site) -> bool {
     let once = site.retry.attempts <= 1 && site.fallback.is_none() && site.deadline == Span::MAX;
-    once && site.timeout == Span::MAX && edge.breaker.is_none() && edge.bulkhead == u32::MAX
+    once && site.timeout == Span::MAX && edge.breaker.is_none() && edge.bulkhead.is_none()
 }
 
 /// From generous to strict, near what there is now.

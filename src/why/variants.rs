@@ -153,9 +153,9 @@ fn calls(plan: &Plan) -> Vec<Variant> {
             without.edges[row].breaker = None;
             add("without its circuit breaker", without);
         }
-        if edge.bulkhead != u32::MAX {
+        if edge.bulkhead.is_some() {
             let mut without = plan.clone();
-            without.edges[row].bulkhead = u32::MAX;
+            without.edges[row].bulkhead = None;
             add("without its bulkhead", without);
         }
         // How long users put up with it is none of the system's parts.

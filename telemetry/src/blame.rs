@@ -31,7 +31,8 @@ impl Entry {
         let (segments, books) = (plan.phases.summary(), &recording.books);
         let calls = |row: usize| books.calls.over(row..row + 1, segments.clone());
         let own = calls(edge.index());
-        let all_failures = own.failures.total() + own.bulkhead_full + own.no_replica;
+        let own_limits = own.bulkhead_full + own.pool_full + own.rate_limited + own.throttled;
+        let all_failures = own.failures.total() + own_limits + own.no_replica;
         let count = books.requests.over(plan.services[entry].endpoint_range(), segments.clone());
         let passed_on = count.failures.total() - count.own_errors;
         let below = plan.edges.iter().enumerate().filter(|(_, below)| below.caller.index() == entry);
@@ -44,7 +45,7 @@ impl Entry {
         Self {
             failed: own.failed as f64,
             timeouts: share(own.failures.timeout as f64, all_failures as f64),
-            answers_passed_on: share(passed_on as f64, (passed_on + count.own_errors + count.turned_away) as f64),
+            answers_passed_on: share(passed_on as f64, (passed_on + count.own_errors + count.rejected()) as f64),
             time_below: share(time_below, held).min(1.0),
         }
     }

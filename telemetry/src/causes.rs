@@ -159,7 +159,7 @@ impl Teller<'_> {
     /// Whether anybody ever wanted a worker of a service and found none. All busy and nobody waiting is no trouble.
     fn wanted(&self, row: usize) -> bool {
         let books = &self.recording.books;
-        let away = books.requests.whole(self.plan.services[row].endpoint_range()).turned_away;
+        let away = books.requests.whole(self.plan.services[row].endpoint_range()).rejected();
         away > 0 || books.waiting.whole(row).peak > 0
     }
 
@@ -225,7 +225,10 @@ impl Teller<'_> {
         let about = Thing::Edge(edge.index());
         let changes: Vec<_> = self.recording.breakers().iter().filter(|change| change.edge == edge).collect();
         if let Some(opened) = changes.iter().find(|change| change.transition.to == State::Open) {
-            let what = format!("breaker opens ({})", opened.transition.why);
+            let what = match opened.transition.replica {
+                Some(replica) => format!("breaker opens for replica {replica} ({})", opened.transition.why),
+                None => format!("breaker opens ({})", opened.transition.why),
+            };
             self.tell(opened.at.as_nanos(), CauseKind::BreakerOpened, about, &what);
         }
         if let Some(closed) = changes.last().filter(|change| change.transition.to == State::Closed) {
@@ -236,7 +239,10 @@ impl Teller<'_> {
     fn rejections(&mut self) {
         for row in 0..self.plan.real_services {
             if let Some(at) = self.first(|firsts| &firsts.turned_away, row) {
-                self.tell(at, CauseKind::Rejected, Thing::Service(row), "queue full, first request turned away");
+                let service = &self.plan.services[row];
+                let plain = service.discipline.is_none() && service.admission.is_none();
+                let why = if plain { "queue full, first request turned away" } else { "first request turned away" };
+                self.tell(at, CauseKind::Rejected, Thing::Service(row), why);
             }
         }
     }

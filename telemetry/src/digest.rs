@@ -12,7 +12,7 @@
 use core::fmt;
 
 use squall_model::SimTime;
-use squall_model::observation::{Called, Failure, Look, Observation, Returned, Sink};
+use squall_model::observation::{Called, Failure, Limit, Look, Observation, Returned, Sink};
 use squall_policies::Outcome;
 use squall_policies::breaker::{Reason, State, Transition};
 
@@ -141,9 +141,15 @@ impl Digest {
     #[inline(never)]
     fn rare(&mut self, what: Observation) {
         match what {
-            Observation::Rejected { endpoint, replica, segment, answered } => {
-                self.pair(head(3, segment.0, endpoint.0, replica.0), u64::from(answered));
+            Observation::Rejected { endpoint, replica, segment, answered, limit } => {
+                self.pair(head(3, segment.0, endpoint.0, replica.0), u64::from(answered) | limit_code(limit) << 1);
             }
+            Observation::Withdrawn { endpoint, replica, segment, outcome, waited } => {
+                self.pair(head(25, segment.0, endpoint.0, replica.0), waited.as_nanos());
+                self.pair(u64::from(outcome_code(outcome)), 0);
+            }
+            Observation::Hedged { edge, segment } => self.pair(head(26, segment.0, edge.0, 0), 0),
+            Observation::AttemptCancelled { edge, segment } => self.pair(head(27, segment.0, edge.0, 0), 0),
             Observation::Hung { endpoint, replica, segment } => self.pair(head(4, segment.0, endpoint.0, replica.0), 0),
             Observation::Saturated { replica } => self.pair(head(7, 0, 0, replica.0), 0),
             Observation::Relieved { replica } => self.pair(head(8, 0, 0, replica.0), 0),
@@ -273,6 +279,7 @@ const fn outcome_code(outcome: Outcome) -> u32 {
         Outcome::Rejected => 6,
         Outcome::RateLimited => 7,
         Outcome::BreakerOpen => 8,
+        Outcome::Cancelled => 9,
     }
 }
 
@@ -286,6 +293,17 @@ const fn failure_code(failure: Failure) -> u64 {
         Failure::NoReplica => 4,
         Failure::Deadline => 5,
         Failure::BudgetRefused(outcome) => words(6, outcome_code(outcome)),
+        Failure::RateLimited => 7,
+        Failure::Throttled => 8,
+    }
+}
+
+/// A full queue, by far the most usual, is nothing, as it was when there was no other limit.
+const fn limit_code(limit: Limit) -> u64 {
+    match limit {
+        Limit::Queue => 0,
+        Limit::Rate => 1,
+        Limit::Concurrency => 2,
     }
 }
 
@@ -343,7 +361,7 @@ mod tests {
         let (edge, site, database) = (EdgeId(4), SiteId(5), DatabaseId(6));
         let (e2, r2, s2, d2) = (EndpointId(9), ReplicaId(9), SegmentId(9), DatabaseId(9));
         let ns = Span::from_nanos;
-        let ok = Outcome::Ok;
+        let (ok, limit) = (Outcome::Ok, Limit::Queue);
         let (took, held, waited) = (ns(70), ns(60), ns(10));
         let late = Failure::Callee(Outcome::Timeout);
         let ended = |outcome| O::Ended { endpoint, replica, segment, outcome, took, held };
@@ -370,11 +388,13 @@ mod tests {
                 O::Queued { endpoint, replica, segment: s2 },
             ],
             vec![
-                O::Rejected { endpoint, replica, segment, answered: false },
-                O::Rejected { endpoint: e2, replica, segment, answered: false },
-                O::Rejected { endpoint, replica: r2, segment, answered: false },
-                O::Rejected { endpoint, replica, segment: s2, answered: false },
-                O::Rejected { endpoint, replica, segment, answered: true },
+                O::Rejected { endpoint, replica, segment, answered: false, limit },
+                O::Rejected { endpoint: e2, replica, segment, answered: false, limit },
+                O::Rejected { endpoint, replica: r2, segment, answered: false, limit },
+                O::Rejected { endpoint, replica, segment: s2, answered: false, limit },
+                O::Rejected { endpoint, replica, segment, answered: true, limit },
+                O::Rejected { endpoint, replica, segment, answered: false, limit: Limit::Rate },
+                O::Rejected { endpoint, replica, segment, answered: false, limit: Limit::Concurrency },
             ],
             vec![
                 O::Hung { endpoint, replica, segment },
@@ -399,6 +419,7 @@ mod tests {
                 ended(Outcome::Rejected),
                 ended(Outcome::RateLimited),
                 ended(Outcome::BreakerOpen),
+                ended(Outcome::Cancelled),
                 O::Ended { endpoint: e2, replica, segment, outcome: ok, took, held },
                 O::Ended { endpoint, replica: r2, segment, outcome: ok, took, held },
                 O::Ended { endpoint, replica, segment: s2, outcome: ok, took, held },
@@ -419,6 +440,8 @@ mod tests {
                 failed(Failure::Callee(Outcome::Error(500))),
                 failed(Failure::BreakerOpen),
                 failed(Failure::BulkheadFull),
+                failed(Failure::RateLimited),
+                failed(Failure::Throttled),
                 failed(Failure::NoReplica),
                 failed(Failure::Deadline),
                 failed(Failure::BudgetRefused(Outcome::Timeout)),
@@ -458,6 +481,20 @@ mod tests {
                 O::QueryRefused { database, segment, outcome: Outcome::Timeout, took, queued: true },
                 O::QueryRefused { database, segment, outcome: Outcome::Refused, took: held, queued: true },
                 O::QueryRefused { database, segment, outcome: Outcome::Refused, took, queued: false },
+            ],
+            vec![
+                O::Withdrawn { endpoint, replica, segment, outcome: Outcome::Rejected, waited },
+                O::Withdrawn { endpoint: e2, replica, segment, outcome: Outcome::Rejected, waited },
+                O::Withdrawn { endpoint, replica: r2, segment, outcome: Outcome::Rejected, waited },
+                O::Withdrawn { endpoint, replica, segment: s2, outcome: Outcome::Rejected, waited },
+                O::Withdrawn { endpoint, replica, segment, outcome: Outcome::Cancelled, waited },
+                O::Withdrawn { endpoint, replica, segment, outcome: Outcome::Rejected, waited: ns(11) },
+            ],
+            vec![O::Hedged { edge, segment }, O::Hedged { edge: EdgeId(9), segment }, O::Hedged { edge, segment: s2 }],
+            vec![
+                O::AttemptCancelled { edge, segment },
+                O::AttemptCancelled { edge: EdgeId(9), segment },
+                O::AttemptCancelled { edge, segment: s2 },
             ],
             vec![O::DatabaseSaturated { database }, O::DatabaseSaturated { database: d2 }],
             vec![O::DatabaseRelieved { database }, O::DatabaseRelieved { database: d2 }],

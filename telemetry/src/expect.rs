@@ -79,10 +79,10 @@ impl From<Requests> for Counts {
             begun: count.arrived(),
             ok: count.ok,
             degraded: count.degraded,
-            failed: count.failures.total() + count.turned_away,
+            failed: count.failures.total() + count.rejected(),
             attempts: None,
             timeouts: count.failures.timeout,
-            rejected: count.failures.rejected + count.turned_away,
+            rejected: count.failures.rejected + count.rejected(),
             short_circuited: count.failures.breaker_open,
         }
     }

@@ -266,6 +266,19 @@ impl Recorder {
         }
     }
 
+    /// A request left the queue without a worker.
+    fn withdrawn(&mut self, now: u64, endpoint: EndpointId, segment: SegmentId, outcome: Outcome, waited: Span) {
+        let cell = self.requests.cell(endpoint.index(), segment.index());
+        let service = cell.owner as usize;
+        if outcome == Outcome::Cancelled {
+            cell.count.end(outcome);
+        } else {
+            cell.count.shed += 1;
+            self.firsts.turned_away.note(service, now);
+        }
+        self.waiting.leave(service, now, waited.as_nanos());
+    }
+
     #[cold]
     fn fault_began(&mut self, at: SimTime, fault: FaultId) {
         if self.firsts_before.is_none() {
@@ -298,6 +311,13 @@ impl Recorder {
                 let service = cell.owner as usize;
                 self.firsts.turned_away.note(service, now);
                 self.turned_away.note(service, self.clock.segment(), now);
+            }
+            Observation::Withdrawn { endpoint, segment, outcome, waited, .. } => {
+                self.withdrawn(now, endpoint, segment, outcome, waited);
+            }
+            Observation::Hedged { edge, segment } => self.calls.at(edge.index(), segment.index()).hedges += 1,
+            Observation::AttemptCancelled { edge, segment } => {
+                self.calls.at(edge.index(), segment.index()).cancelled += 1;
             }
             Observation::Hung { endpoint, segment, .. } => {
                 self.requests.at(endpoint.index(), segment.index()).hung += 1;

@@ -68,7 +68,7 @@ impl Recording {
         (0..books.busy.rows()).map(|row| Little {
             service: ServiceId::from(row),
             in_system: books.busy.whole(row).integral + books.waiting.whole(row).integral,
-            times: books.busy.times(row),
+            times: books.busy.times(row) + books.waiting.times(row),
             drained: books.busy.level(row) == 0 && books.waiting.level(row) == 0,
         })
     }
@@ -80,12 +80,12 @@ impl Recording {
             let all = self.books.requests.whole(endpoints.clone());
             let inside = u64::from(self.books.busy.level(row)) + u64::from(self.books.waiting.level(row)) + all.hung;
             assert!(
-                all.arrived() == all.ended() + all.turned_away + inside,
+                all.arrived() == all.ended() + all.rejected() + inside,
                 "requests of service {row} are lost or counted twice: {all:?}, {inside} still there"
             );
             for endpoint in endpoints.clone() {
                 for (segment, count) in self.books.requests.segments(endpoint).enumerate() {
-                    let gone = count.ended() + count.turned_away + count.hung;
+                    let gone = count.ended() + count.rejected() + count.hung;
                     assert!(
                         count.arrived() >= gone,
                         "more requests of endpoint {endpoint} ended than began in segment {segment}: {count:?}"

@@ -523,6 +523,12 @@ pub struct Call {
     pub refused: u64,
     /// Attempts for which there was no replica.
     pub no_replica: u64,
+    /// Attempts that the caller's own rate limit did not send.
+    pub rate_limited: u64,
+    /// Attempts that the caller's own throttle did not send.
+    pub throttled: u64,
+    /// The policies around the call, outside in.
+    pub order: Vec<String>,
     /// Its connections, where they are modelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<Pool>,
@@ -531,12 +537,18 @@ pub struct Call {
 /// A circuit breaker, or those of all replicas of a caller.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Breaker {
-    /// The state at the end of the run; of several, the least closed.
+    /// The state at the end of the run; of several callers' breakers, the least closed. One that watches each replica of the
+    /// callee is open when all of them are out.
     pub state: String,
     /// How often it opened.
     pub opened: u64,
     /// Every change of state.
     pub transitions: Vec<Transition>,
+    /// Whose breaker it is.
+    pub kind: String,
+    /// Replicas of the callee that are out at the end of the run, for a breaker that watches each one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ejected: Option<u64>,
 }
 
 /// A change of state of a breaker.
@@ -553,6 +565,9 @@ pub struct Transition {
     /// Which replica's breaker, from 0, where the caller has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replica: Option<u32>,
+    /// Which replica of the callee it is about, from 0, for a breaker that watches each one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<u32>,
 }
 
 /// What was done to the system.

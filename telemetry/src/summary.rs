@@ -7,6 +7,7 @@ use squall_model::plan::{CacheId, DatabaseId, EdgeId, Fault as FaultRow, Hits, P
 use squall_model::{SimTime, Span};
 use squall_policies::breaker::State;
 
+use crate::BreakerChange;
 use crate::histogram::Histogram;
 use crate::levels::Levels;
 use crate::named::Named;
@@ -148,11 +149,11 @@ impl Summary<'_> {
             offered: count.arrived(),
             ok: count.ok,
             degraded: count.degraded,
-            failed: failed.total() + count.turned_away,
+            failed: failed.total() + count.rejected(),
             in_flight: count.in_flight(),
             failures: Failures {
                 timeout: failed.timeout,
-                rejected: failed.rejected + count.turned_away,
+                rejected: failed.rejected + count.rejected(),
                 breaker_open: failed.breaker_open,
                 error: failed.error,
                 refused: failed.refused,
@@ -207,7 +208,7 @@ impl Summary<'_> {
             requests: count.arrived(),
             ok: count.succeeded(),
             failed: count.failures.total(),
-            rejected: count.turned_away,
+            rejected: count.rejected(),
             latency_ms: latency(&both(&direct, &over(&times.queued))),
             wait_ms: latency(&waits),
             service_ms: latency(&both(&direct, &over(&times.held))),
@@ -327,7 +328,7 @@ impl Summary<'_> {
             requests: count.arrived(),
             ok: count.succeeded(),
             failed: count.failures.total(),
-            rejected: count.turned_away,
+            rejected: count.rejected(),
             in_flight: count.in_flight(),
             latency_ms: latency(&both(&over(&times.direct), &over(&times.queued))),
         }
@@ -401,38 +402,53 @@ impl Summary<'_> {
             short_circuited: count.failures.breaker_open,
             bulkhead_full: count.bulkhead_full,
             budget_refused: count.budget_refused,
-            hedges: 0,
-            cancelled: 0,
+            hedges: count.hedges,
+            cancelled: count.cancelled,
             latency_ms: latency(&self.recording.books.times.calls.over(edge.index(), self.segments.clone())),
             breaker: self.breaker(edge),
             errors: count.failures.error,
             refused: count.failures.refused,
             no_replica: count.no_replica,
+            rate_limited: count.rate_limited,
+            throttled: count.throttled,
+            order: self.plan.edges[edge.index()].layers.iter().map(|layer| layer.word().to_owned()).collect(),
             pool: self.pool(edge),
         }
     }
 
     fn breaker(&self, id: EdgeId) -> Option<Breaker> {
         let edge = &self.plan.edges[id.index()];
-        edge.breaker?;
+        let config = edge.breaker.as_ref()?;
         let caller = &self.plan.services[edge.caller.index()];
+        let callees = self.plan.services[edge.callee.index()].replicas;
         let changes: Vec<_> = self.recording.breakers().iter().filter(|change| change.edge == id).collect();
-        let last_of = |replica: usize| {
-            changes.iter().rfind(|change| change.replica == ReplicaId::from(replica)).map(|change| change.transition.to)
+        let last_of = |caller: usize, target: Option<u32>| {
+            let about = |change: &&&BreakerChange| {
+                change.replica == ReplicaId::from(caller) && change.transition.replica == target
+            };
+            changes.iter().rfind(about).map_or(State::Closed, |change| change.transition.to)
         };
-        let states = caller.replica_range().map(|replica| last_of(replica).unwrap_or(State::Closed));
-        let state = states.max_by_key(|state| openness(*state)).unwrap_or(State::Closed);
+        let each = config.watches_replicas();
+        let state_of = |caller: usize| {
+            let targets = (0..callees).map(|target| last_of(caller, Some(target)));
+            if each { targets.min_by_key(|state| openness(*state)) } else { Some(last_of(caller, None)) }
+        };
+        let state = caller.replica_range().filter_map(state_of).max_by_key(|state| openness(*state));
+        let out = |caller: usize| (0..callees).filter(move |target| last_of(caller, Some(*target)) == State::Open);
         let transitions = changes.iter().map(|change| Transition {
             at_s: seconds(change.at),
             from: change.transition.from.to_string(),
             to: change.transition.to.to_string(),
             why: change.transition.why.to_string(),
             replica: (caller.replicas > 1).then(|| change.replica.0 - caller.first_replica.0),
+            target: change.transition.replica,
         });
         Some(Breaker {
-            state: state.to_string(),
+            state: state.unwrap_or(State::Closed).to_string(),
             opened: changes.iter().filter(|change| change.transition.to == State::Open).count() as u64,
             transitions: transitions.collect(),
+            kind: config.name().to_owned(),
+            ejected: each.then(|| caller.replica_range().flat_map(out).count() as u64),
         })
     }
 }

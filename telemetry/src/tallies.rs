@@ -86,11 +86,13 @@ pub(crate) struct Failures {
     pub(crate) breaker_open: u64,
     pub(crate) error: u64,
     pub(crate) refused: u64,
+    /// Given up by whoever asked.
+    pub(crate) cancelled: u64,
 }
 
 impl Failures {
     pub(crate) const fn total(&self) -> u64 {
-        self.timeout + self.rejected + self.breaker_open + self.error + self.refused
+        self.timeout + self.rejected + self.breaker_open + self.error + self.refused + self.cancelled
     }
 }
 
@@ -100,6 +102,8 @@ pub(crate) struct Requests {
     pub(crate) admitted: u64,
     pub(crate) queued: u64,
     pub(crate) turned_away: u64,
+    /// Left the queue without a worker, and not because they were taken back.
+    pub(crate) shed: u64,
     pub(crate) hung: u64,
     pub(crate) ok: u64,
     pub(crate) degraded: u64,
@@ -119,7 +123,12 @@ impl Requests {
 
     /// How many are still there.
     pub(crate) const fn in_flight(&self) -> u64 {
-        self.arrived() - self.turned_away - self.ended()
+        self.arrived() - self.rejected() - self.ended()
+    }
+
+    /// How many were not served for want of room or time.
+    pub(crate) const fn rejected(&self) -> u64 {
+        self.turned_away + self.shed
     }
 
     /// How many were begun and came to an end.
@@ -140,6 +149,7 @@ impl Requests {
             Outcome::Refused => &mut self.failures.refused,
             Outcome::Rejected | Outcome::RateLimited => &mut self.failures.rejected,
             Outcome::BreakerOpen => &mut self.failures.breaker_open,
+            Outcome::Cancelled => &mut self.failures.cancelled,
         };
         *count += 1;
     }
@@ -159,7 +169,11 @@ pub(crate) struct Calls {
     pub(crate) failures: Failures,
     pub(crate) bulkhead_full: u64,
     pub(crate) pool_full: u64,
+    pub(crate) rate_limited: u64,
+    pub(crate) throttled: u64,
     pub(crate) no_replica: u64,
+    pub(crate) hedges: u64,
+    pub(crate) cancelled: u64,
 }
 
 impl Calls {
@@ -210,6 +224,14 @@ impl Calls {
                 self.pool_full += 1;
                 return;
             }
+            Failure::RateLimited => {
+                self.rate_limited += 1;
+                return;
+            }
+            Failure::Throttled => {
+                self.throttled += 1;
+                return;
+            }
             Failure::NoReplica => {
                 self.no_replica += 1;
                 return;
@@ -220,7 +242,7 @@ impl Calls {
             Outcome::Rejected | Outcome::RateLimited => &mut self.failures.rejected,
             Outcome::BreakerOpen => &mut self.failures.breaker_open,
             Outcome::Refused => &mut self.failures.refused,
-            Outcome::Error(_) | Outcome::Ok | Outcome::Degraded => &mut self.failures.error,
+            Outcome::Error(_) | Outcome::Ok | Outcome::Degraded | Outcome::Cancelled => &mut self.failures.error,
         };
         *count += 1;
     }
@@ -285,9 +307,12 @@ macro_rules! add_fields {
 }
 
 add_fields! {
-    Failures { timeout, rejected, breaker_open, error, refused }
-    Requests { admitted, queued, turned_away, hung, ok, degraded, failures, own_errors }
-    Calls { begun, retries, ok, degraded, failed, failed_time, budget_refused, failures, bulkhead_full, pool_full, no_replica }
+    Failures { timeout, rejected, breaker_open, error, refused, cancelled }
+    Requests { admitted, queued, turned_away, shed, hung, ok, degraded, failures, own_errors }
+    Calls {
+        begun, retries, ok, degraded, failed, failed_time, budget_refused, failures, bulkhead_full, pool_full,
+        rate_limited, throttled, no_replica, hedges, cancelled
+    }
     Queries { started, ok, failed, timeouts }
     Looks { hits, absent, expired, failed }
     Publishings { ok, failed }
@@ -298,7 +323,7 @@ add_fields! {
 mod tests {
     use super::*;
 
-    const FAILED: [Outcome; 7] = [
+    const FAILED: [Outcome; 8] = [
         Outcome::Error(500),
         Outcome::Error(404),
         Outcome::Timeout,
@@ -306,6 +331,7 @@ mod tests {
         Outcome::Rejected,
         Outcome::RateLimited,
         Outcome::BreakerOpen,
+        Outcome::Cancelled,
     ];
 
     #[test]
@@ -314,25 +340,26 @@ mod tests {
         for outcome in [Outcome::Ok, Outcome::Degraded].into_iter().chain(FAILED) {
             requests.end(outcome);
         }
-        let failures = Failures { timeout: 1, rejected: 2, breaker_open: 1, error: 2, refused: 1 };
+        let failures = Failures { timeout: 1, rejected: 2, breaker_open: 1, error: 2, refused: 1, cancelled: 1 };
         assert_eq!(requests, Requests { ok: 1, degraded: 1, failures, own_errors: 2, ..Requests::default() });
-        assert_eq!((requests.ended(), requests.succeeded()), (9, 2));
+        assert_eq!((requests.ended(), requests.succeeded()), (10, 2));
     }
 
     #[test]
     fn every_failure_of_an_attempt_is_counted_under_its_reason() {
         let mut calls = Calls::default();
-        for outcome in FAILED {
+        for outcome in FAILED.into_iter().filter(|outcome| *outcome != Outcome::Cancelled) {
             calls.fail(Failure::Callee(outcome));
         }
-        let own =
-            [Failure::BreakerOpen, Failure::BulkheadFull, Failure::PoolFull, Failure::NoReplica, Failure::Deadline];
-        for failure in own.into_iter().chain([Failure::BudgetRefused(Outcome::Timeout)]) {
+        let own = [Failure::BreakerOpen, Failure::BulkheadFull, Failure::NoReplica, Failure::Deadline];
+        let limits = [Failure::PoolFull, Failure::RateLimited, Failure::Throttled];
+        for failure in own.into_iter().chain(limits).chain([Failure::BudgetRefused(Outcome::Timeout)]) {
             calls.fail(failure);
         }
-        let failures = Failures { timeout: 3, rejected: 2, breaker_open: 2, error: 2, refused: 1 };
-        let expected =
-            Calls { failures, bulkhead_full: 1, pool_full: 1, no_replica: 1, budget_refused: 1, ..Calls::default() };
+        let failures = Failures { timeout: 3, rejected: 2, breaker_open: 2, error: 2, refused: 1, cancelled: 0 };
+        let limits = Calls { pool_full: 1, rate_limited: 1, throttled: 1, ..Calls::default() };
+        let own = Calls { bulkhead_full: 1, no_replica: 1, ..limits };
+        let expected = Calls { failures, budget_refused: 1, ..own };
         assert_eq!(calls, expected);
     }
 

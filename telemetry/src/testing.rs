@@ -1,6 +1,6 @@
 //! For tests: plans from topology files, and observations of requests told one by one, put in order of time.
 
-use squall_model::observation::{Failure, Observation, Sink as _};
+use squall_model::observation::{Failure, Limit, Observation, Sink as _};
 use squall_model::plan::{self, DatabaseId, EdgeId, EndpointId, Plan, ReplicaId, SegmentId, SiteId};
 use squall_model::{Outcome, SimTime, Span, spec};
 
@@ -108,7 +108,7 @@ impl<'p> Story<'p> {
 
     pub(crate) fn turned_away(&mut self, endpoint: EndpointId, at: u64) {
         let (segment, replica) = (self.segment(at), self.replica(endpoint));
-        self.tell(at, Observation::Rejected { endpoint, replica, segment, answered: true });
+        self.tell(at, Observation::Rejected { endpoint, replica, segment, answered: true, limit: Limit::Queue });
     }
 
     /// All replicas of an endpoint's service are saturated for this long.

@@ -45,11 +45,11 @@ fn load_series(plan: &Plan, recording: &Recording, load: LoadId) -> LoadSeries {
         offered: counts.iter().map(Requests::arrived).collect(),
         ok: counts.iter().map(|count| count.ok).collect(),
         degraded: counts.iter().map(|count| count.degraded).collect(),
-        failed: counts.iter().map(|count| count.failures.total() + count.turned_away).collect(),
+        failed: counts.iter().map(|count| count.failures.total() + count.rejected()).collect(),
         p50_ms: at(|window| window.p50),
         p99_ms: at(|window| window.p99),
         p90_ms: at(|window| window.p90),
-        failures: failures(&counts, |count| count.failures.rejected + count.turned_away),
+        failures: failures(&counts, |count| count.failures.rejected + count.rejected()),
         latency_counts: latency_counts(latencies),
         tasks: endpoints(plan, recording, clients),
     }
@@ -93,7 +93,7 @@ fn endpoints(plan: &Plan, recording: &Recording, service: usize) -> Named<Endpoi
             requests: counts.iter().map(Requests::arrived).collect(),
             ok: counts.iter().map(Requests::succeeded).collect(),
             failed: counts.iter().map(|count| count.failures.total()).collect(),
-            rejected: counts.iter().map(|count| count.turned_away).collect(),
+            rejected: counts.iter().map(Requests::rejected).collect(),
         }
     };
     rows.map(|row| (plan.endpoints[row].name.clone(), one(row))).collect()
@@ -112,7 +112,7 @@ fn service_series(plan: &Plan, recording: &Recording, service: usize) -> Service
         queue: means(recording, &recording.books.waiting, service),
         ok: counts.iter().map(Requests::succeeded).collect(),
         failed: counts.iter().map(|count| count.failures.total()).collect(),
-        rejected: counts.iter().map(|count| count.turned_away).collect(),
+        rejected: counts.iter().map(Requests::rejected).collect(),
         queue_max: recording.books.waiting.windows(service).iter().map(|area| area.peak).collect(),
         cpu_share: row.cores.map(|cores| cpu_shares(recording, service, cores)).unwrap_or_default(),
         memory_mib_max: memory.unwrap_or_default(),
@@ -175,7 +175,7 @@ fn wasted(plan: &Plan, recording: &Recording, service: usize) -> Vec<u64> {
         .collect();
     let (mut ended, mut taken, mut given_up, mut told) = (0i64, 0i64, 0i64, 0i64);
     let window = |(window, count): (usize, &Requests)| {
-        ended += (count.ended() + count.turned_away) as i64;
+        ended += (count.ended() + count.rejected()) as i64;
         for calls in callers.iter().filter_map(|calls| calls.get(window)) {
             taken += calls.taken();
             given_up += calls.failures.timeout as i64;

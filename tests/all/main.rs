@@ -13,6 +13,7 @@ mod hostile;
 mod licences;
 mod live;
 mod pipelines;
+mod policies;
 mod program;
 mod resources;
 mod run;

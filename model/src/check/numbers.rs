@@ -3,8 +3,8 @@
 use super::Findings;
 use crate::Span;
 use crate::spec::{
-    Arrivals, At, Autoscale, Breaker, CallPolicy, Concurrency, Database, Limit, Load, OpenFor, Retry, ScaleOn, Service,
-    Spanned, Step, Topology, Window,
+    Arrivals, At, Autoscale, Breaker, CallPolicy, Concurrency, Database, Limit, LinkerdMode, Load, OpenFor, Order,
+    Patience, Retry, ScaleOn, Service, Spanned, Step, Topology, Window,
 };
 
 pub(super) fn check(topology: &Topology, whole: bool, found: &mut Findings) {
@@ -69,7 +69,10 @@ fn service(service: &Service, topology: &Topology, whole: bool, found: &mut Find
         found.require(cores.value > 0.0, cores.at, "no CPU at all", "more than 0; leave it out for plenty");
     }
     if let Some(queue) = &service.queue {
-        positive(queue.timeout.as_ref(), "a wait of no time", found);
+        if let Some(timeout) = &queue.timeout {
+            let (Patience::Fixed(least) | Patience::Controlled { short: least, .. }) = timeout.value;
+            found.require(least > Span::ZERO, timeout.at, "a wait of no time", "more than 0s; leave it out for none");
+        }
         positive(queue.codel.as_ref().map(|codel| &codel.target), "a target of no time", found);
         positive(queue.codel.as_ref().map(|codel| &codel.interval), "an interval of no time", found);
     }
@@ -165,7 +168,7 @@ fn call_policy(policy: &CallPolicy, found: &mut Findings) {
     if let Some(pool) = &policy.pool {
         found.require(pool.connections.value != Limit::Count(0), pool.connections.at, "an empty pool", "at least 1");
     }
-    if let Some(order) = &policy.order {
+    if let Some(Order::Listed(order)) = policy.order.as_ref().map(|order| &order.value) {
         for (index, layer) in order.iter().enumerate() {
             let again = order[..index].iter().any(|earlier| earlier.value == layer.value);
             found.require(!again, layer.at, &format!("`{}` comes twice", layer.word()), "each once");
@@ -175,6 +178,14 @@ fn call_policy(policy: &CallPolicy, found: &mut Findings) {
 
 fn retry(retry: &Spanned<Retry>, found: &mut Findings) {
     some(&retry.attempts, "no attempt at all", found);
+    let fits = retry.backoff.value.takes(retry.jitter.value);
+    found.require(
+        fits,
+        retry.jitter.at,
+        "this back-off does not take this jitter",
+        "`none`, or the jitter of its library",
+    );
+    found.require(retry.statuses.len() <= 8, retry.statuses.at, "more than eight statuses", "at most eight");
 }
 
 fn check_breaker(breaker: &Spanned<Breaker>, found: &mut Findings) {
@@ -192,7 +203,7 @@ fn check_breaker(breaker: &Spanned<Breaker>, found: &mut Findings) {
             let few = one.minimum_throughput.value < 2;
             found.require(!few, one.minimum_throughput.at, "a decision on too few calls", "at least 2");
             positive(Some(&one.sampling_duration), "a window of nothing", found);
-            positive(Some(&one.break_duration), "open for no time", found);
+            open_for(&one.break_duration, found);
         }
         Breaker::Hystrix(one) => {
             some(&one.request_volume_threshold, "a decision without calls", found);
@@ -203,7 +214,9 @@ fn check_breaker(breaker: &Spanned<Breaker>, found: &mut Findings) {
         }
         Breaker::EnvoyOutlier(one) => positive(Some(&one.interval), "an interval of no time", found),
         Breaker::Linkerd(one) => {
-            some(&one.max_failures, "tripped by nothing", found);
+            if one.mode.value == LinkerdMode::Consecutive {
+                some(&one.max_failures, "tripped by nothing", found);
+            }
             positive(Some(&one.min_penalty), "shut for no time", found);
             let fits = one.min_penalty.value <= one.max_penalty.value;
             found.require(fits, one.max_penalty.at, "`max_penalty` is below `min_penalty`", "at least as long");

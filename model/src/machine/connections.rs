@@ -10,7 +10,7 @@ use super::host::{Delay, Host, Request};
 use super::key::Key;
 use super::system::{Step, System};
 use crate::observation::Observation;
-use crate::plan::{EdgeId, Pool, ReplicaId};
+use crate::plan::{Pool, ReplicaId};
 
 /// The connections of one link.
 #[derive(Debug)]
@@ -90,9 +90,8 @@ impl System<'_> {
     ) -> Step {
         // Its timeout runs from now on.
         let _ = self.send(host, now, index, to, None);
-        let (key, caller) = (self.fibers[index].key, self.fibers[index].replica);
-        let edge = self.routes[self.fibers[index].site.index()].edge;
-        let link = self.links.index(self.plan, edge, caller);
+        let (key, link) = (self.fibers[index].key, self.trips[index].link);
+        let edge = self.links[link].edge;
         let Some(pool) = &mut self.links[link].pool else { return Step::Rest };
         if let Some(opens) = pool.take() {
             self.holds.set(index, Hold::Connection);
@@ -118,6 +117,7 @@ impl System<'_> {
             connect = System::draw(self.plan, pool.connect, &mut self.links.streams[edge.index()].connect).span;
         }
         let Some(network) = waited.network else { return Step::Rest };
+        self.carry_time_left(index, waited.since.unwrap_or(now), now + connect);
         let request = Request { from: key, edge, to, endpoint, segment };
         let delay = if connect.is_zero() { network } else { Delay::of(network.span + connect) };
         if H::INSTANT && delay.span.is_zero() {
@@ -131,8 +131,8 @@ impl System<'_> {
     /// can be used again.
     #[cold]
     #[inline(never)]
-    pub(super) fn leave_pool<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, edge: EdgeId, kept: bool) {
-        let link = self.links.index(self.plan, edge, self.fibers[index].replica);
+    pub(super) fn leave_pool<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, link: u32, kept: bool) {
+        let edge = self.links[link].edge;
         let Some(pool) = &mut self.links[link].pool else { return };
         match self.holds.take(index) {
             Hold::Nothing => return,
@@ -179,6 +179,11 @@ impl Holds {
             self.0.resize(fiber as usize + 1, Hold::Nothing);
         }
         self.0[fiber as usize] = hold;
+    }
+
+    /// Whether an attempt still waits for its connection.
+    pub(super) fn is_waiting(&self, fiber: u32) -> bool {
+        self.0.get(fiber as usize) == Some(&Hold::Place)
     }
 
     fn take(&mut self, fiber: u32) -> Hold {

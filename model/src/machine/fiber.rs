@@ -1,8 +1,6 @@
 //! Fibers: every request in flight, at every service it has reached, is one fiber; a branch of a `parallel` and the body
 //! of a `repeat` are fibers too. They live in one slab and name each other by [`Key`].
 
-use squall_policies::breaker::Token;
-use squall_policies::budget::Grant;
 use squall_policies::retry::BackoffState;
 use squall_policies::{Outcome, SimTime};
 
@@ -39,6 +37,10 @@ pub(super) enum State {
     Querying,
     /// An attempt is out.
     Calling,
+    /// A policy of the call holds it back.
+    Held,
+    /// Attempts are out that go their way apart.
+    Hedging,
     /// Waits to try again.
     BackingOff,
     /// The fallback takes its time.
@@ -89,16 +91,12 @@ pub(super) struct Fiber {
     pub bare: bool,
 }
 
-/// What only some fibers need, by the same index: calls with policies of their own or with failures, and branches.
+/// What only some fibers need, by the same index: calls with a deadline or with failures, and branches. What policies know of a call is in its trip.
 #[derive(Clone, Debug)]
 pub(super) struct Aside {
     /// When all attempts of the call under way must be over.
     pub deadline: SimTime,
     pub backoff: BackoffState,
-    /// The breaker's token of the attempt under way.
-    pub token: Option<Token>,
-    /// The budget's grant of the attempt under way.
-    pub grant: Grant,
     /// Why the call under way has failed, while its fallback answers.
     pub failure: Option<Failure>,
     /// Branches still running, while forked.
@@ -108,15 +106,8 @@ pub(super) struct Aside {
 }
 
 impl Aside {
-    const NEW: Self = Self {
-        deadline: SimTime::NEVER,
-        backoff: BackoffState::NEW,
-        token: None,
-        grant: Grant::FIRST,
-        failure: None,
-        pending: 0,
-        rounds: 0,
-    };
+    const NEW: Self =
+        Self { deadline: SimTime::NEVER, backoff: BackoffState::NEW, failure: None, pending: 0, rounds: 0 };
 
     /// A call begins; rounds and branches are not its own.
     pub(super) fn begin_call(&mut self, deadline: SimTime) {
@@ -133,6 +124,8 @@ pub(super) enum Kind {
     User,
     /// A branch of another fiber.
     Branch,
+    /// An attempt of another fiber's call, which goes its way apart.
+    Try,
 }
 
 impl Fiber {
@@ -267,6 +260,13 @@ impl Fibers {
         let index = key.index();
         let fiber = self.places.get(index as usize)?;
         (fiber.key == key && key != Key::NONE).then_some(index)
+    }
+
+    /// Whether this is the request that the attempt of this key has made.
+    pub(super) fn is_request_of(&self, index: u32, attempt: Key) -> bool {
+        self.places
+            .get(index as usize)
+            .is_some_and(|fiber| fiber.state != State::Free && fiber.kind == Kind::Request && fiber.reply_to == attempt)
     }
 
     /// The indices of those in use on a replica.

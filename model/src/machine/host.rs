@@ -54,11 +54,11 @@ pub struct Request {
 ///
 /// The contract: every call of a machine's method is one step at one time; the host carries out what the step asked
 /// for before it makes the next one. `send` leads to [`System::arrive`](super::System::arrive), `reply` to
-/// [`System::replied`](super::System::replied), `arm` to [`System::wake`](super::System::wake), each once and after
+/// [`System::replied`](super::System::replied), `cancel` to [`System::cancelled`](super::System::cancelled), `arm` to [`System::wake`](super::System::wake), each once and after
 /// the delay it names. A late or spurious `replied` or `wake` is harmless.
 pub trait Host: Sink {
     /// Whether what takes no time on the network arrives in the same instant, at machines of the same [`System`]: then
-    /// it never comes to `send` or `reply`.
+    /// it never comes to `send`, `reply` or `cancel`.
     ///
     /// [`System`]: super::System
     const INSTANT: bool;
@@ -68,6 +68,9 @@ pub trait Host: Sink {
 
     /// Carry the answer back to whoever waits for `to`.
     fn reply(&mut self, now: SimTime, delay: Delay, to: Key, outcome: Outcome);
+
+    /// Carry the news to the callee that nobody waits for the answer to `attempt` any more.
+    fn cancel(&mut self, now: SimTime, delay: Delay, attempt: Key);
 
     /// Wake `key` after the delay. Nothing is ever taken back: a key that is no longer waited for is stale
     /// ([`System::waits`](super::System::waits)), and a host may forget it.

@@ -1,16 +1,20 @@
-//! Links: what a caller's replica knows of one callee. Its breaker, bulkhead, budget and balancer live here, one set a
-//! (call, replica of the caller), or one a call where they are shared.
+//! Links: what a caller's replica knows of one callee. Its breaker, bulkhead, budgets, limits and balancer live here, one
+//! set a (call, replica of the caller), or one a call where they are shared.
 
-use squall_policies::SimTime;
+use std::collections::VecDeque;
+
 use squall_policies::balancer::{Balancer, Replicas};
-use squall_policies::breaker::Breaker;
+use squall_policies::breaker::{Breaker, BreakerConfig};
 use squall_policies::budget::Budget;
+use squall_policies::limiter::{AwsAdaptive, Limiter, Sre};
+use squall_policies::{SimTime, Span};
 
 use super::connections::Connections;
 use super::host::Delay;
 use super::key::Key;
+use super::room::Room;
 use super::service::Replica;
-use crate::plan::{Edge, EdgeId, Plan, ReplicaId};
+use crate::plan::{Edge, EdgeId, Plan, ReplicaId, Throttle};
 use crate::rng::Stream;
 
 /// The state of the policies between one caller and one callee.
@@ -21,6 +25,10 @@ pub(super) struct Link {
     pub caller: ReplicaId,
     pub breaker: Option<Breaker>,
     pub budget: Option<Budget>,
+    pub hedge_budget: Option<Budget>,
+    pub room: Option<Room>,
+    pub limiter: Option<Limiter>,
+    pub throttle: Option<ClientThrottle>,
     pub balancer: Balancer,
     /// Connections that are kept.
     pub pool: Option<Connections>,
@@ -33,6 +41,22 @@ pub(super) struct Link {
     pub wake_at: SimTime,
 }
 
+/// What a caller holds back by itself.
+#[derive(Debug)]
+pub(super) enum ClientThrottle {
+    Sre(Sre),
+    AwsAdaptive(AwsAdaptive),
+}
+
+impl ClientThrottle {
+    pub(super) fn new(config: &Throttle, now: SimTime) -> Self {
+        match config {
+            Throttle::Sre(config) => Self::Sre(Sre::new(*config, now)),
+            Throttle::AwsAdaptive => Self::AwsAdaptive(AwsAdaptive::new(now)),
+        }
+    }
+}
+
 /// The random streams of one call.
 #[derive(Debug)]
 pub(super) struct EdgeStreams {
@@ -40,6 +64,10 @@ pub(super) struct EdgeStreams {
     pub backoff: Stream,
     pub policies: Stream,
     pub connect: Stream,
+    /// What tells one call from another, for balancers that send the same one to the same replica.
+    pub keys: Stream,
+    /// The network's delay of cancellations.
+    pub cancels: Stream,
 }
 
 /// All links of a plan.
@@ -54,6 +82,8 @@ pub(super) struct Links {
     networks: Vec<Option<Delay>>,
     /// Whether a fault is at work on an edge.
     pub disturbed: Vec<bool>,
+    /// By edge: how much time was left to requests on their way, where the callee is told.
+    carried: Vec<VecDeque<(Key, Span)>>,
 }
 
 impl Links {
@@ -65,6 +95,7 @@ impl Links {
             streams: plan.edges.iter().map(|edge| EdgeStreams::new(plan, edge)).collect(),
             networks: plan.edges.iter().map(|edge| constant(plan, edge)).collect(),
             disturbed: vec![false; plan.edges.len()],
+            carried: vec![VecDeque::new(); plan.edges.len()],
         };
         for (id, edge) in plan.edges.iter().enumerate() {
             links.first.push(links.all.len() as u32);
@@ -75,16 +106,25 @@ impl Links {
 
     fn add(&mut self, plan: &Plan, id: EdgeId, edge: &Edge) {
         let callers = &plan.services[edge.caller.index()];
-        let callees = plan.services[edge.callee.index()].replicas as usize;
+        let callee = &plan.services[edge.callee.index()];
+        let callees = callee.replicas as usize;
         for k in 0..if edge.shared { 1 } else { callers.replicas } {
             let pending = self.pending.len() as u32;
             self.pending.resize(self.pending.len() + callees, 0);
+            let breaker = edge.breaker.as_ref().map(|breaker| new_breaker(plan, edge, breaker, SimTime::ZERO));
+            let balancer = new_balancer(plan, edge, SimTime::ZERO);
+            let budget = |config: &Option<_>| config.as_ref().map(|config| Budget::new(config, SimTime::ZERO));
+            let random = &mut self.streams[id.index()].policies;
             self.all.push(Link {
                 edge: id,
                 caller: ReplicaId(callers.first_replica.0 + k),
-                breaker: edge.breaker.as_ref().map(|breaker| Breaker::new(breaker, SimTime::ZERO)),
-                budget: edge.budget.as_ref().map(|budget| Budget::new(budget, SimTime::ZERO)),
-                balancer: Balancer::new(&edge.balancer),
+                breaker,
+                budget: budget(&edge.budget),
+                hedge_budget: budget(&edge.hedge_budget),
+                room: edge.bulkhead.as_ref().map(|bulkhead| Room::new(bulkhead, random)),
+                limiter: edge.rate_limit.as_ref().map(|limit| Limiter::new(limit, SimTime::ZERO)),
+                throttle: edge.throttle.as_ref().map(|throttle| ClientThrottle::new(throttle, SimTime::ZERO)),
+                balancer,
                 pool: edge.pool.map(Connections::new),
                 in_use: 0,
                 pending,
@@ -101,21 +141,52 @@ impl Links {
         self.first[id.index()] + offset
     }
 
-    /// Chooses a replica of the callee, if one can be called.
-    pub(super) fn pick(&mut self, plan: &Plan, now: SimTime, index: u32, replicas: &[Replica]) -> Option<ReplicaId> {
+    /// Chooses a replica of the callee, if one can be called: for the call of this hash, and if it can be helped not one
+    /// of those it has tried.
+    pub(super) fn pick(
+        &mut self,
+        plan: &Plan,
+        now: SimTime,
+        index: u32,
+        replicas: &[Replica],
+        call: Picking,
+    ) -> Option<ReplicaId> {
         let link = &mut self.all[index as usize];
         let callee = &plan.services[plan.edges[link.edge.index()].callee.index()];
         let first = callee.first_replica;
         if callee.replicas == 1 {
-            return replicas[first.index()].ready.then_some(first);
+            let usable = link.breaker.as_ref().is_none_or(|breaker| breaker.usable(0));
+            return (usable && replicas[first.index()].ready).then_some(first);
         }
         let from = link.pending as usize;
         let view = View {
             replicas: &replicas[callee.replica_range()],
             pending: &self.pending[from..from + callee.replicas as usize],
+            breaker: link.breaker.as_ref(),
         };
-        let chosen = link.balancer.pick(now, 0, &view, &mut self.streams[link.edge.index()].policies)?;
+        let random = &mut self.streams[link.edge.index()].policies;
+        let tried = |replica: usize| call.tried >> replica.min(63) & 1 == 1;
+        let chosen = link.balancer.pick_other(now, call.hash, &view, random, (call.again, tried))?;
         Some(ReplicaId(first.0 + chosen as u32))
+    }
+
+    /// An attempt at `target` is over, `took` after it was sent.
+    pub(super) fn answered(&mut self, plan: &Plan, now: SimTime, index: u32, target: ReplicaId, took: Span) {
+        let link = &mut self.all[index as usize];
+        let first = plan.services[plan.edges[link.edge.index()].callee.index()].first_replica;
+        link.balancer.record(now, (target.0 - first.0) as usize, took);
+    }
+
+    /// The request of this key, now on its way, has so much time.
+    pub(super) fn carry(&mut self, edge: EdgeId, key: Key, left: Span) {
+        self.carried[edge.index()].push_back((key, left));
+    }
+
+    /// How much time the request of this key has that was on its way until now.
+    pub(super) fn arrived(&mut self, edge: EdgeId, key: Key) -> Option<Span> {
+        let carried = self.carried.get_mut(edge.index())?;
+        let place = carried.iter().position(|(of, _)| *of == key)?;
+        carried.remove(place).map(|(_, left)| left)
     }
 
     /// Counts attempts under way, one more or one less.
@@ -150,6 +221,11 @@ impl Links {
         self.networks = plan.edges.iter().map(|edge| constant(plan, edge)).collect();
     }
 
+    /// How many there are.
+    pub(super) fn count_all(&self) -> u32 {
+        self.all.len() as u32
+    }
+
     /// All of them, to be changed.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
         self.all.iter_mut()
@@ -166,6 +242,22 @@ impl Links {
         let streams = &mut self.streams[link.edge.index()];
         (link, streams)
     }
+}
+
+/// The breaker of an edge, in its first state.
+pub(super) fn new_breaker(plan: &Plan, edge: &Edge, config: &BreakerConfig, now: SimTime) -> Breaker {
+    let mut breaker = Breaker::new(config, now);
+    breaker.set_replicas(plan.services[edge.callee.index()].replicas as usize, now);
+    breaker
+}
+
+/// The balancer of an edge, which has chosen nothing yet.
+pub(super) fn new_balancer(plan: &Plan, edge: &Edge, now: SimTime) -> Balancer {
+    let callee = &plan.services[edge.callee.index()];
+    let names: Vec<String> = (0..callee.replicas).map(|k| format!("{}-{k}", callee.name)).collect();
+    let mut balancer = Balancer::new(&edge.balancer);
+    balancer.set_replicas(now, &names);
+    balancer
 }
 
 fn constant(plan: &Plan, edge: &Edge) -> Option<Delay> {
@@ -194,14 +286,28 @@ impl EdgeStreams {
             backoff: stream("backoff"),
             policies: stream("policies"),
             connect: stream("connect"),
+            keys: stream("keys"),
+            cancels: stream("cancels"),
         }
     }
+}
+
+/// For which call a replica is chosen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Picking {
+    /// The same for all attempts of a call.
+    pub hash: u64,
+    /// The replicas it has tried, a bit each.
+    pub tried: u64,
+    /// How often to choose again if it is one of those.
+    pub again: u32,
 }
 
 /// What a balancer may see of the callee's replicas.
 struct View<'a> {
     replicas: &'a [Replica],
     pending: &'a [u32],
+    breaker: Option<&'a Breaker>,
 }
 
 impl Replicas for View<'_> {
@@ -210,7 +316,7 @@ impl Replicas for View<'_> {
     }
 
     fn usable(&self, index: usize) -> bool {
-        self.replicas[index].ready
+        self.replicas[index].ready && self.breaker.is_none_or(|breaker| breaker.usable(index))
     }
 
     fn pending(&self, index: usize) -> u32 {

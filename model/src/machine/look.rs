@@ -18,6 +18,8 @@ pub struct ReplicaSeen {
     pub workers: u32,
     /// Requests that wait for one.
     pub queued: u32,
+    /// The limit of requests at the same time, where one follows latency.
+    pub limit: Option<u32>,
     /// Whether it serves: it is up, and warm.
     pub ready: bool,
     /// Whether it takes requests: it serves, or they may wait for it to start, or to stop.
@@ -57,7 +59,8 @@ impl System<'_> {
         ReplicaSeen {
             busy: replica.busy,
             workers: replica.workers,
-            queued: replica.queue.len(),
+            queued: replica.queue.len() + self.guards.waiting(id),
+            limit: self.guards.limit(id),
             ready: replica.ready,
             accepts: replica.ready || self.waits_for_start(id) || (!self.is_wanted(id) && replica.busy > 0),
             paused: replica.pauses > 0,
@@ -107,7 +110,7 @@ impl System<'_> {
             let Some(index) = self.fibers.waiting(key) else { return Key::NONE };
             let fiber = &self.fibers[index];
             match (fiber.kind, fiber.reply_to.place()) {
-                (Kind::Branch, _) => key = fiber.reply_to,
+                (Kind::Branch | Kind::Try, _) => key = fiber.reply_to,
                 (_, Place::Host(_)) => return fiber.reply_to,
                 _ => return Key::NONE,
             }

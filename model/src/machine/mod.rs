@@ -3,9 +3,12 @@
 //! [`System`] holds all state of the services and clients of a plan. A host tells it what happened (`arrive`,
 //! `replied`, `wake`, `begin`, `fault`), one step at one time, and carries out what the step asks for through [`Host`].
 
+mod aim;
+mod apart;
 mod autoscale;
 mod cache;
 mod call;
+mod cancel;
 mod client;
 mod connections;
 mod cpu;
@@ -13,12 +16,15 @@ mod database;
 mod express;
 mod fault;
 mod fiber;
+mod guard;
 mod host;
 mod key;
+mod layer;
 mod link;
 mod look;
 mod memory;
 mod query_pool;
+mod room;
 mod route;
 mod service;
 mod share;
@@ -26,6 +32,7 @@ mod system;
 mod take_over;
 mod tell;
 mod topic;
+mod trip;
 
 pub use host::{Class, Delay, Host, Request};
 pub use key::{Key, Place, Tickets};

@@ -1,10 +1,10 @@
 //! Routes: what an attempt of a call step needs to know, worked out once and side by side. A plain call, without
-//! policies of its own and with one replica to go to, finds all of it here.
+//! policies but retries and a timeout and with one replica to go to, finds all of it here.
 
 use squall_policies::Span;
 
 use super::host::Delay;
-use crate::plan::{Edge, EdgeId, EndpointId, Pc, Plan, ReplicaId, Site};
+use crate::plan::{Edge, EdgeId, EndpointId, Layer, Pc, Plan, ReplicaId, Site};
 
 /// The way of one call step.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +14,8 @@ pub(super) struct Route {
     pub endpoint: EndpointId,
     /// The only replica there is to go to; meaningless with [`managed`](Self::managed).
     pub target: ReplicaId,
-    /// Whether there is something to ask or to tell before and after an attempt: a breaker, a bulkhead, a budget, a pool,
-    /// or a choice of replicas.
+    /// Whether there is something to ask or to tell before and after an attempt: a policy other than a retry and a
+    /// timeout of each attempt, a pool, a choice of replicas, or something that the callee is told.
     pub managed: bool,
     /// Whether the way is clear: no fault on it, and the target is up.
     pub clear: bool,
@@ -26,7 +26,9 @@ pub(super) struct Route {
     pub open: bool,
     /// The callee's first step.
     pub entry: Pc,
-    /// How long one attempt may take.
+    /// Whether an attempt goes its way apart from its call: there may be several at once, or it outlives its call.
+    pub apart: bool,
+    /// How long one attempt may take, where that is the innermost limit.
     pub timeout: Option<Delay>,
     /// How long all may take.
     pub deadline: Span,
@@ -36,18 +38,24 @@ impl Route {
     pub(super) fn new(plan: &Plan, site: &Site) -> Self {
         let edge = &plan.edges[site.edge.index()];
         let callee = &plan.services[edge.callee.index()];
-        let has_timeout = site.timeout != Span::MAX;
-        let express = !is_managed(plan, edge) && site.deadline == Span::MAX && takes_no_time(plan, edge);
+        let managed = is_managed(plan, edge, site);
+        let innermost = site.layers.innermost() == Some(Layer::Timeout);
+        let timeout = site.layers.depth_of(Layer::Timeout);
+        let outlived = timeout.is_some() && timeout < site.layers.depth_of(Layer::Bulkhead);
+        let plain = !managed && !super::guard::is_guarded(plan, edge.callee);
+        let express = plain && site.deadline == Span::MAX && takes_no_time(plan, edge);
         Self {
             edge: site.edge,
             endpoint: site.endpoint,
             target: callee.first_replica,
-            managed: is_managed(plan, edge),
+            managed,
+            apart: site.hedge.is_some() || outlived,
             clear: true,
             express,
             open: express,
             entry: plan.endpoints[site.endpoint.index()].entry,
-            timeout: has_timeout.then_some(Delay { span: site.timeout, lane: site.timeout_lane }),
+            timeout: (innermost && site.timeout != Span::MAX)
+                .then_some(Delay { span: site.timeout, lane: site.timeout_lane }),
             deadline: site.deadline,
         }
     }
@@ -65,8 +73,13 @@ fn takes_no_time(plan: &Plan, edge: &Edge) -> bool {
     plan.times[edge.network.index()].dist.constant().is_some_and(Span::is_zero)
 }
 
-fn is_managed(plan: &Plan, edge: &Edge) -> bool {
-    let alone = plan.services[edge.callee.index()].replicas == 1;
-    let policies = edge.breaker.is_some() || edge.budget.is_some() || edge.bulkhead != u32::MAX;
-    policies || edge.pool.is_some() || !alone
+fn is_managed(plan: &Plan, edge: &Edge, site: &Site) -> bool {
+    let several = plan.services[edge.callee.index()].replicas != 1;
+    let bounded = plan.services[edge.caller.index()].bounded;
+    let told = edge.cancels || edge.bounds;
+    let limits = edge.bulkhead.is_some() || edge.rate_limit.is_some() || edge.throttle.is_some() || edge.pool.is_some();
+    let counts = edge.breaker.is_some() || edge.budget.is_some() || site.hedge.is_some();
+    let timeout = site.layers.depth_of(Layer::Timeout);
+    let unusual = timeout.is_some() && timeout < site.layers.depth_of(Layer::Retry);
+    several || bounded || told || limits || counts || unusual
 }

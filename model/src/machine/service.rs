@@ -7,7 +7,7 @@ use super::fiber::{Fifo, Kind, State};
 use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
 use super::system::{Step, System};
-use crate::observation::Observation;
+use crate::observation::{Limit, Observation};
 use crate::plan::{EdgeId, Plan, ReplicaId, Service, ServiceId, TimeId};
 use crate::rng::Stream;
 
@@ -33,10 +33,12 @@ pub(super) enum Stashed {
     Request(Request),
     Reply(Key, Outcome),
     Wake(Key),
+    Cancel(Key),
 }
 
 /// One replica.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is looked at alone, on the way of every request")]
 pub(super) struct Replica {
     pub service: ServiceId,
     /// Workers, as configured.
@@ -49,6 +51,8 @@ pub(super) struct Replica {
     /// Whether requests have to take the long way here: a fault is at work on it, its service, or one of its endpoints;
     /// or it is one that comes and goes.
     pub disturbed: bool,
+    /// Whether more than a plain queue stands before its workers.
+    pub guarded: bool,
     pub queue: Fifo,
     pub queue_limit: u32,
     /// How many faults freeze it, and since when.
@@ -62,8 +66,13 @@ pub(super) struct Replica {
 }
 
 impl Replica {
+    /// All replicas of a plan.
+    pub(super) fn all(plan: &Plan) -> Vec<Self> {
+        plan.services.iter().enumerate().flat_map(|(id, service)| Self::of(id.into(), service)).collect()
+    }
+
     /// The replicas of a service.
-    pub(super) fn of(id: ServiceId, service: &Service) -> impl Iterator<Item = Self> + use<> {
+    fn of(id: ServiceId, service: &Service) -> impl Iterator<Item = Self> + use<> {
         let (workers, queue_limit) = (service.workers, service.queue);
         let (scaled, at_start) = (service.autoscale.is_some(), service.at_start);
         (0..service.replicas).map(move |number| Self {
@@ -73,6 +82,7 @@ impl Replica {
             saturated: false,
             ready: number < at_start,
             disturbed: scaled,
+            guarded: false,
             queue: Fifo::EMPTY,
             queue_limit,
             pauses: 0,
@@ -97,7 +107,7 @@ impl System<'_> {
         let plan = self.plan;
         let Request { from, edge, to, endpoint, segment } = request;
         let replica = &self.replicas[to.index()];
-        if replica.disturbed || !replica.ready {
+        if replica.disturbed || !replica.ready || replica.guarded {
             match self.condition(host, now, to, endpoint, edge == EdgeId::OUTSIDE) {
                 Condition::Up => {}
                 Condition::Lost => return Step::Rest,
@@ -113,12 +123,18 @@ impl System<'_> {
                     return Step::Rest;
                 }
             }
+            if self.replicas[to.index()].guarded {
+                return self.admit_guarded(host, now, request);
+            }
         }
         let limit = self.worker_limit(now, to);
         let replica = &mut self.replicas[to.index()];
         if replica.busy >= limit && replica.queue.len() >= replica.queue_limit {
             let drops = plan.services[plan.endpoints[endpoint.index()].service.index()].queue_drops;
-            host.observe(now, Observation::Rejected { endpoint, replica: to, segment, answered: !drops });
+            host.observe(
+                now,
+                Observation::Rejected { endpoint, replica: to, segment, answered: !drops, limit: Limit::Queue },
+            );
             return if drops { Step::Rest } else { self.send_back(host, now, edge, from, Outcome::Rejected) };
         }
         let index = self.fibers.alloc();
@@ -209,6 +225,9 @@ impl System<'_> {
         if self.replicas[replica.index()].disturbed {
             answer = self.disturb_answer(host, now, [replica.0, endpoint.0], outcome);
         }
+        if self.replicas[replica.index()].guarded {
+            self.leave_guard(now, index, outcome);
+        }
         Self::tell_ended(host, now, index, outcome);
         self.fibers.release(index);
         self.free_worker(host, now, replica);
@@ -217,7 +236,14 @@ impl System<'_> {
 
     /// Sends an answer back the way its request came.
     #[inline(always)]
-    fn send_back<H: Host>(&mut self, host: &mut H, now: SimTime, edge: EdgeId, to: Key, outcome: Outcome) -> Step {
+    pub(super) fn send_back<H: Host>(
+        &mut self,
+        host: &mut H,
+        now: SimTime,
+        edge: EdgeId,
+        to: Key,
+        outcome: Outcome,
+    ) -> Step {
         let delay = self.links.network(self.plan, edge);
         if H::INSTANT && delay.span.is_zero() {
             return Step::Reply(to, outcome);
@@ -232,6 +258,9 @@ impl System<'_> {
         let limit = self.worker_limit(now, id);
         let replica = &mut self.replicas[id.index()];
         replica.busy -= 1;
+        if replica.guarded {
+            return self.serve_waiting(host, now, id);
+        }
         if replica.busy < limit
             && let Some(next) = replica.queue.pop(&mut self.fibers)
         {
@@ -251,7 +280,7 @@ impl System<'_> {
             if replica.busy >= limit || replica.pauses > 0 {
                 break;
             }
-            let Some(next) = replica.queue.pop(&mut self.fibers) else { break };
+            let Some(next) = self.next_waiting(host, now, id) else { break };
             self.dequeued(host, now, id, next);
         }
         let replica = &mut self.replicas[id.index()];
@@ -307,6 +336,7 @@ impl System<'_> {
                 Stashed::Request(request) => Step::Arrive(request),
                 Stashed::Reply(key, outcome) => Step::Reply(key, outcome),
                 Stashed::Wake(key) => Step::Wake(key),
+                Stashed::Cancel(attempt) => Step::Cancel(attempt),
             });
         }
         self.serve_waiting(host, now, id);
@@ -339,12 +369,13 @@ impl System<'_> {
         }
         for index in self.fibers.on(id) {
             if self.fibers[index].state != State::Queued {
-                self.die(host, now, index);
+                self.die(host, now, index, Outcome::Refused);
             }
         }
         self.turn_out(host, now, id);
+        let waiting = self.guards.waiting(id);
         let replica = &mut self.replicas[id.index()];
-        assert!(replica.busy == 0 && replica.queue.len() == 0, "a dead replica does nothing");
+        assert!(replica.busy == 0 && replica.queue.len() == 0 && waiting == 0, "a dead replica does nothing");
         if core::mem::take(&mut replica.saturated) {
             host.observe(now, Observation::Relieved { replica: id });
         }
@@ -363,22 +394,27 @@ impl System<'_> {
 
     /// Those that wait at a dead replica die with it, one after another: each gets a worker, which is gone.
     fn turn_out(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
-        while let Some(next) = self.replicas[id.index()].queue.pop(&mut self.fibers) {
+        while let Some(next) = self.any_waiting(id) {
             self.replicas[id.index()].busy += 1;
             let fiber = &mut self.fibers[next];
             fiber.started = now;
             let (endpoint, segment, waited) = (fiber.endpoint, fiber.segment(), now - fiber.arrived);
             host.observe(now, Observation::Dequeued { endpoint, replica: id, segment, waited });
-            self.die(host, now, next);
+            self.die(host, now, next, Outcome::Refused);
         }
     }
 
-    /// One fiber dies with its replica.
+    /// One fiber dies: with its replica, or because its caller no longer waits for it.
     #[cold]
     #[inline(never)]
-    fn die(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
-        match self.fibers[index].state {
-            State::Calling => self.abandon_attempt(host, now, index),
+    pub(super) fn die(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
+        let fiber = &self.fibers[index];
+        if fiber.kind == Kind::Try && self.fibers.waiting(fiber.reply_to).is_some() {
+            // Its call ends it.
+            return;
+        }
+        match fiber.state {
+            State::Calling | State::Held | State::Hedging | State::BackingOff => self.abandon_call(host, now, index),
             State::Pooling | State::Connecting | State::Querying => self.abandon_query(host, now, index),
             State::Computing => self.stop_computing(host, now, index),
             State::Free => return,
@@ -389,13 +425,18 @@ impl System<'_> {
         if kind == Kind::Request {
             let (edge, reply_to, took) = (fiber.edge, fiber.reply_to, now - fiber.arrived);
             let held = now - fiber.started;
-            let outcome = Outcome::Refused;
             host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
+            self.meter(now, replica);
             self.replicas[replica.index()].busy -= 1;
-            let step = self.send_back(host, now, edge, reply_to, outcome);
-            self.later.push_back(step);
+            if self.replicas[replica.index()].guarded {
+                self.leave_guard(now, index, outcome);
+            }
+            if outcome != Outcome::Cancelled {
+                let step = self.send_back(host, now, edge, reply_to, outcome);
+                self.later.push_back(step);
+            }
         }
-        Self::tell_ended(host, now, index, Outcome::Refused);
+        Self::tell_ended(host, now, index, outcome);
         self.fibers.release(index);
     }
 

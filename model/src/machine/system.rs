@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use squall_policies::{Outcome, SimTime};
+use squall_policies::{Outcome, SimTime, Span};
 
 use super::autoscale::Scaler;
 use super::cache::{CacheState, Looking};
+use super::cancel::Cancels;
 use super::client::Client;
 use super::connections::Holds;
 use super::cpu::Cpu;
@@ -13,6 +14,7 @@ use super::database::DatabaseState;
 use super::express::Flown;
 use super::fault::Faults;
 use super::fiber::{Fiber, Fibers, Kind, State};
+use super::guard::Guards;
 use super::host::{Delay, Host, Request};
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
@@ -20,6 +22,7 @@ use super::memory::Memory;
 use super::route::Route;
 use super::service::{Replica, ServiceState, Stashed};
 use super::topic::TopicState;
+use super::trip::Trips;
 use crate::dist::Dist;
 use crate::plan::{FaultId, Join, LoadId, Op, Pc, Plan, ReplicaId, TimeId};
 use crate::rng::{Random as _, Stream};
@@ -48,6 +51,11 @@ pub struct System<'p> {
     pub(super) scaled_until: SimTime,
     pub(super) holds: Holds,
     pub(super) links: Links,
+    /// What stands before the workers of replicas that have more than a plain queue.
+    pub(super) guards: Guards,
+    pub(super) cancels: Cancels,
+    /// By fiber: calls on their way through their policies.
+    pub(super) trips: Trips,
     /// By call step.
     pub(super) routes: Vec<Route>,
     pub(super) clients: Vec<Client>,
@@ -77,6 +85,8 @@ pub(super) enum Step {
     Reply(Key, Outcome),
     /// A fiber's timer fires.
     Wake(Key),
+    /// The caller of this attempt has given up.
+    Cancel(Key),
     /// Nothing follows from this step.
     Rest,
 }
@@ -99,13 +109,17 @@ pub struct Census {
 impl<'p> System<'p> {
     /// The plan's system at rest.
     pub fn new(plan: &'p Plan) -> Self {
+        let (mut replicas, guards) = (Replica::all(plan), Guards::new(plan));
+        for (row, replica) in replicas.iter_mut().enumerate() {
+            replica.guarded = guards.is_at(ReplicaId::from(row));
+        }
         Self {
             plan,
             tickets: Tickets::default(),
             fibers: Fibers::new(),
             later: VecDeque::new(),
             services: plan.services.iter().map(|s| ServiceState::new(plan, s)).collect(),
-            replicas: plan.services.iter().enumerate().flat_map(|(id, s)| Replica::of(id.into(), s)).collect(),
+            replicas,
             databases: plan.databases.iter().map(|d| DatabaseState::new(plan, d)).collect(),
             caches: plan.caches.iter().map(|c| CacheState::new(plan, c)).collect(),
             looking: Looking::new(plan),
@@ -116,6 +130,9 @@ impl<'p> System<'p> {
             scaled_until: SimTime::ZERO + plan.duration,
             holds: Holds::default(),
             links: Links::new(plan),
+            guards,
+            cancels: Cancels::default(),
+            trips: Trips::default(),
             routes: plan.sites.iter().map(|site| Route::new(plan, site)).collect(),
             clients: plan.loads.iter().map(|load| Client::new(plan, load)).collect(),
             faults: Faults::new(plan),
@@ -173,6 +190,19 @@ impl<'p> System<'p> {
         self.drive(host, now, step);
     }
 
+    /// A request has come to its replica, and its caller said how much time is left for it.
+    pub fn arrive_within(&mut self, host: &mut impl Host, now: SimTime, request: Request, left: Span) {
+        if self.plan.edges.get(request.edge.index()).is_some_and(|edge| edge.bounds) {
+            self.links.carry(request.edge, request.from, left);
+        }
+        self.arrive(host, now, request);
+    }
+
+    /// How much time is left for a request that was just sent, if its callee is to be told; whoever asks tells it.
+    pub fn time_left(&mut self, request: Request) -> Option<Span> {
+        self.links.arrived(request.edge, request.from)
+    }
+
     /// A request has come to its replica.
     pub fn arrive(&mut self, host: &mut impl Host, now: SimTime, request: Request) {
         let step = self.admit(host, now, request);
@@ -195,7 +225,10 @@ impl<'p> System<'p> {
                 self.wake_replica(host, now, replica, key);
                 self.drive(host, now, Step::Rest);
             }
-            Place::Link(link) => self.wake_link(host, now, link, key),
+            Place::Link(link) => {
+                self.wake_link(host, now, link, key);
+                self.drive(host, now, Step::Rest);
+            }
             Place::Host(_) => {}
         }
     }
@@ -263,6 +296,7 @@ impl<'p> System<'p> {
                 Step::Finish(index, outcome) => self.finish(host, now, index, outcome),
                 Step::Serve(index) => self.serve(host, now, index),
                 Step::Wake(key) => self.wake_fiber(host, now, key),
+                Step::Cancel(attempt) => self.cancel_request(host, now, attempt),
                 Step::Rest => match self.later.pop_front() {
                     Some(step) => step,
                     None => return,
@@ -322,8 +356,10 @@ impl<'p> System<'p> {
             State::Publishing => self.published(host, now, index),
             State::Pooling | State::Connecting => self.query_gives_up(host, now, index),
             State::Calling => self.attempt_timed_out(host, now, index),
+            State::Held | State::Hedging => self.trip_due(host, now, index),
             State::BackingOff => self.backed_off(host, now, index),
             State::FallingBack => self.fell_back(host, now, index),
+            State::Queued => self.waited_enough(host, now, index),
             State::Thinking => self.user_asks(host, now, index),
             _ => unreachable!("a fiber that is {state:?} waits for no timer"),
         }
@@ -431,6 +467,11 @@ impl<'p> System<'p> {
                         self.fibers[index].pc = otherwise;
                     }
                 }
+                Op::Check { least } => {
+                    if self.is_too_late(now, index, least) {
+                        return Step::Finish(index, Outcome::Timeout);
+                    }
+                }
                 Op::Jump { to } => fiber.pc = to,
                 Op::Fail { share, status } => {
                     if self.choices(index).unit() < share {
@@ -458,6 +499,7 @@ impl<'p> System<'p> {
         let key = self.ticket(index);
         self.fibers[index].state = State::Forked;
         self.fibers.aside(index).pending = branches.len() as u32;
+        let fiber_replica = self.fibers[index].replica;
         self.tell_state(host, now, index);
         for pc in branches {
             let child = self.fibers.alloc();
@@ -476,6 +518,9 @@ impl<'p> System<'p> {
                 ..Fiber::FREE
             };
             self.fibers[child] = fiber;
+            if self.plan.services[self.replicas[fiber_replica.index()].service.index()].bounded {
+                self.guards.share(index, child);
+            }
             if rounds > 0 {
                 self.fibers.aside(child).rounds = rounds;
             }
@@ -491,6 +536,7 @@ impl<'p> System<'p> {
             Kind::Request => self.answer(host, now, index, outcome),
             Kind::User => self.user_answered(host, now, index, outcome),
             Kind::Branch => self.join(host, now, index, outcome),
+            Kind::Try => unreachable!("an attempt runs no program"),
         }
     }
 

@@ -3,16 +3,15 @@
 //! goes by the new plan. A policy whose settings change starts anew, in its first state.
 
 use squall_policies::SimTime;
-use squall_policies::balancer::Balancer;
-use squall_policies::breaker::Breaker;
 use squall_policies::budget::Budget;
+use squall_policies::limiter::Limiter;
 
 use super::fault::Faults;
 use super::host::Host;
-use super::link::Links;
+use super::link::{ClientThrottle, Links, new_balancer, new_breaker};
 use super::route::Route;
 use super::system::{Step, System};
-use crate::plan::{DatabaseId, Plan, ReplicaId, Service};
+use crate::plan::{Bulkhead, DatabaseId, Plan, ReplicaId, Service};
 
 impl<'p> System<'p> {
     /// Goes on with `plan`, which must have been made to take the place of this system's plan.
@@ -22,6 +21,9 @@ impl<'p> System<'p> {
         self.faults.take_over(plan);
         self.routes = plan.sites.iter().map(|site| Route::new(plan, site)).collect();
         self.mark_disturbed();
+        for link in 0..self.links.count_all() {
+            self.places_free(link);
+        }
         for (row, service) in plan.services.iter().enumerate().take(plan.real_services) {
             let before = &old.services[row];
             if (service.workers, service.queue) != (before.workers, before.queue) {
@@ -67,7 +69,7 @@ impl Links {
         for link in self.iter_mut() {
             let (before, edge) = (&old.edges[link.edge.index()], &plan.edges[link.edge.index()]);
             if edge.breaker != before.breaker {
-                link.breaker = edge.breaker.as_ref().map(|breaker| Breaker::new(breaker, now));
+                link.breaker = edge.breaker.as_ref().map(|breaker| new_breaker(plan, edge, breaker, now));
             }
             if edge.budget != before.budget {
                 link.budget = edge.budget.as_ref().map(|budget| Budget::new(budget, now));
@@ -75,8 +77,20 @@ impl Links {
             if let (Some(pool), Some(settings)) = (&mut link.pool, edge.pool) {
                 pool.settings = settings;
             }
+            if edge.hedge_budget != before.hedge_budget {
+                link.hedge_budget = edge.hedge_budget.as_ref().map(|budget| Budget::new(budget, now));
+            }
             if edge.balancer != before.balancer {
-                link.balancer = Balancer::new(&edge.balancer);
+                link.balancer = new_balancer(plan, edge, now);
+            }
+            if edge.rate_limit != before.rate_limit {
+                link.limiter = edge.rate_limit.as_ref().map(|limit| Limiter::new(limit, now));
+            }
+            if edge.throttle != before.throttle {
+                link.throttle = edge.throttle.as_ref().map(|throttle| ClientThrottle::new(throttle, now));
+            }
+            if let (Some(room), Some(Bulkhead::Semaphore(config))) = (&mut link.room, edge.bulkhead) {
+                room.resize(config);
             }
         }
     }

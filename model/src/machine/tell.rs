@@ -18,7 +18,7 @@ pub(super) fn began<H: Host>(host: &mut H, now: SimTime, index: u32, fiber: &Fib
         let origin = match fiber.kind {
             Kind::User => Origin::User { meant: fiber.arrived },
             Kind::Request => Origin::Request,
-            Kind::Branch => Origin::Branch,
+            Kind::Branch | Kind::Try => Origin::Branch,
         };
         let (parent, endpoint, replica) = (fiber.reply_to, fiber.endpoint, fiber.replica);
         host.trace(now, TraceFact::Began { fiber: index, parent, endpoint, replica, origin });
@@ -100,6 +100,8 @@ fn activity(fiber: &Fiber, ops: &[Op]) -> Option<Activity> {
         (State::Calling, _) => Activity::Calling { site: fiber.site, attempt: fiber.attempts, target: fiber.target },
         (State::BackingOff, _) => Activity::BackingOff(fiber.site),
         (State::FallingBack, _) => Activity::FallingBack(fiber.site),
+        (State::Held, _) => Activity::Held(fiber.site),
+        (State::Hedging, _) => Activity::Apart(fiber.site),
         (State::Forked, _) => Activity::Forked,
     })
 }

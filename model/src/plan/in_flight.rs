@@ -3,7 +3,7 @@
 
 use core::mem::discriminant;
 
-use super::{Edge, Endpoint, Fault, Plan, Service};
+use super::{Bulkhead, Edge, Endpoint, Fault, Plan, Service, Site};
 
 impl Plan {
     /// This plan as one that a system running `old` can go on with: it has the phases and expectations of `old`, against
@@ -18,9 +18,9 @@ impl Plan {
         rows("the steps", self.ops.len() == old.ops.len() && ops && self.branches == old.branches)?;
         let edges = self.edges.iter().zip(&old.edges).find(|(a, b)| !a.is_like(b));
         if let Some((edge, _)) = edges {
-            return Err(format!("{} would gain or lose a policy, or share it otherwise", edge.name));
+            return Err(format!("{} would gain or lose a policy, or have them otherwise", edge.name));
         }
-        let sites = self.sites.iter().zip(&old.sites).all(|(a, b)| (a.edge, a.endpoint) == (b.edge, b.endpoint));
+        let sites = self.sites.iter().zip(&old.sites).all(|(a, b)| a.is_like(b));
         rows("the calls", (self.edges.len(), self.sites.len()) == (old.edges.len(), old.sites.len()) && sites)?;
         let of_database = |d: &super::Database| (d.name.clone(), d.pool == u32::MAX, d.contention.is_some());
         let databases = self.databases.iter().map(of_database).eq(old.databases.iter().map(of_database));
@@ -42,7 +42,9 @@ impl Service {
     fn is_like(&self, old: &Self) -> bool {
         let shape = |s: &Self| (s.role, s.first_replica, s.replicas, s.first_endpoint, s.endpoints);
         let has = |s: &Self| (s.cores.is_some(), s.memory.is_some(), s.autoscale.is_some());
-        self.name == old.name && shape(self) == shape(old) && has(self) == has(old)
+        let guard = |s: &Self| (s.discipline, s.admission, s.prioritized, s.bounded);
+        let alike = has(self) == has(old) && guard(self) == guard(old);
+        self.name == old.name && shape(self) == shape(old) && alike
     }
 }
 
@@ -56,9 +58,23 @@ impl Endpoint {
 
 impl Edge {
     fn is_like(&self, old: &Self) -> bool {
-        let has =
-            |e: &Self| (e.breaker.is_some(), e.budget.is_some(), e.bulkhead != u32::MAX, e.pool.is_some(), e.shared);
-        self.name == old.name && has(self) == has(old)
+        let has = |e: &Self| (e.breaker.is_some(), e.budget.is_some(), e.hedge_budget.is_some(), e.shared);
+        let limits = |e: &Self| (e.rate_limit.is_some(), e.throttle.is_some(), e.pool.is_some(), e.cancels, e.bounds);
+        let watches = |e: &Self| e.breaker.is_some_and(|breaker| breaker.watches_replicas());
+        // Calls have their places in a bulkhead, and some wait for one: only a semaphore can become another.
+        let rooms = match (self.bulkhead, old.bulkhead) {
+            (Some(Bulkhead::Semaphore(_)), Some(Bulkhead::Semaphore(_))) => true,
+            (room, before) => room == before,
+        };
+        let alike = has(self) == has(old) && limits(self) == limits(old) && watches(self) == watches(old);
+        self.name == old.name && alike && rooms && self.layers == old.layers
+    }
+}
+
+impl Site {
+    fn is_like(&self, old: &Self) -> bool {
+        let shape = |s: &Self| (s.edge, s.endpoint, s.layers, s.hedge.is_some());
+        shape(self) == shape(old)
     }
 }
 

@@ -6,11 +6,15 @@ mod expect;
 mod ids;
 mod in_flight;
 mod phases;
+mod policies;
 mod resources;
 
 use squall_policies::balancer::BalancerConfig;
 use squall_policies::breaker::BreakerConfig;
 use squall_policies::budget::BudgetConfig;
+use squall_policies::hedge::HedgeConfig;
+use squall_policies::limiter::LimiterConfig;
+use squall_policies::queue::QueueConfig;
 use squall_policies::retry::RetryConfig;
 use squall_policies::{SimTime, Span};
 
@@ -21,6 +25,7 @@ pub use ids::{
     TimeId, TopicId,
 };
 pub use phases::{Phase, Phases};
+pub use policies::{Admission, Bulkhead, Concurrency, Layer, Layers, Throttle};
 pub use resources::{Autoscale, Cache, Contention, Hits, Memory, Pool, ScaleOn, Topic};
 
 use crate::dist::Dist;
@@ -131,6 +136,14 @@ pub struct Service {
     pub workers: u32,
     /// Waiting requests a replica; `u32::MAX` is unlimited.
     pub queue: u32,
+    /// How its requests wait, where that is not simply first come, first served, however long it takes.
+    pub discipline: Option<QueueConfig>,
+    /// What a replica lets in.
+    pub admission: Option<Admission>,
+    /// Whether some of its endpoints are critical, and so shed last.
+    pub prioritized: bool,
+    /// Whether some caller tells it how much time is left.
+    pub bounded: bool,
     /// Whether a full queue says nothing instead of answering `rejected`.
     pub queue_drops: bool,
     /// From start to the first request served.
@@ -244,6 +257,11 @@ pub enum Op {
         /// Where the second way starts.
         otherwise: Pc,
     },
+    /// Fail if what is to come takes longer than the time that the caller said is left.
+    Check {
+        /// What is to come takes at least so long, waiting aside.
+        least: Span,
+    },
     /// Go on at `to`.
     Jump {
         /// Where.
@@ -286,6 +304,12 @@ pub struct Site {
     pub deadline: Span,
     /// Attempts, back-off, jitter, conditions.
     pub retry: RetryConfig,
+    /// Its policies, outside in.
+    pub layers: Layers,
+    /// Another attempt while the first is out.
+    pub hedge: Option<HedgeConfig>,
+    /// How often a replica is chosen again that the call has already tried.
+    pub avoid_tried: u32,
     /// If the call fails for good: answer instead, after this time; the reply counts as degraded.
     pub fallback: Option<TimeId>,
 }
@@ -305,12 +329,24 @@ pub struct Edge {
     pub balancer: BalancerConfig,
     /// The circuit breaker.
     pub breaker: Option<BreakerConfig>,
-    /// Calls at once; `u32::MAX` is unlimited.
-    pub bulkhead: u32,
+    /// Calls at once.
+    pub bulkhead: Option<Bulkhead>,
+    /// Calls in a span of time.
+    pub rate_limit: Option<LimiterConfig>,
+    /// What the caller holds back by itself.
+    pub throttle: Option<Throttle>,
     /// The retry budget.
     pub budget: Option<BudgetConfig>,
+    /// The budget of hedges.
+    pub hedge_budget: Option<BudgetConfig>,
     /// Connections that are kept.
     pub pool: Option<Pool>,
+    /// Whether the callee learns that its caller has given up.
+    pub cancels: bool,
+    /// Whether the callee learns how much time is left.
+    pub bounds: bool,
+    /// Its policies, outside in, unless a step says otherwise.
+    pub layers: Layers,
     /// Whether all replicas of the caller share one state.
     pub shared: bool,
 }

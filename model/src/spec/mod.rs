@@ -27,7 +27,10 @@ pub use goal::{Goal, Wish};
 pub use problem::{Problem, Severity, did_you_mean};
 pub use schema::schema;
 pub use settings::{Setting, settings};
-pub use values::{Backoff, Dist, EndpointRef, Http, Limit, OpenFor, Phase, Rate, Samples, Share, Size, Target, Window};
+pub use values::{
+    Backoff, Dist, EndpointRef, Http, Jitter, Limit, OpenFor, Patience, Phase, Rate, Samples, Share, Size, Target,
+    Window,
+};
 
 use decode::Cx;
 use tree::Node;

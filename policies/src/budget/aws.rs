@@ -4,47 +4,49 @@
 use crate::check::{Invalid, require};
 use crate::{Outcome, Outcomes};
 
-/// Configuration of [`Aws`].
+/// Configuration of [`Aws`]. The default is the newer set of rules, 2.1 (botocore 1.44.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AwsConfig {
     /// Tokens at the start and at most. Default 500.
     pub capacity: u32,
-    /// Which rules.
-    pub rules: AwsRules,
-}
-
-/// The two sets of rules. The default is the newer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AwsRules {
-    /// 2.0: a retry takes 5, after a time-out or a transient failure (no connection, 5xx of a gateway) 10.
-    V2_0,
-    /// 2.1: a retry takes 14, after a rate limit 5.
-    #[default]
-    V2_1,
+    /// What a retry takes. Default 14.
+    pub retry_cost: u32,
+    /// What a retry takes after a time-out or a transient failure: no connection, or status 408. Default 14.
+    pub timeout_cost: u32,
+    /// What a retry takes after a rate limit. Default 5.
+    pub throttling_cost: u32,
+    /// What a success without a retry gives back. Default 1.
+    pub no_retry_increment: u32,
 }
 
 impl Default for AwsConfig {
     fn default() -> Self {
-        Self { capacity: 500, rules: AwsRules::default() }
+        Self { capacity: 500, retry_cost: 14, timeout_cost: 14, throttling_cost: 5, no_retry_increment: 1 }
     }
 }
 
 impl AwsConfig {
+    /// The rules of 2.0: a retry takes 5, after a time-out or a transient failure 10.
+    pub fn rules_2_0() -> Self {
+        Self { retry_cost: 5, timeout_cost: 10, ..Self::default() }
+    }
+
     /// Whether the values are in their ranges.
     pub fn check(&self) -> Result<(), Invalid> {
-        require(self.capacity >= 1, "capacity", "at least 1")
+        require(self.capacity >= 1, "capacity", "at least 1")?;
+        let costs = [self.retry_cost, self.timeout_cost, self.throttling_cost];
+        require(costs.iter().all(|cost| *cost >= 1), "retry_cost", "at least 1, as the other costs")
     }
-}
 
-impl AwsRules {
     /// What a retry after `outcome` takes.
-    pub fn cost(self, outcome: Outcome) -> u32 {
+    pub fn cost(&self, outcome: Outcome) -> u32 {
         let transient = Outcomes::TIMEOUT | Outcomes::REFUSED | Outcomes::REQUEST_TIMEOUT;
-        match self {
-            Self::V2_0 if transient.contains(outcome) => 10,
-            Self::V2_0 => 5,
-            Self::V2_1 if Outcomes::RATE_LIMITED.contains(outcome) => 5,
-            Self::V2_1 => 14,
+        if Outcomes::RATE_LIMITED.contains(outcome) {
+            self.throttling_cost
+        } else if transient.contains(outcome) {
+            self.timeout_cost
+        } else {
+            self.retry_cost
         }
     }
 }
@@ -64,15 +66,16 @@ impl Aws {
 
     /// Takes the price of a retry after `outcome`, if it is there (`>=`), and says what it was.
     pub fn withdraw(&mut self, outcome: Outcome) -> Option<u32> {
-        let cost = self.config.rules.cost(outcome);
+        let cost = self.config.cost(outcome);
         self.tokens = self.tokens.checked_sub(cost)?;
         Some(cost)
     }
 
-    /// An attempt ended that cost `cost`: its success gives that back, or one token if it was a first attempt.
+    /// An attempt ended that cost `cost`: its success gives that back, or the increment if it was a first attempt.
     pub fn record(&mut self, outcome: Outcome, cost: u32) {
         if outcome.is_success() {
-            self.tokens = (self.tokens + cost.max(1)).min(self.config.capacity);
+            let back = if cost == 0 { self.config.no_retry_increment } else { cost };
+            self.tokens = self.tokens.saturating_add(back).min(self.config.capacity);
         }
     }
 }
@@ -84,13 +87,13 @@ mod tests {
     #[test]
     fn each_set_of_rules_has_its_prices() {
         let table = [
-            (AwsRules::V2_0, Outcome::Error(500), 5),
-            (AwsRules::V2_0, Outcome::RateLimited, 5),
-            (AwsRules::V2_0, Outcome::Timeout, 10),
-            (AwsRules::V2_0, Outcome::Refused, 10),
-            (AwsRules::V2_1, Outcome::Error(500), 14),
-            (AwsRules::V2_1, Outcome::Timeout, 14),
-            (AwsRules::V2_1, Outcome::RateLimited, 5),
+            (AwsConfig::rules_2_0(), Outcome::Error(500), 5),
+            (AwsConfig::rules_2_0(), Outcome::RateLimited, 5),
+            (AwsConfig::rules_2_0(), Outcome::Timeout, 10),
+            (AwsConfig::rules_2_0(), Outcome::Refused, 10),
+            (AwsConfig::default(), Outcome::Error(500), 14),
+            (AwsConfig::default(), Outcome::Timeout, 14),
+            (AwsConfig::default(), Outcome::RateLimited, 5),
         ];
         for (rules, outcome, cost) in table {
             assert_eq!(rules.cost(outcome), cost, "{rules:?} {outcome:?}");

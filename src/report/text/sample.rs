@@ -155,8 +155,15 @@ pub(crate) fn storm() -> Report {
         to: to.to_owned(),
         why: String::new(),
         replica: None,
+        target: None,
     };
-    let breaker = Breaker { state: "open".to_owned(), opened: 1, transitions: vec![change(22.5, "closed", "open")] };
+    let breaker = Breaker {
+        state: "open".to_owned(),
+        opened: 1,
+        transitions: vec![change(22.5, "closed", "open")],
+        kind: "resilience4j".to_owned(),
+        ejected: None,
+    };
     let stormy = Call { breaker: Some(breaker), short_circuited: 4000, ..call([6000, 15_000, 4000, 9000]) };
     let series = CallSeries {
         attempts: (0..12).map(|step| [500, 2000, 500][usize::from(step >= 4) + usize::from(step >= 7)]).collect(),
@@ -316,5 +323,8 @@ fn call([calls, attempts, failed, timeouts]: [u64; 4]) -> Call {
         errors: 0,
         refused: 0,
         no_replica: 0,
+        rate_limited: 0,
+        throttled: 0,
+        order: Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! The tables: loads, services, calls, pools, databases, caches and topics.
 
 use squall_telemetry::format;
-use squall_telemetry::report::{Call, Extremes, Latency, Load, Service};
+use squall_telemetry::report::{Breaker, Call, Extremes, Latency, Load, Service};
 
 use super::Page;
 use super::table::Keep::{Always, IfAny, IfRoom, Important};
@@ -104,7 +104,7 @@ fn calls(page: &Page<'_>) -> String {
     let by_load = |name: &str| {
         page.report.load.iter().any(|(load, _)| name.strip_prefix(load).is_some_and(|rest| rest.starts_with(" -> ")))
     };
-    let telling = |call: &Call| call.retries > 0 || call.breaker.is_some() || call.bulkhead_full > 0;
+    let telling = |call: &Call| call.retries > 0 || call.hedges > 0 || call.breaker.is_some() || not_sent(call) > 0;
     let calls: Vec<_> = page.report.calls.iter().filter(|(name, call)| !by_load(name) || telling(call)).collect();
     let all = || calls.iter().map(|(_, call)| *call);
     let count = |figure: fn(&Call) -> u64| all().map(move |call| format::count(figure(call)));
@@ -119,11 +119,10 @@ fn calls(page: &Page<'_>) -> String {
         .column("rejected", IfRoom, count(|call| call.rejected))
         .column("errors", IfRoom, count(|call| call.errors))
         .column("refused", IfRoom, count(|call| call.refused))
-        .column(
-            "not sent",
-            IfAny,
-            count(|call| call.short_circuited + call.bulkhead_full + call.no_replica + pool_full(call)),
-        )
+        .column("not sent", IfAny, count(not_sent))
+        .column("no budget", IfRoom, count(|call| call.budget_refused))
+        .column("hedges", IfAny, count(|call| call.hedges))
+        .column("cancelled", IfRoom, count(|call| call.cancelled))
         .column("breaker", Important, all().map(breaker))
         .column("p99", IfRoom, all().map(|call| time(call.latency_ms.as_ref(), |latency| latency.p99)))
         .render(page)
@@ -189,8 +188,15 @@ fn breaker(call: &Call) -> String {
     match &call.breaker {
         None => NONE.to_owned(),
         Some(breaker) if breaker.opened == 0 => breaker.state.clone(),
+        Some(Breaker { ejected: Some(ejected), opened, .. }) => format!("{ejected} out, ejected {opened}×"),
         Some(breaker) => format!("{}, opened {}×", breaker.state, breaker.opened),
     }
+}
+
+/// Attempts that the caller's own policies kept back.
+fn not_sent(call: &Call) -> u64 {
+    let own_limits = call.bulkhead_full + pool_full(call) + call.rate_limited + call.throttled;
+    call.short_circuited + own_limits + call.no_replica
 }
 
 fn databases(page: &Page<'_>) -> String {

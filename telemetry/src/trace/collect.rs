@@ -160,7 +160,7 @@ impl Collector {
         let Some((number, node)) = self.node(fiber) else { return };
         node.acts.push(Act::new(now, what, key));
         let act = node.acts.len() as u32 - 1;
-        if matches!(what, Activity::Calling { .. } | Activity::Forked) {
+        if matches!(what, Activity::Calling { .. } | Activity::Apart(_) | Activity::Forked) {
             self.waits.insert(key, (number, act));
         }
     }

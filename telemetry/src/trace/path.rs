@@ -53,12 +53,12 @@ impl Follower<'_> {
             Activity::Running | Activity::Working => Spent::Work,
             Activity::Waiting | Activity::Publishing(_) => Spent::Wait,
             Activity::Disturbed => Spent::Fault,
-            Activity::Queued => Spent::Queue,
+            Activity::Queued | Activity::Held(_) => Spent::Queue,
             Activity::Connecting(_) => Spent::Connection,
             Activity::Querying(_) | Activity::Looking(_) => Spent::Query,
             Activity::BackingOff(_) => Spent::BackOff,
             Activity::FallingBack(_) => Spent::Fallback,
-            Activity::Forked => return self.branch(at, index, (from, to)),
+            Activity::Apart(_) | Activity::Forked => return self.branch(at, index, (from, to)),
             Activity::Calling { .. } => return self.attempt(at, index, (from, to)),
         };
         self.add((at, Some(index)), cause, (from, to));
@@ -131,7 +131,13 @@ pub(super) fn place(plan: &Plan, nodes: &[Node], stretch: &Stretch) -> String {
         }
         Some(Activity::Looking(cache)) => plan.caches[cache.index()].name.clone(),
         Some(Activity::Publishing(topic)) => plan.topics[topic.index()].name.clone(),
-        Some(Activity::Calling { site, .. } | Activity::BackingOff(site) | Activity::FallingBack(site)) => edge(site),
+        Some(
+            Activity::Calling { site, .. }
+            | Activity::BackingOff(site)
+            | Activity::FallingBack(site)
+            | Activity::Held(site)
+            | Activity::Apart(site),
+        ) => edge(site),
         _ => plan.services[plan.endpoints[node.endpoint.index()].service.index()].name.clone(),
     }
 }

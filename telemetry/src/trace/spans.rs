@@ -132,10 +132,11 @@ impl Writer<'_> {
         let service = || plan.services[plan.endpoints[node.endpoint.index()].service.index()].name.clone();
         let edge = |site: squall_model::plan::SiteId| plan.edges[plan.sites[site.index()].edge.index()].name.clone();
         let (kind, name) = match act.what {
-            Activity::Running | Activity::Forked => {
+            Activity::Running | Activity::Apart(_) | Activity::Forked => {
                 return act.children.iter().for_each(|child| self.node(*child, Some(parent), to.min(needed)));
             }
             Activity::Queued => (SpanKind::Queue, service()),
+            Activity::Held(site) => (SpanKind::Queue, edge(site)),
             Activity::Working => (SpanKind::Work, service()),
             Activity::Waiting => (SpanKind::Wait, service()),
             Activity::Disturbed => (SpanKind::Fault, service()),
@@ -245,6 +246,7 @@ pub(super) fn word(outcome: Outcome) -> String {
         Outcome::Rejected => "rejected".to_owned(),
         Outcome::RateLimited => "rate limited".to_owned(),
         Outcome::BreakerOpen => "breaker open".to_owned(),
+        Outcome::Cancelled => "cancelled".to_owned(),
     }
 }
 
@@ -254,6 +256,8 @@ fn failure_word(failure: Failure) -> String {
         Failure::BreakerOpen => "breaker open".to_owned(),
         Failure::BulkheadFull => "bulkhead full".to_owned(),
         Failure::PoolFull => "no connection free".to_owned(),
+        Failure::RateLimited => "own rate limit".to_owned(),
+        Failure::Throttled => "throttled".to_owned(),
         Failure::NoReplica => "no replica".to_owned(),
         Failure::Deadline => "deadline".to_owned(),
     }

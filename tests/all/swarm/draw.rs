@@ -185,6 +185,7 @@ impl Draw {
             service.set("workers", scalar(self.pick(&[1, 1, 2, 5, 50])));
         }
         self.maybe(50, &mut service, "queue", Self::queue);
+        self.maybe(20, &mut service, "admission", Self::admission);
         self.maybe(40, &mut service, "cold_start", |draw| draw.span(&[0, 1, 10, 200]));
         self.maybe(30, &mut service, "balancer", Self::balancer);
         self.machines(index, &mut service);
@@ -194,7 +195,10 @@ impl Draw {
             let (steps, cost) = self.endpoint_steps(index, &attempts);
             let endpoint = &mut self.services[index].endpoints[endpoint];
             endpoint.cost = 1.0 + cost;
-            endpoints.set(&endpoint.name.clone(), one("steps", steps));
+            let name = endpoint.name.clone();
+            let mut endpoint = one("steps", steps);
+            self.maybe(15, &mut endpoint, "critical", |_| scalar("true"));
+            endpoints.set(&name, endpoint);
         }
         service.set("endpoints", endpoints);
         service.set("calls", calls);
@@ -203,11 +207,28 @@ impl Draw {
 
     fn queue(&mut self) -> Node {
         let limit = self.pick(&[0, 0, 1, 3, 100]);
-        if self.patient || self.chance(70) {
+        if self.chance(50) {
             return scalar(limit);
         }
         let mut queue = one("limit", scalar(limit));
-        queue.set("full", scalar("drop"));
+        if !self.patient {
+            self.maybe(40, &mut queue, "full", |_| scalar("drop"));
+        }
+        self.maybe(50, &mut queue, "order", |draw| scalar(draw.pick(&["fifo", "lifo", "adaptive_lifo"])));
+        self.maybe(30, &mut queue, "lifo_after", |draw| draw.span(&[0, 1, 5]));
+        self.maybe(40, &mut queue, "timeout", |draw| {
+            if draw.chance(60) {
+                return draw.span(&[1, 2, 10]);
+            }
+            let [short, long] = [1, 5].map(|steps| duration(steps * draw.grid));
+            scalar(format!("controlled({short} {long})"))
+        });
+        self.maybe(30, &mut queue, "codel", |draw| {
+            let mut codel = one("target", draw.steps(1));
+            codel.set("interval", draw.steps(5));
+            codel.set("kind", scalar(draw.pick(&["folly", "rfc8289"])));
+            codel
+        });
         queue
     }
 

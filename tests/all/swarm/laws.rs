@@ -39,8 +39,9 @@ pub(super) struct Laws<'p> {
     calls: Vec<Calls>,
     faults: Faults,
     resources: Resources,
-    /// By edge and replica: the state that a breaker was last seen in.
-    breakers: BTreeMap<(u32, u32), State>,
+    /// By edge, replica of the caller, and replica of the callee where each is watched: the state that a breaker was last
+    /// seen in.
+    breakers: BTreeMap<(u32, u32, Option<u32>), State>,
     /// By endpoint, then segment.
     arrived: Vec<Vec<u64>>,
     /// What has happened in the instant under way, and has to be right at its end.
@@ -253,9 +254,17 @@ impl Sink for Laws<'_> {
                 self.arrives(endpoint, segment);
                 self.at_replica(replica.index(), |r| r.queued(Request::new(endpoint, segment, at.as_nanos()), at));
             }
-            Observation::Rejected { endpoint, replica, segment, answered } => {
+            Observation::Rejected { endpoint, replica, segment, answered, limit } => {
                 self.arrives(endpoint, segment);
-                self.at_replica(replica.index(), |r| r.rejected(answered, at));
+                self.at_replica(replica.index(), |r| r.rejected(endpoint, answered, limit, at));
+            }
+            Observation::Withdrawn { endpoint, replica, segment, outcome, waited } => {
+                let request = Request::new(endpoint, segment, before(at, waited));
+                self.at_replica(replica.index(), |r| r.withdrawn(request, outcome));
+            }
+            Observation::Hedged { edge, segment } => self.at_call(edge.index(), |calls| calls.hedged(segment)),
+            Observation::AttemptCancelled { edge, segment } => {
+                self.at_call(edge.index(), |calls| calls.cancelled(segment));
             }
             Observation::Hung { endpoint, replica, segment } => {
                 self.arrives(endpoint, segment);
@@ -285,7 +294,10 @@ impl Sink for Laws<'_> {
                 self.at_call(edge.index(), |calls| calls.ended(end));
             }
             Observation::Breaker { edge, replica, transition } => {
-                let last = self.breakers.insert((edge.0, replica.0), transition.to).unwrap_or(State::Closed);
+                let last = self
+                    .breakers
+                    .insert((edge.0, replica.0, transition.replica), transition.to)
+                    .unwrap_or(State::Closed);
                 let right = transition.from == last && transition.to != last;
                 self.require(right, || format!("a breaker that was {last} goes so: {transition:?}"));
             }

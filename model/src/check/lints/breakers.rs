@@ -96,8 +96,10 @@ fn blind(call: &Call<'_>, found: &mut Findings) {
         Breaker::Resilience4j(one) => one.ignore.iter().find(|trouble| trouble.value == Trouble::Timeout),
         _ => None,
     };
-    let order = call.policy.order.as_ref().map_or(&[][..], |order| &order.value);
-    let place = |layer| order.iter().position(|one| one.value == layer);
+    // What watches each replica stands where one is chosen, and hears of every attempt.
+    let each = matches!(breaker.value, Breaker::EnvoyOutlier(_) | Breaker::Linkerd(_));
+    let order = call.policy.order.as_ref().filter(|_| !each).map(|order| order.value.layers());
+    let place = |layer| order.iter().flatten().position(|one| *one == layer);
     let outside = matches!((place(Layer::Timeout), place(Layer::Breaker)), (Some(a), Some(b)) if a < b);
     let (at, why) = match (ignored, &call.policy.order, &call.policy.timeout) {
         (Some(ignored), ..) => (ignored.at, "ignores timeouts"),

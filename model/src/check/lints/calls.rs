@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Call;
 use crate::Span;
 use crate::check::Findings;
-use crate::spec::{Backoff, CallPolicy, Limit, Retry, Step, Topology};
+use crate::spec::{At, Backoff, Bulkhead, CallPolicy, Limit, Propagate, Retry, Step, Topology};
 
 pub(super) fn check(topology: &Topology, calls: &[Call<'_>], found: &mut Findings) {
     no_timeout(calls, found);
@@ -52,6 +52,10 @@ fn timeout_inversion(topology: &Topology, calls: &[Call<'_>], found: &mut Findin
     let calls = calls.iter().map(|call| (call.shown(), call.policy, &call.step.to));
     for (who, policy, to) in calls.chain(loads) {
         let Some(timeout) = &policy.timeout else { continue };
+        let mut told = policy.propagate.iter().flat_map(|all| all.iter());
+        if told.any(|what| what.value == Propagate::Deadline) {
+            continue;
+        }
         let below = longest.of(&to.service, &to.endpoint, 0);
         if below > timeout.value {
             let endpoint = format!("`{}.{}`", to.service.value, to.endpoint.value);
@@ -131,13 +135,19 @@ fn waits(retry: &Retry) -> u64 {
     const LOOKED_AT: u32 = 1_000;
     let mut all = 0u64;
     for retried in 1..retry.attempts.value.min(LOOKED_AT) {
+        let grown = |base, factor: f64, cap| {
+            (0..retried - 1).fold(ns(base), |wait, _| (wait * factor).min(ns(cap))).min(ns(cap))
+        };
         let wait = match retry.backoff.value {
             Backoff::None => 0.0,
             Backoff::Constant(wait) => ns(wait),
-            Backoff::Linear { step, cap } => (ns(step) * f64::from(retried)).min(ns(cap)),
-            Backoff::Exponential { base, factor, cap } => {
-                (0..retried - 1).fold(ns(base), |wait, _| (wait * factor).min(ns(cap))).min(ns(cap))
+            Backoff::PollyConstant { delay, cap } => ns(delay).min(ns(cap)),
+            Backoff::Linear { step, cap } | Backoff::PollyLinear { delay: step, cap } => {
+                (ns(step) * f64::from(retried)).min(ns(cap))
             }
+            Backoff::Exponential { base, factor, cap } => grown(base, factor, cap),
+            Backoff::Resilience4j { initial, multiplier, cap } => grown(initial, multiplier.unwrap_or(1.0), cap),
+            Backoff::PollyExponential { delay: base, cap } | Backoff::Envoy { base, cap } => grown(base, 2.0, cap),
         };
         all = all.saturating_add(wait as u64);
     }
@@ -188,13 +198,20 @@ fn bulkhead_above_workers(topology: &Topology, calls: &[Call<'_>], found: &mut F
         let (Some(bulkhead), Some(caller)) = (&call.policy.bulkhead, topology.services.find(call.service)) else {
             continue;
         };
-        let (Limit::Count(limit), Limit::Count(workers)) = (bulkhead.limit.value, caller.workers.value) else {
-            continue;
+        let (at, limit) = match &bulkhead.value {
+            Bulkhead::Semaphore(one) => (one.limit.at, one.limit.value),
+            Bulkhead::Plain(limit) => (bulkhead.at, *limit),
+            Bulkhead::ThreadPool(one) => (one.max.at, Limit::Count(one.max.value)),
+            Bulkhead::Envoy(one) => (one.max_requests.at, Limit::Count(one.max_requests.value)),
+            // Whatever it starts with, it follows what it finds.
+            Bulkhead::Aimd(_) | Bulkhead::Vegas(_) | Bulkhead::Gradient2(_) => continue,
         };
+        let at = if at == At::default() { bulkhead.at } else { at };
+        let (Limit::Count(limit), Limit::Count(workers)) = (limit, caller.workers.value) else { continue };
         if limit >= workers && seen.insert((call.service, call.step.to.service.as_str())) {
             let who = call.shown();
             let what = format!("{who} may take {limit} calls at once, and `{}` has {workers} workers", call.service);
-            found.warn("bulkhead-above-workers", bulkhead.limit.at, what, "fewer than the workers, or none at all");
+            found.warn("bulkhead-above-workers", at, what, "fewer than the workers, or none at all");
         }
     }
 }

@@ -1,15 +1,12 @@
 //! Calls: an edge for every caller and callee, a site for every call step, and the policies of both.
 
-use squall_policies::balancer::{BalancerConfig, LeastRequestConfig};
-use squall_policies::breaker::{BreakerConfig, Resilience4jConfig, Window};
-use squall_policies::budget::{BudgetConfig, ShareConfig};
-use squall_policies::retry::{Backoff, Jitter, RetryConfig};
-use squall_policies::{Interval, Outcomes, Span};
+use squall_policies::balancer::BalancerConfig;
+use squall_policies::{Invalid, Span};
 
-use super::{Compiler, Edge, EdgeId, EndpointId, ServiceId, Site, limit};
-use crate::plan::SiteId;
+use super::{Compiler, Edge, EdgeId, EndpointId, ServiceId, Site, policies};
+use crate::plan::{Layer, Layers, SiteId};
 use crate::spec;
-use crate::spec::{CallPolicy, CallStep, Spanned};
+use crate::spec::{At, CallPolicy, CallStep, Spanned};
 
 impl Compiler<'_> {
     /// The site of a call step.
@@ -36,20 +33,32 @@ impl Compiler<'_> {
         };
         let names = [caller, callee].map(|id| self.plan.services[id.index()].name.as_str());
         let name = names.join(" -> ");
-        let of_callee = self.topology.services.find(names[1]).map(|service| *service.balancer);
-        let chosen = policy.balancer.as_ref().map(|balancer| balancer.value).or(of_callee);
-        let edge = Edge {
+        let of_callee = self.topology.services.find(names[1]).map(|service| &service.balancer.value);
+        let chosen = policy.balancer.as_ref().map(|balancer| &balancer.value).or(of_callee);
+        let retry = policy.retry.as_ref().map_or_else(policies::once, |written| policies::retry(written));
+        let tells = |what| policy.propagate.as_ref().is_some_and(|all| all.iter().any(|one| one.value == what));
+        let limited =
+            |written: Option<&Spanned<spec::Budget>>| written.map(|written| policies::budget(written, retry.when));
+        let mut edge = Edge {
             name,
             caller,
             callee,
             network,
-            balancer: balancer(chosen.unwrap_or(spec::Balancer::RoundRobin)),
-            breaker: policy.breaker.as_ref().and_then(|written| breaker(written)),
-            bulkhead: policy.bulkhead.as_ref().map_or(u32::MAX, |bulkhead| limit(*bulkhead.limit)),
-            budget: policy.retry.as_ref().and_then(|retry| retry.budget.as_ref()).and_then(|written| budget(written)),
+            balancer: chosen.map_or(BalancerConfig::RoundRobin, policies::balancer),
+            breaker: policy.breaker.as_ref().map(|written| policies::breaker(written)),
+            bulkhead: policy.bulkhead.as_ref().and_then(|written| policies::bulkhead(written)),
+            rate_limit: policy.rate_limit.as_ref().map(|written| policies::rate_limit(written)),
+            throttle: policy.throttle.as_ref().map(|written| policies::throttle(written)),
+            budget: limited(policy.retry.as_ref().and_then(|retry| retry.budget.as_ref())),
+            hedge_budget: limited(policy.hedge.as_ref().and_then(|hedge| hedge.budget.as_ref())),
             pool: policy.pool.as_ref().map(|pool| self.pool(pool)),
+            cancels: tells(spec::Propagate::Cancel),
+            bounds: tells(spec::Propagate::Deadline),
+            layers: Layers::new(NO_LAYERS, |_| false),
             shared: policy.scope.as_ref().is_some_and(|scope| scope.value == spec::Scope::Service),
         };
+        edge.layers = layers(policy, &edge);
+        self.plan.services[callee.index()].bounded |= edge.bounds;
         self.check_edge(policy, &edge);
         let id = EdgeId::from(self.plan.edges.len());
         self.plan.edges.push(edge);
@@ -62,116 +71,71 @@ impl Compiler<'_> {
         let timeout = policy.timeout.as_ref().map_or(Span::MAX, |timeout| timeout.value);
         let timeout_lane = (timeout != Span::MAX).then(|| self.lane(timeout));
         let fallback = policy.fallback.as_ref().map(|fallback| self.constant(*fallback.after));
-        let retry = policy.retry.as_ref().map_or_else(once, |written| retry(written));
-        if let (Err(invalid), Some(written)) = (retry.check(), &policy.retry) {
-            self.problems
-                .push(spec::Problem::error(written.at, format!("`{}` must be {}", invalid.field, invalid.must_be)));
-        }
+        let retry = policy.retry.as_ref().map_or_else(policies::once, |written| policies::retry(written));
+        self.refuse(retry.check(), policy.retry.as_ref().map(|retry| retry.at));
         let deadline = policy.deadline.as_ref().map_or(Span::MAX, |deadline| deadline.value);
-        self.plan.sites.push(Site { edge, endpoint, timeout, timeout_lane, deadline, retry, fallback });
+        let hedge = policy.hedge.as_ref().map(|written| policies::hedge(written));
+        self.refuse(hedge.map_or(Ok(()), |hedge| hedge.check()), policy.hedge.as_ref().map(|hedge| hedge.at));
+        let layers = layers(policy, &self.plan.edges[edge.index()]);
+        let avoid_tried = policy.retry.as_ref().map_or(0, |retry| *retry.avoid_tried);
+        self.plan.sites.push(Site {
+            edge,
+            endpoint,
+            timeout,
+            timeout_lane,
+            deadline,
+            retry,
+            layers,
+            hedge,
+            avoid_tried,
+            fallback,
+        });
         SiteId::from(self.plan.sites.len() - 1)
     }
 
     /// Values that the policies themselves refuse.
     fn check_edge(&mut self, policy: &CallPolicy, edge: &Edge) {
-        let breaker = edge.breaker.map_or(Ok(()), |breaker| breaker.check());
-        let budget = edge.budget.map_or(Ok(()), |budget| budget.check());
         let retry_at = policy.retry.as_ref().map(|retry| retry.at);
-        let found = [(breaker, policy.breaker.as_ref().map(|breaker| breaker.at)), (budget, retry_at)];
-        for (result, at) in found {
-            if let (Err(invalid), Some(at)) = (result, at) {
-                self.problems
-                    .push(spec::Problem::error(at, format!("`{}` must be {}", invalid.field, invalid.must_be)));
-            }
+        let hedge_at = policy.hedge.as_ref().map(|hedge| hedge.at);
+        self.refuse(edge.breaker.map_or(Ok(()), |one| one.check()), policy.breaker.as_ref().map(|one| one.at));
+        self.refuse(edge.bulkhead.map_or(Ok(()), |one| one.check()), policy.bulkhead.as_ref().map(|one| one.at));
+        self.refuse(edge.rate_limit.map_or(Ok(()), |one| one.check()), policy.rate_limit.as_ref().map(|one| one.at));
+        self.refuse(edge.throttle.map_or(Ok(()), |one| one.check()), policy.throttle.as_ref().map(|one| one.at));
+        self.refuse(edge.balancer.check(), policy.balancer.as_ref().map(|one| one.at).or(retry_at));
+        self.refuse(edge.budget.map_or(Ok(()), |one| one.check()), retry_at);
+        self.refuse(edge.hedge_budget.map_or(Ok(()), |one| one.check()), hedge_at);
+    }
+
+    /// Complains at `at` about a value that is not as it must be.
+    pub(super) fn refuse(&mut self, result: Result<(), Invalid>, at: Option<At>) {
+        if let Err(invalid) = result {
+            let what = format!("`{}` must be {}", invalid.field, invalid.must_be);
+            self.problems.push(spec::Problem::error(at.unwrap_or_default(), what));
         }
     }
 }
 
-/// No retry at all.
-fn once() -> RetryConfig {
-    RetryConfig { attempts: 1, backoff: Backoff::None, jitter: Jitter::None, ..RetryConfig::default() }
-}
+/// What stands in the places of a call without policies.
+const NO_LAYERS: [Layer; 6] = [Layer::Retry; 6];
 
-fn balancer(written: spec::Balancer) -> BalancerConfig {
-    match written {
-        spec::Balancer::Random => BalancerConfig::Random,
-        spec::Balancer::LeastRequest => BalancerConfig::LeastRequest(LeastRequestConfig::default()),
-        // The others are refused before anything runs.
-        _ => BalancerConfig::RoundRobin,
-    }
-}
-
-fn retry(written: &spec::Retry) -> RetryConfig {
-    let backoff = match *written.backoff {
-        spec::Backoff::None => Backoff::None,
-        spec::Backoff::Constant(wait) => Backoff::Constant(wait),
-        spec::Backoff::Linear { step, cap } => Backoff::Linear { step, cap },
-        spec::Backoff::Exponential { base, factor, cap } => Backoff::Exponential { base, factor, cap },
-    };
-    let jitter = match *written.jitter {
-        spec::Jitter::None => Jitter::None,
-        spec::Jitter::Full => Jitter::Full,
-        spec::Jitter::Equal => Jitter::Equal,
-        spec::Jitter::Decorrelated => Jitter::Decorrelated,
-    };
-    RetryConfig {
-        attempts: *written.attempts,
-        backoff,
-        jitter,
-        when: outcomes(&written.when),
-        ..RetryConfig::default()
-    }
-}
-
-fn budget(written: &spec::Budget) -> Option<BudgetConfig> {
-    match written {
-        spec::Budget::Share(share) => {
-            Some(BudgetConfig::Share(ShareConfig { share: share.0, ..ShareConfig::default() }))
-        }
-        _ => None,
-    }
-}
-
-fn breaker(written: &spec::Breaker) -> Option<BreakerConfig> {
-    match written {
-        spec::Breaker::Resilience4j(settings) => Some(BreakerConfig::Resilience4j(resilience4j(settings))),
-        _ => None,
-    }
-}
-
-fn resilience4j(written: &spec::Resilience4jBreaker) -> Resilience4jConfig {
-    Resilience4jConfig {
-        window: match *written.window {
-            spec::Window::Calls(calls) => Window::Calls(calls),
-            spec::Window::Time(span) => Window::Seconds((span.as_nanos() / 1_000_000_000) as u32),
-        },
-        minimum_calls: *written.minimum_calls,
-        failure_rate: (written.failure_rate.0 * 100.0) as f32,
-        slow_rate: (written.slow_rate.0 * 100.0) as f32,
-        slow_after: *written.slow_after,
-        open_for: match *written.open_for {
-            spec::OpenFor::Constant(span) => Interval::Fixed(span),
-            spec::OpenFor::Exponential { base, factor, cap } => {
-                Interval::Exponential { initial: base, multiplier: factor, max: cap }
-            }
-        },
-        half_open_calls: *written.half_open_calls,
-        auto_half_open: *written.auto_half_open,
-        half_open_limit: *written.half_open_limit,
-        close_after_half_open_limit: *written.after_half_open_limit == spec::BreakerState::Closed,
-        ignored: outcomes(&written.ignore),
-        ..Resilience4jConfig::default()
-    }
-}
-
-fn outcomes(written: &[Spanned<spec::Trouble>]) -> Outcomes {
-    let one = |trouble: &Spanned<spec::Trouble>| match trouble.value {
-        spec::Trouble::Timeout => Outcomes::TIMEOUT,
-        spec::Trouble::Error => Outcomes::ERROR,
-        spec::Trouble::Refused => Outcomes::REFUSED,
-        spec::Trouble::Rejected => Outcomes::REJECTED,
-        spec::Trouble::RateLimited => Outcomes::RATE_LIMITED,
-        spec::Trouble::BreakerOpen => Outcomes::BREAKER_OPEN,
-    };
-    written.iter().map(one).collect()
+/// The policies of a call that there are, outside in. A breaker that watches each replica stands where one is chosen.
+fn layers(policy: &CallPolicy, edge: &Edge) -> Layers {
+    let ordered = policy.order.as_ref().map_or(spec::Order::DEFAULT, |order| order.value.layers());
+    let retries = policy.retry.as_ref().is_some_and(|retry| *retry.attempts > 1 || retry.budget.is_some());
+    let all = ordered.map(|layer| match layer {
+        spec::Layer::Retry => Layer::Retry,
+        spec::Layer::Throttle => Layer::Throttle,
+        spec::Layer::Breaker => Layer::Breaker,
+        spec::Layer::RateLimit => Layer::RateLimit,
+        spec::Layer::Bulkhead => Layer::Bulkhead,
+        spec::Layer::Timeout => Layer::Timeout,
+    });
+    Layers::new(all, |layer| match layer {
+        Layer::Retry => retries,
+        Layer::Throttle => edge.throttle.is_some(),
+        Layer::Breaker => edge.breaker.is_some_and(|breaker| !breaker.watches_replicas()),
+        Layer::RateLimit => edge.rate_limit.is_some(),
+        Layer::Bulkhead => edge.bulkhead.is_some(),
+        Layer::Timeout => policy.timeout.is_some(),
+    })
 }

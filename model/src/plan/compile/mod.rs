@@ -6,12 +6,12 @@ mod calls;
 mod expect;
 mod faults;
 mod load;
+mod policies;
 mod resources;
 mod steps;
 mod surges;
 mod times;
 mod topics;
-mod unsupported;
 
 use std::collections::BTreeMap;
 
@@ -20,11 +20,11 @@ use squall_policies::{SimTime, Span};
 use super::{
     Edge, EdgeId, Endpoint, EndpointId, Op, Pc, Phase, Phases, Plan, ReplicaId, Role, Service, ServiceId, Site, TimeId,
 };
-use crate::spec::{Limit, Problem, Spanned, Topology};
+use crate::spec::{CallPolicy, Limit, Problem, Propagate, Spanned, Topology};
 
 /// Compiles a checked topology; the errors are all that cannot be run.
 pub fn compile(topology: &Topology) -> Result<Plan, Vec<Problem>> {
-    let mut problems = unsupported::find(topology);
+    let mut problems = Vec::new();
     let mut compiler = Compiler::new(topology);
     compiler.tables();
     compiler.programs();
@@ -48,6 +48,8 @@ struct Compiler<'t> {
     /// How deep inside the misses of caches the step under way stands.
     depth: u32,
     problems: Vec<Problem>,
+    /// Whether some caller tells its callee how much time is left.
+    bounds: bool,
 }
 
 impl<'t> Compiler<'t> {
@@ -80,7 +82,9 @@ impl<'t> Compiler<'t> {
             expect: Vec::new(),
         };
         let (edges, lanes) = (BTreeMap::new(), BTreeMap::new());
-        let mut compiler = Self { topology, plan, edges, lanes, network: TimeId(0), depth: 0, problems: Vec::new() };
+        let bounds = bounds(topology);
+        let mut compiler =
+            Self { topology, plan, edges, lanes, network: TimeId(0), depth: 0, problems: Vec::new(), bounds };
         compiler.network = compiler.time(&topology.network);
         compiler
     }
@@ -99,6 +103,10 @@ impl<'t> Compiler<'t> {
                 at_start: resources::at_start(service),
                 workers: limit(*service.workers),
                 queue: queue.map_or(u32::MAX, |queue| limit(*queue.limit)),
+                discipline: queue.and_then(|queue| policies::discipline(queue)),
+                admission: service.admission.as_ref().and_then(|admission| policies::admission(admission)),
+                prioritized: service.endpoints.iter().any(|(_, endpoint)| *endpoint.critical),
+                bounded: false,
                 queue_drops: queue.is_some_and(|queue| *queue.full == crate::spec::FullQueue::Drop),
                 cold_start: *service.cold_start,
                 cores: service.cores.as_ref().map(|cores| cores.value),
@@ -107,6 +115,11 @@ impl<'t> Compiler<'t> {
                 first_endpoint: EndpointId::from(self.plan.endpoints.len()),
                 endpoints: service.endpoints.len() as u32,
             };
+            self.refuse(row.discipline.map_or(Ok(()), |one| one.check()), queue.map(|queue| queue.at));
+            self.refuse(
+                row.admission.map_or(Ok(()), |one| one.check()),
+                service.admission.as_ref().map(|admission| admission.at),
+            );
             self.plan.services.push(row);
             for (name, endpoint) in service.endpoints.iter() {
                 let http = endpoint.http_or_default(name);
@@ -167,6 +180,18 @@ impl<'t> Compiler<'t> {
 
 fn limit(limit: Limit) -> u32 {
     limit.count().unwrap_or(u32::MAX)
+}
+
+/// Whether some caller tells its callee how much time is left.
+fn bounds(topology: &Topology) -> bool {
+    let says = |policy: &CallPolicy| {
+        policy.propagate.iter().flat_map(|all| all.iter()).any(|what| what.value == Propagate::Deadline)
+    };
+    let calls = topology
+        .services
+        .iter()
+        .any(|(_, service)| says(&service.calls.default) || service.calls.to.iter().any(|(_, policy)| says(policy)));
+    calls || topology.load.iter().any(|load| says(&load.policy))
 }
 
 /// The file's phases, then every fault that has a name.

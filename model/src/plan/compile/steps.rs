@@ -1,6 +1,7 @@
 //! Steps as programs.
 
 use super::Compiler;
+use crate::Span;
 use crate::plan::{EndpointId, Join, Op, Pc, ServiceId};
 use crate::spec::{Branch, Get, Spanned, Step};
 
@@ -23,7 +24,11 @@ impl Compiler<'_> {
     }
 
     fn steps(&mut self, caller: ServiceId, steps: &[Spanned<Step>]) {
-        for step in steps {
+        for (at, step) in steps.iter().enumerate() {
+            if self.bounds {
+                let least = self.least(&steps[at..]);
+                self.push(Op::Check { least });
+            }
             self.step(caller, step);
         }
     }
@@ -93,6 +98,24 @@ impl Compiler<'_> {
         self.push(Op::Fill { cache, depth });
         let hit = self.here();
         self.plan.ops[look.index()] = Op::Get { cache, depth, hit };
+    }
+
+    /// How long steps take at least, waiting aside.
+    fn least(&self, steps: &[Spanned<Step>]) -> Span {
+        let of_branch = |branch: &Branch| self.least(&branch.0);
+        let one = |step: &Spanned<Step>| match &step.value {
+            Step::Work(time) | Step::Wait(time) => time.least(),
+            Step::Query(query) => {
+                let of_database = self.topology.databases.find(&query.from).and_then(|one| one.query.as_ref());
+                query.time.as_ref().or(of_database).map_or(Span::ZERO, |time| time.least())
+            }
+            Step::Parallel(parallel) => parallel.branches.iter().map(of_branch).max().unwrap_or(Span::ZERO),
+            Step::Race(race) => race.branches.iter().map(of_branch).min().unwrap_or(Span::ZERO),
+            Step::Repeat(repeat) => self.least(&repeat.steps) * u64::from(*repeat.times),
+            Step::Chance(chance) => self.least(&chance.steps).min(self.least(&chance.otherwise)),
+            Step::Call(_) | Step::Get(_) | Step::Publish(_) | Step::Fail(_) => Span::ZERO,
+        };
+        steps.iter().fold(Span::ZERO, |sum, step| sum + one(step))
     }
 
     /// A body that runs so many times. Once is the body itself.

@@ -32,6 +32,7 @@ macro_rules! element {
                 keys
             }
 
+            #[allow(unused_variables, reason = "an element may have no field")]
             fn read(
                 fields: &mut $crate::spec::decode::Fields<'_>,
                 cx: &mut $crate::spec::decode::Cx<'_>,
@@ -42,6 +43,7 @@ macro_rules! element {
                 Some(Self { $($field: $field?,)* $($flat: $flat?,)? })
             }
 
+            #[allow(unused_variables, reason = "an element may have no field")]
             fn properties(
                 defs: &mut $crate::spec::decode::Defs,
                 properties: &mut $crate::spec::decode::Properties,
@@ -128,12 +130,12 @@ macro_rules! words {
 }
 
 /// A mapping whose `kind` says which keys it has; `= "kind"` is the one meant where none is named, and with
-/// `or Variant(Type)` a plain value is that.
+/// `or Variant(Type)` a plain value is that; with `by word` a plain word is the kind of that name, all its keys left out.
 macro_rules! kinds {
     (
         $(#[doc = $about:literal])*
         $noun:literal
-        pub enum $name:ident $(= $usual:literal)? $(or $plain:ident($plain_type:ty))? {
+        pub enum $name:ident $(= $usual:literal)? $(or $plain:ident($plain_type:ty))? $(by $by:ident)? {
             $($(#[doc = $doc:literal])* $variant:ident($type:ident) = $kind:literal,)*
         }
     ) => {
@@ -153,6 +155,15 @@ macro_rules! kinds {
                 })?
                 let kinds = [$(($kind, $kind)),*];
                 let mut kind: Option<&str> = kinds!(@usual $($usual)?);
+                $(
+                    let $by = $crate::spec::tree::Node::empty(node.at);
+                    let node = if node.text().is_some() && !node.is_null() {
+                        kind = Some($crate::spec::decode::decode_word(node, Self::NOUN, &kinds, cx)?);
+                        &$by
+                    } else {
+                        node
+                    };
+                )?
                 if let Some(given) = node.entry("kind") {
                     let noun = concat!("a kind of ", stringify!($name));
                     kind = Some($crate::spec::decode::decode_word(given, &noun.to_lowercase(), &kinds, cx)?);
@@ -184,6 +195,12 @@ macro_rules! kinds {
                     #[allow(unused_mut)]
                     let mut options: Vec<serde_json::Value> = vec![];
                     $(options.push(<$plain_type as $crate::spec::decode::Decode>::schema(defs));)?
+                    let by_word = [$($kind),*];
+                    $(
+                        let $by = by_word;
+                        options.push(serde_json::json!({ "enum": $by }));
+                    )?
+                    let _ = by_word;
                     let usual: Option<&str> = kinds!(@usual $($usual)?);
                     $({
                         let mut properties = $crate::spec::decode::Properties::default();

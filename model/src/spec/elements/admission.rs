@@ -3,7 +3,7 @@
 use crate::Span;
 use crate::spec::Spanned;
 use crate::spec::decode::{element, kinds};
-use crate::spec::values::Rate;
+use crate::spec::values::{Rate, Share};
 
 element! {
     /// What a replica lets in.
@@ -15,6 +15,8 @@ element! {
         burst: Spanned<u32> = Spanned::unwritten(1),
         /// Requests at the same time; more are answered 503. Default: any number.
         concurrency: Option<Spanned<Concurrency>> = None,
+        /// Share of `concurrency` that is kept for critical endpoints. Default 0%.
+        reserve: Spanned<Share> = Spanned::unwritten(Share(0.0)),
     }
 }
 

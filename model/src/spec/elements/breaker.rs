@@ -49,8 +49,12 @@ element! {
         after_half_open_limit: Spanned<BreakerState> = Spanned::unwritten(BreakerState::Open),
         /// Goes half open by itself, without a call. Default false.
         auto_half_open: Spanned<bool> = Spanned::unwritten(false),
+        /// Outcomes that count as failures. Default: all that is no success.
+        counts: Option<Spanned<Vec<Spanned<Trouble>>>> = None,
         /// Outcomes that count as neither success nor failure. Default: none.
         ignore: Vec<Spanned<Trouble>> = Vec::new(),
+        /// What the clock said at the start: time windows are aligned to its seconds. Default 0s.
+        clock_start: Spanned<Span> = Spanned::unwritten(Span::ZERO),
     }
 }
 
@@ -76,7 +80,9 @@ element! {
         /// The time it looks back on. Default 30s.
         sampling_duration: Spanned<Span> = Spanned::unwritten(Span::from_secs(30)),
         /// How long it stays open. Default 5s.
-        break_duration: Spanned<Span> = Spanned::unwritten(Span::from_secs(5)),
+        break_duration: Spanned<OpenFor> = Spanned::unwritten(OpenFor::Constant(Span::from_secs(5))),
+        /// Outcomes that count as failures; others are successes. Default: all that is no success.
+        counts: Option<Spanned<Vec<Spanned<Trouble>>>> = None,
     }
 }
 
@@ -94,6 +100,8 @@ element! {
         rolling_window: Spanned<Span> = Spanned::unwritten(Span::from_secs(10)),
         /// How often it looks. Default 500ms.
         health_snapshot_interval: Spanned<Span> = Spanned::unwritten(Span::from_millis(500)),
+        /// Outcomes that are the caller's own fault and do not count. Default: 4xx.
+        ignore: Option<Spanned<Vec<Spanned<Trouble>>>> = None,
     }
 }
 
@@ -156,7 +164,7 @@ element! {
     pub struct LinkerdBreaker {
         /// What trips it. Default `consecutive`.
         mode: Spanned<LinkerdMode> = Spanned::unwritten(LinkerdMode::Consecutive),
-        /// Failures in a row that trip it. Default 7.
+        /// Failures in a row that trip it; with `unified` 0 leaves it to the share of successes. Default 7.
         max_failures: Spanned<u32> = Spanned::unwritten(7),
         /// How long it stays shut the first time; twice as long each next time. Default 1s.
         min_penalty: Spanned<Span> = Spanned::unwritten(Span::from_secs(1)),
@@ -170,6 +178,8 @@ element! {
         window: Spanned<Span> = Spanned::unwritten(Span::from_secs(10)),
         /// `unified`: calls before it decides. Default 5.
         min_samples: Spanned<u32> = Spanned::unwritten(5),
+        /// Outcomes that count as failures. Default: 5xx, rejected, timeout, refused.
+        counts: Option<Spanned<Vec<Spanned<Trouble>>>> = None,
     }
 }
 
@@ -194,5 +204,9 @@ element! {
         open_for: Spanned<OpenFor> = Spanned::unwritten(OpenFor::Constant(Span::from_secs(5))),
         /// Calls that must succeed before it closes. Default 1.
         half_open_calls: Spanned<u32> = Spanned::unwritten(1),
+        /// Outcomes that count as failures. Default: all that is no success.
+        counts: Option<Spanned<Vec<Spanned<Trouble>>>> = None,
+        /// Outcomes that count as neither success nor failure. Default: none.
+        ignore: Vec<Spanned<Trouble>> = Vec::new(),
     }
 }

@@ -86,6 +86,8 @@ element! {
         retry_cost: Spanned<u32> = Spanned::unwritten(5),
         /// What a retry after a timeout takes. Default 10.
         timeout_cost: Spanned<u32> = Spanned::unwritten(10),
+        /// What a retry after a rate limit takes. Default 5.
+        throttling_cost: Spanned<u32> = Spanned::unwritten(5),
         /// What a success without a retry gives. Default 1.
         no_retry_increment: Spanned<u32> = Spanned::unwritten(1),
     }

@@ -1,6 +1,6 @@
 //! How one service calls another.
 
-use super::{Balancer, Breaker, Retry};
+use super::{Balancer, Breaker, Budget, Bulkhead, Order, RateLimit, Retry, Throttle, Trouble};
 use crate::Span;
 use crate::spec::decode::{Cx, Decode, Defs, Named, element, words};
 use crate::spec::tree::{Entry, Kind, Node};
@@ -64,6 +64,10 @@ element! {
         breaker: Option<Spanned<Breaker>> = None,
         /// Limits calls at the same time. Default: any number.
         bulkhead: Option<Spanned<Bulkhead>> = None,
+        /// Limits calls in a span of time. Default: any number.
+        rate_limit: Option<Spanned<RateLimit>> = None,
+        /// Holds itself back when it is turned away. Default: it does not.
+        throttle: Option<Spanned<Throttle>> = None,
         /// Keeps connections. Default: they cost nothing.
         pool: Option<Spanned<Pool>> = None,
         /// Sends another attempt while the first is out. Default: it does not.
@@ -74,8 +78,8 @@ element! {
         propagate: Option<Spanned<Vec<Spanned<Propagate>>>> = None,
         /// How a replica is chosen. Default: as the callee says.
         balancer: Option<Spanned<Balancer>> = None,
-        /// The order of retry, breaker, bulkhead and timeout, outside in. Default: just that.
-        order: Option<Spanned<Vec<Spanned<Layer>>>> = None,
+        /// The order of retry, throttle, breaker, rate_limit, bulkhead and timeout, outside in. Default: just that.
+        order: Option<Spanned<Order>> = None,
         /// Who shares its state. Default `replica`.
         scope: Option<Spanned<Scope>> = None,
         /// One-way latency of its hop. Default: the topology's `network`.
@@ -95,21 +99,6 @@ words! {
 }
 
 words! {
-    /// A policy that can be moved.
-    "a policy that can be moved"
-    pub enum Layer {
-        /// Tries again.
-        Retry = "retry",
-        /// Stops calling what fails.
-        Breaker = "breaker",
-        /// Limits calls at the same time.
-        Bulkhead = "bulkhead",
-        /// Of one attempt.
-        Timeout = "timeout",
-    }
-}
-
-words! {
     /// Who shares a policy's state.
     "a scope"
     pub enum Scope {
@@ -117,17 +106,6 @@ words! {
         Replica = "replica",
         /// All replicas of the caller share it.
         Service = "service",
-    }
-}
-
-element! {
-    /// A limit of calls at the same time.
-    "a bulkhead"
-    pub struct Bulkhead short "limit" {
-        /// Calls at the same time.
-        limit: Spanned<Limit>,
-        /// Longest wait for a place. Default 0s.
-        wait: Spanned<Span> = Spanned::unwritten(Span::ZERO),
     }
 }
 
@@ -162,10 +140,14 @@ element! {
     /// Another attempt while the first is out.
     "a hedge"
     pub struct Hedge short "after" {
-        /// How long the first has been out.
+        /// How long the one before has been out; `0s` sends all at once.
         after: Spanned<Span>,
         /// How many more. Default 1.
         attempts: Spanned<u32> = Spanned::unwritten(1),
+        /// Failures that make the next go at once; others end the call. Default: all.
+        when: Option<Spanned<Vec<Spanned<Trouble>>>> = None,
+        /// How many there may be, as with a retry's. Default: any number.
+        budget: Option<Spanned<Budget>> = None,
     }
 }
 

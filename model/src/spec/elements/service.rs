@@ -1,9 +1,9 @@
 //! A service: replicas with workers, a queue, CPU and memory, and what its endpoints do.
 
-use super::{Admission, Autoscale, CallPolicy, CallStep, Calls, Endpoint, Memory, Queue};
+use super::{Admission, Autoscale, Balancer, CallPolicy, CallStep, Calls, Endpoint, Memory, Queue};
 use crate::Span;
 use crate::spec::Spanned;
-use crate::spec::decode::{Named, element, words};
+use crate::spec::decode::{Named, element};
 use crate::spec::values::Limit;
 
 element! {
@@ -24,7 +24,7 @@ element! {
         /// From start to first request served. Default 0s.
         cold_start: Spanned<Span> = Spanned::unwritten(Span::ZERO),
         /// How callers choose a replica, unless they say otherwise. Default `round_robin`.
-        balancer: Spanned<Balancer> = Spanned::unwritten(Balancer::RoundRobin),
+        balancer: Spanned<Balancer> = Spanned::unwritten(Balancer::default()),
         /// What is let in at all, per replica. Default: everything.
         admission: Option<Spanned<Admission>> = None,
         /// Starts and stops replicas. Default: never.
@@ -43,22 +43,5 @@ impl Service {
             Some(policy) => &policy.value,
             None => self.calls.policy(&step.to.service),
         }
-    }
-}
-
-words! {
-    /// How a replica is chosen.
-    "a balancer"
-    pub enum Balancer {
-        /// One after another.
-        RoundRobin = "round_robin",
-        /// Any, with equal chance.
-        Random = "random",
-        /// The less busy of two.
-        LeastRequest = "least_request",
-        /// The cheaper of two by latency and requests in flight.
-        PeakEwma = "peak_ewma",
-        /// The same one for the same request.
-        RingHash = "ring_hash",
     }
 }

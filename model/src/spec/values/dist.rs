@@ -77,6 +77,22 @@ pub struct Samples {
     pub values: Vec<Span>,
 }
 
+impl Dist {
+    /// No shorter time is drawn.
+    pub fn least(&self) -> Span {
+        match self {
+            Self::Constant(span) | Self::Uniform { low: span, .. } | Self::Pareto { minimum: span, .. } => *span,
+            Self::Bimodal { usual, rare, .. } => *usual.min(rare),
+            Self::Empirical(samples) => samples.values.iter().min().copied().unwrap_or(Span::ZERO),
+            Self::Exponential { .. }
+            | Self::Normal { .. }
+            | Self::Lognormal { .. }
+            | Self::Erlang { .. }
+            | Self::Percentiles(_) => Span::ZERO,
+        }
+    }
+}
+
 /// How each is written, for messages.
 const USAGE: [(&str, &str); 9] = [
     ("uniform", "uniform(5ms 15ms)"),

@@ -6,6 +6,7 @@ use crate::Span;
 use crate::spec::decode::{Defs, Func, Scalar, Wrong, any_of, scalars};
 use crate::spec::problem::did_you_mean;
 use crate::spec::tree::shortened;
+use crate::spec::values::Jitter;
 
 /// How long to wait before the k-th retry; k counts from 0.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -29,6 +30,57 @@ pub enum Backoff {
         factor: f64,
         /// The longest wait before jitter.
         cap: Span,
+    },
+    /// resilience4j's intervals, in whole milliseconds: constant, or multiplied and cut off each time.
+    Resilience4j {
+        /// The first wait.
+        initial: Span,
+        /// What each next one is multiplied by; `None` for a constant wait.
+        multiplier: Option<f64>,
+        /// The longest wait.
+        cap: Span,
+    },
+    /// Polly's constant wait.
+    PollyConstant {
+        /// The wait.
+        delay: Span,
+        /// The longest wait, jitter included.
+        cap: Span,
+    },
+    /// Polly's linear wait: d · (k + 1).
+    PollyLinear {
+        /// The first wait.
+        delay: Span,
+        /// The longest wait, jitter included.
+        cap: Span,
+    },
+    /// Polly's exponential wait: d · 2ᵏ.
+    PollyExponential {
+        /// The first wait.
+        delay: Span,
+        /// The longest wait, jitter included.
+        cap: Span,
+    },
+    /// Envoy's: U[0, base · 2ᵏ) in whole milliseconds.
+    Envoy {
+        /// The bound of the first wait.
+        base: Span,
+        /// The longest bound.
+        cap: Span,
+    },
+}
+
+/// How long a request may wait in a queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// So long.
+    Fixed(Span),
+    /// `short` once the queue has not been empty for `long`, else `long` (Facebook, "Fail at Scale").
+    Controlled {
+        /// M.
+        short: Span,
+        /// N.
+        long: Span,
     },
 }
 
@@ -57,14 +109,36 @@ pub enum Window {
     Time(Span),
 }
 
-scalars!(Backoff, OpenFor, Window);
+scalars!(Backoff, OpenFor, Patience, Window);
 
-const USAGE: [(&str, &str); 4] = [
+const USAGE: [(&str, &str); 9] = [
     ("none", "none"),
     ("constant", "constant(50ms)"),
     ("linear", "linear(50ms 1s)"),
     ("exponential", "exponential(50ms 2 1s)"),
+    ("resilience4j", "resilience4j(500ms 1.5 5s)"),
+    ("polly_constant", "polly_constant(2s)"),
+    ("polly_linear", "polly_linear(2s 30s)"),
+    ("polly_exponential", "polly_exponential(2s 30s)"),
+    ("envoy", "envoy(25ms 250ms)"),
 ];
+
+impl Backoff {
+    /// Whether this jitter can spread it: the libraries' own waits take their own libraries' jitter alone.
+    pub fn takes(self, jitter: Jitter) -> bool {
+        match self {
+            Self::None => true,
+            Self::Constant(_) | Self::Linear { .. } | Self::Exponential { .. } => {
+                !matches!(jitter, Jitter::Polly | Jitter::Randomized(_))
+            }
+            Self::Resilience4j { .. } => matches!(jitter, Jitter::None | Jitter::Randomized(_)),
+            Self::PollyConstant { .. } | Self::PollyLinear { .. } | Self::PollyExponential { .. } => {
+                matches!(jitter, Jitter::None | Jitter::Polly)
+            }
+            Self::Envoy { .. } => jitter == Jitter::None,
+        }
+    }
+}
 
 impl Scalar for Backoff {
     const NOUN: &'static str = "a back-off such as `exponential(50ms 2 1s)`";
@@ -93,6 +167,28 @@ impl Scalar for Backoff {
                 let (base, factor, cap) = exponential(&func)?;
                 Ok(Self::Exponential { base, factor, cap })
             }
+            "resilience4j" => {
+                func.arity(1..4, USAGE[4].1)?;
+                let multiplier = if func.arguments.len() > 1 { Some(growth(func.argument(1)?)?) } else { None };
+                Ok(Self::Resilience4j { initial: func.argument(0)?, multiplier, cap: func.argument_or(2, Span::MAX)? })
+            }
+            "polly_constant" => {
+                let (delay, cap) = span_and_cap(&func, USAGE[5].1)?;
+                Ok(Self::PollyConstant { delay, cap })
+            }
+            "polly_linear" => {
+                let (delay, cap) = span_and_cap(&func, USAGE[6].1)?;
+                Ok(Self::PollyLinear { delay, cap })
+            }
+            "polly_exponential" => {
+                let (delay, cap) = span_and_cap(&func, USAGE[7].1)?;
+                Ok(Self::PollyExponential { delay, cap })
+            }
+            "envoy" => {
+                func.arity(1..3, USAGE[8].1)?;
+                let base: Span = func.argument(0)?;
+                Ok(Self::Envoy { base, cap: func.argument_or(1, base * 10)? })
+            }
             name => {
                 let what = format!("`{}` is not a back-off", shortened(name));
                 Err(Wrong::new(what, did_you_mean(name, &USAGE.map(|(name, _)| name))))
@@ -104,7 +200,7 @@ impl Scalar for Backoff {
         defs.part("Backoff", |_| {
             json!({
                 "type": "string",
-                "pattern": "^(none|(constant|linear|exponential) ?\\(.+\\))$",
+                "pattern": "^(none|(constant|linear|exponential|resilience4j|polly_(constant|linear|exponential)|envoy) ?\\(.+\\))$",
                 "examples": USAGE.map(|(_, usage)| usage),
             })
         })
@@ -114,11 +210,47 @@ impl Scalar for Backoff {
 /// `exponential(base factor cap)`; the factor is 2 and the cap absent if they are not given.
 fn exponential(func: &Func<'_>) -> Result<(Span, f64, Span), Wrong> {
     func.arity(1..4, USAGE[3].1)?;
-    let factor: f64 = func.argument_or(1, 2.0)?;
-    if !(1.0..=1000.0).contains(&factor) {
-        return Err(Wrong::new(format!("a factor of {factor} does not grow"), "the factor is from 1 to 1000"));
-    }
+    let factor = growth(func.argument_or(1, 2.0)?)?;
     Ok((func.argument(0)?, factor, func.argument_or(2, Span::MAX)?))
+}
+
+fn growth(factor: f64) -> Result<f64, Wrong> {
+    if (1.0..=1000.0).contains(&factor) {
+        return Ok(factor);
+    }
+    Err(Wrong::new(format!("a factor of {factor} does not grow"), "the factor is from 1 to 1000"))
+}
+
+/// A wait, and a cap that is absent if it is not given.
+fn span_and_cap(func: &Func<'_>, usage: &str) -> Result<(Span, Span), Wrong> {
+    func.arity(1..3, usage)?;
+    Ok((func.argument(0)?, func.argument_or(1, Span::MAX)?))
+}
+
+impl Scalar for Patience {
+    const NOUN: &'static str = "a duration such as `1s`, or `controlled(5ms 100ms)`";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let Some(func) = Func::parse(text) else {
+            return Span::parse(text).map(Self::Fixed);
+        };
+        let func = func?;
+        if func.name != "controlled" {
+            let what = format!("`{}` is not a way to wait", shortened(func.name));
+            return Err(Wrong::new(what, "write a duration or `controlled(5ms 100ms)`"));
+        }
+        func.arity(2..3, "controlled(5ms 100ms)")?;
+        let (short, long) = (func.argument(0)?, func.argument(1)?);
+        if short > long {
+            return Err(Wrong::new("the short wait is longer than the long one", "write `controlled(5ms 100ms)`"));
+        }
+        Ok(Self::Controlled { short, long })
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        let fixed = <Span as Scalar>::schema(defs);
+        any_of([fixed, json!({ "type": "string", "pattern": "^controlled ?\\(.+\\)$" })])
+    }
 }
 
 impl Scalar for OpenFor {
@@ -174,6 +306,18 @@ mod tests {
             ("linear(50ms)", Ok(Backoff::Linear { step: d50, cap: Span::MAX })),
             ("exponential(50ms 2 1s)", Ok(Backoff::Exponential { base: d50, factor: 2.0, cap: s1 })),
             ("exponential(50ms, 1.5, 1s)", Ok(Backoff::Exponential { base: d50, factor: 1.5, cap: s1 })),
+            (
+                "resilience4j(500ms)",
+                Ok(Backoff::Resilience4j { initial: Span::from_millis(500), multiplier: None, cap: Span::MAX }),
+            ),
+            (
+                "resilience4j(500ms 1.5 1s)",
+                Ok(Backoff::Resilience4j { initial: Span::from_millis(500), multiplier: Some(1.5), cap: s1 }),
+            ),
+            ("polly_constant(1s)", Ok(Backoff::PollyConstant { delay: s1, cap: Span::MAX })),
+            ("polly_linear(50ms 1s)", Ok(Backoff::PollyLinear { delay: d50, cap: s1 })),
+            ("polly_exponential(50ms 1s)", Ok(Backoff::PollyExponential { delay: d50, cap: s1 })),
+            ("envoy(50ms)", Ok(Backoff::Envoy { base: d50, cap: Span::from_millis(500) })),
             ("exponential(50ms)", Ok(Backoff::Exponential { base: d50, factor: 2.0, cap: Span::MAX })),
             ("50ms", Err("`50ms` is not a back-off")),
             ("expo(50ms)", Err("`expo` is not a back-off")),

@@ -3,11 +3,13 @@
 mod dist;
 mod duration;
 mod interval;
+mod jitter;
 mod number;
 mod refs;
 
 pub(crate) use dist::read_samples;
 pub use dist::{Dist, Samples};
-pub use interval::{Backoff, OpenFor, Window};
+pub use interval::{Backoff, OpenFor, Patience, Window};
+pub use jitter::Jitter;
 pub use number::{Limit, Rate, Share, Size};
 pub use refs::{EndpointRef, Http, Phase, Target};

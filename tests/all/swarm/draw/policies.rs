@@ -46,12 +46,23 @@ impl Draw {
             let retry = self.retry(attempts);
             policy.set("retry", retry);
         }
-        self.maybe(25, &mut policy, "breaker", Self::breaker);
-        self.maybe(20, &mut policy, "bulkhead", |draw| {
-            let limit = draw.pick(&["0", "1", "1", "2", "10", "unlimited"]);
-            scalar(limit)
+        self.maybe(30, &mut policy, "breaker", Self::breaker);
+        self.maybe(30, &mut policy, "bulkhead", Self::bulkhead);
+        self.maybe(10, &mut policy, "rate_limit", Self::rate_limit);
+        self.maybe(8, &mut policy, "throttle", |draw| {
+            let throttle = draw.pick(&["sre", "aws_adaptive"]);
+            scalar(throttle)
         });
         self.maybe(15, &mut policy, "pool", Self::pool);
+        let hedges = if self.chance(12) { self.pick(&[1, 1, 2]) } else { 0 };
+        if hedges > 0 {
+            let hedge = self.hedge(hedges);
+            policy.set("hedge", hedge);
+        }
+        self.maybe(15, &mut policy, "propagate", |draw| {
+            Node::List(["cancel", "deadline"].into_iter().filter(|_| draw.chance(70)).map(scalar).collect())
+        });
+        self.maybe(15, &mut policy, "order", Self::order);
         self.maybe(20, &mut policy, "fallback", Self::fallback);
         self.maybe(15, &mut policy, "balancer", Self::balancer);
         self.maybe(15, &mut policy, "network", Self::short_time);
@@ -61,7 +72,108 @@ impl Draw {
                 scalar(scope)
             });
         }
-        (policy, attempts)
+        let each = (hedges > 0).then_some(hedges + 1);
+        let all = attempts.map(|attempts| attempts * each.unwrap_or(1)).or(each);
+        (policy, all)
+    }
+
+    fn bulkhead(&mut self) -> Node {
+        if self.chance(40) {
+            let limit = self.pick(&["0", "1", "1", "2", "10", "unlimited"]);
+            return scalar(limit);
+        }
+        let kind = self.pick(&["semaphore", "thread_pool", "envoy", "aimd", "vegas", "gradient2"]);
+        let mut bulkhead = one("kind", scalar(kind));
+        match kind {
+            "semaphore" => {
+                bulkhead.set("limit", scalar(self.pick(&[0, 1, 2, 10])));
+                self.maybe(70, &mut bulkhead, "wait", |draw| draw.span(&[0, 1, 3, 20]));
+            }
+            "thread_pool" => {
+                let core = self.pick(&[0, 1, 2]);
+                bulkhead.set("core", scalar(core));
+                bulkhead.set("max", scalar(core + self.pick(&[1, 2])));
+                bulkhead.set("queue", scalar(self.pick(&[0, 1, 5])));
+                self.maybe(30, &mut bulkhead, "queue_rejection", |draw| scalar(draw.below(3)));
+                self.maybe(50, &mut bulkhead, "keep_alive", |draw| draw.span(&[0, 1, 10]));
+            }
+            "envoy" => {
+                bulkhead.set("max_connections", scalar(self.pick(&[1, 2, 5])));
+                bulkhead.set("max_pending_requests", scalar(self.pick(&[0, 1, 2, 10])));
+                bulkhead.set("max_requests", scalar(self.pick(&[0, 1, 3, 10])));
+                self.maybe(50, &mut bulkhead, "connect", |draw| draw.span(&[0, 1, 2]));
+            }
+            kind => self.adaptive(kind, &mut bulkhead),
+        }
+        bulkhead
+    }
+
+    /// The settings of a limit that follows latency.
+    fn adaptive(&mut self, kind: &str, limit: &mut Node) {
+        limit.set("initial", scalar(self.pick(&[1, 2, 5])));
+        limit.set("max", scalar(self.pick(&[5, 20])));
+        if kind != "vegas" {
+            limit.set("min", scalar(1));
+        }
+    }
+
+    fn rate_limit(&mut self) -> Node {
+        let rate = 1e9 / (self.grid * self.pick(&[1, 3, 10])) as f64;
+        let rate = format!("{}/s", rate.clamp(0.01, 1e9));
+        if self.chance(30) {
+            return scalar(rate);
+        }
+        if self.chance(50) {
+            let mut limit = one("rate", scalar(rate));
+            self.maybe(50, &mut limit, "burst", |draw| scalar(draw.pick(&[1, 2, 10])));
+            self.maybe(50, &mut limit, "wait", |draw| draw.span(&[0, 1, 10]));
+            return limit;
+        }
+        let mut limit = one("kind", scalar("resilience4j"));
+        limit.set("limit_for_period", scalar(self.pick(&[1, 2, 10])));
+        limit.set("limit_refresh_period", self.span(&[1, 3, 10]));
+        limit.set("timeout_duration", self.span(&[0, 1, 10]));
+        self.maybe(30, &mut limit, "blocking", |_| scalar("false"));
+        limit
+    }
+
+    fn hedge(&mut self, attempts: u32) -> Node {
+        let mut hedge = one("after", self.span(&[0, 1, 1, 3]));
+        hedge.set("attempts", scalar(attempts));
+        self.maybe(20, &mut hedge, "when", Self::troubles);
+        self.maybe(30, &mut hedge, "budget", Self::budget);
+        hedge
+    }
+
+    fn order(&mut self) -> Node {
+        if self.chance(40) {
+            return scalar(self.pick(&["resilience4j", "dotnet", "envoy"]));
+        }
+        let mut layers = vec!["retry", "throttle", "breaker", "rate_limit", "bulkhead", "timeout"];
+        let mut order = Vec::new();
+        while !layers.is_empty() && !self.chance(10) {
+            let at = self.below(layers.len() as u64) as usize;
+            order.push(scalar(layers.swap_remove(at)));
+        }
+        Node::List(order)
+    }
+
+    fn budget(&mut self) -> Node {
+        if self.chance(40) {
+            let share = self.pick(&["0%", "10%", "100%"]);
+            return scalar(share);
+        }
+        let kind = self.pick(&["finagle", "tower", "envoy", "grpc", "aws", "token_bucket"]);
+        let mut budget = one("kind", scalar(kind));
+        match kind {
+            "finagle" => self.maybe(50, &mut budget, "min_retries_per_sec", |_| scalar(0)),
+            "tower" => self.maybe(50, &mut budget, "min_per_sec", |_| scalar(0)),
+            "envoy" => self.maybe(50, &mut budget, "max_retries", |draw| scalar(draw.below(3))),
+            "grpc" => budget.set("max_tokens", scalar(self.pick(&[1, 10]))),
+            "aws" => budget.set("capacity", scalar(self.pick(&[1, 20, 500]))),
+            _ => budget.set("capacity", scalar(self.pick(&[1, 5]))),
+        }
+        budget
     }
 
     fn fallback(&mut self) -> Node {
@@ -73,6 +185,14 @@ impl Draw {
             return scalar(attempts);
         }
         let mut retry = one("attempts", scalar(attempts));
+        if self.chance(25) {
+            let kinds =
+                ["resilience4j", "polly", "dotnet", "envoy", "istio", "linkerd", "grpc", "aws", "aws_2_1", "plain"];
+            let kind = self.pick(&kinds);
+            retry.set("kind", scalar(kind));
+            self.maybe(30, &mut retry, "avoid_tried", |draw| scalar(draw.pick(&[0, 1, 5])));
+            return retry;
+        }
         self.maybe(60, &mut retry, "backoff", |draw| {
             let [zero, short, long] = [0, 1, 4].map(|steps| super::duration(steps * draw.grid));
             let kinds = [
@@ -85,23 +205,80 @@ impl Draw {
             scalar(&kinds[draw.below(5) as usize])
         });
         self.maybe(50, &mut retry, "jitter", |draw| {
-            let jitter = draw.pick(&["none", "full", "equal", "decorrelated"]);
+            let jitter = draw.pick(&["none", "full", "equal", "decorrelated", "proportional(20%)", "additive(50%)"]);
             scalar(jitter)
         });
         self.maybe(30, &mut retry, "when", Self::troubles);
-        self.maybe(30, &mut retry, "budget", |draw| {
-            let share = draw.pick(&["0%", "10%", "100%"]);
-            scalar(share)
-        });
+        self.maybe(30, &mut retry, "budget", Self::budget);
         retry
     }
 
     fn troubles(&mut self) -> Node {
-        let all = ["timeout", "error", "refused", "rejected", "rate_limited", "breaker_open"];
+        let all = ["timeout", "error", "5xx", "gateway_error", "refused", "rejected", "rate_limited", "breaker_open"];
         Node::List(all.into_iter().filter(|_| self.chance(50)).map(scalar).collect())
     }
 
     fn breaker(&mut self) -> Node {
+        let kind = self.pick(&["resilience4j", "resilience4j", "polly", "hystrix", "linkerd", "consecutive", "envoy"]);
+        match kind {
+            "resilience4j" => self.resilience4j(),
+            "envoy" => self.outlier(),
+            kind => self.other_breaker(kind),
+        }
+    }
+
+    /// So many milliseconds, or steps of the grid if those are longer.
+    fn at_least(&self, ms: u64, steps: u64) -> Node {
+        scalar(super::duration((steps * self.grid).max(ms * 1_000_000)))
+    }
+
+    fn other_breaker(&mut self, kind: &str) -> Node {
+        let mut breaker = one("kind", scalar(kind));
+        match kind {
+            "polly" => {
+                breaker.set("minimum_throughput", scalar(self.pick(&[2, 5])));
+                breaker.set("sampling_duration", self.at_least(500, 10));
+                breaker.set("break_duration", self.at_least(500, 2));
+                self.maybe(50, &mut breaker, "failure_ratio", |draw| scalar(draw.pick(&["1%", "50%", "100%"])));
+                self.maybe(20, &mut breaker, "counts", Self::troubles);
+            }
+            "hystrix" => {
+                breaker.set("request_volume_threshold", scalar(self.pick(&[1, 2, 5])));
+                breaker.set("sleep_window", self.at_least(1, 2));
+                breaker.set("rolling_window", self.at_least(10, 10));
+                breaker.set("health_snapshot_interval", self.at_least(1, 1));
+            }
+            "linkerd" => {
+                breaker.set("max_failures", scalar(self.pick(&[1, 2, 5])));
+                breaker.set("min_penalty", self.at_least(1, 2));
+                breaker.set("max_penalty", self.at_least(100, 20));
+                self.maybe(40, &mut breaker, "mode", |_| scalar("unified"));
+            }
+            _ => {
+                breaker.set("failures", scalar(self.pick(&[1, 2, 5])));
+                breaker.set("open_for", self.at_least(1, 3));
+                self.maybe(50, &mut breaker, "half_open_calls", |draw| scalar(draw.pick(&[1, 2, 3])));
+                self.maybe(20, &mut breaker, "ignore", Self::troubles);
+            }
+        }
+        breaker
+    }
+
+    fn outlier(&mut self) -> Node {
+        let mut outlier = one("kind", scalar("envoy_outlier"));
+        outlier.set("consecutive_5xx", scalar(self.pick(&[1, 2, 5])));
+        outlier.set("interval", self.at_least(1, 5));
+        outlier.set("base_ejection_time", self.at_least(1, 5));
+        outlier.set("max_ejection_percent", scalar(self.pick(&["50%", "100%"])));
+        self.maybe(50, &mut outlier, "healthy_panic_threshold", |draw| scalar(draw.pick(&["0%", "50%"])));
+        self.maybe(50, &mut outlier, "update_merge_window", |draw| draw.span(&[0, 3]));
+        self.maybe(30, &mut outlier, "split_external_local_origin_errors", |_| scalar("true"));
+        self.maybe(30, &mut outlier, "success_rate_request_volume", |_| scalar(2));
+        self.maybe(30, &mut outlier, "success_rate_minimum_hosts", |_| scalar(2));
+        outlier
+    }
+
+    fn resilience4j(&mut self) -> Node {
         let window = self.pick(&["1", "2", "5", "10", "1s", "5s"]);
         let mut breaker = one("window", scalar(window));
         let minimum = if window == "1" { 1 } else { self.pick(&[1, 2]) };
@@ -134,7 +311,46 @@ impl Draw {
     }
 
     pub(super) fn balancer(&mut self) -> Node {
-        let balancer = self.pick(&["round_robin", "random", "least_request"]);
-        scalar(balancer)
+        let words = ["round_robin", "random", "least_request", "peak_ewma"];
+        match self.below(8) {
+            0 => {
+                let mut balancer = one("kind", scalar("least_request"));
+                balancer.set("choice", scalar(self.pick(&["distinct", "full_scan", "with_replacement"])));
+                balancer
+            }
+            1 => {
+                let mut ring = one("kind", scalar("ring_hash"));
+                ring.set("minimum_ring_size", scalar(64));
+                self.maybe(50, &mut ring, "hash_balance_factor", |_| scalar(150));
+                ring
+            }
+            2 => {
+                let mut table = one("kind", scalar("maglev"));
+                table.set("table_size", scalar(101));
+                table
+            }
+            n => scalar(words[n as usize % words.len()]),
+        }
+    }
+
+    /// What a replica lets in.
+    pub(super) fn admission(&mut self) -> Node {
+        let mut admission = Node::map();
+        self.maybe(40, &mut admission, "rate", |draw| {
+            let rate = 1e9 / (draw.grid * draw.pick(&[1, 3, 10])) as f64;
+            scalar(format!("{}/s", rate.clamp(0.01, 1e9)))
+        });
+        self.maybe(40, &mut admission, "burst", |draw| scalar(draw.pick(&[1, 2, 20])));
+        self.maybe(70, &mut admission, "concurrency", |draw| {
+            if draw.chance(50) {
+                return scalar(draw.pick(&[1, 2, 5, 50]));
+            }
+            let kind = draw.pick(&["aimd", "vegas", "gradient2"]);
+            let mut limit = one("kind", scalar(kind));
+            draw.adaptive(kind, &mut limit);
+            limit
+        });
+        self.maybe(30, &mut admission, "reserve", |draw| scalar(draw.pick(&["10%", "50%"])));
+        admission
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use squall_model::observation::Failure;
-use squall_model::plan::{Effect, Plan, Role, SegmentId};
+use squall_model::plan::{Bulkhead, Edge, Effect, Plan, Role, SegmentId};
 use squall_model::{Outcome, SimTime, Span};
 
 use super::all_or;
@@ -19,6 +19,7 @@ pub(super) struct Calls {
     most_out: Option<u64>,
     /// Whether calls may end untold, because their caller dies.
     mortal: bool,
+    hedges: bool,
     fallback: bool,
     /// Of each call under way, when it began.
     open: Vec<(SegmentId, u64)>,
@@ -26,6 +27,14 @@ pub(super) struct Calls {
     made: BTreeMap<(SegmentId, u16), u64>,
     /// Attempts begun and not ended.
     out: i64,
+}
+
+/// Calls that may have a place in the bulkhead, where nobody waits for one.
+fn most_at_once(edge: &Edge) -> Option<u32> {
+    match edge.bulkhead? {
+        Bulkhead::Semaphore(config) if config.max_wait == Span::ZERO => Some(config.limit),
+        _ => None,
+    }
 }
 
 /// How a call ended.
@@ -50,18 +59,21 @@ impl Calls {
         let sites = || plan.sites.iter().filter(|site| site.edge.index() == row);
         let caller = edge.caller.index();
         let killed = Faults::at_service(plan, caller, |effect| matches!(effect, Effect::Kill(_)));
-        let mortal = killed || plan.services[caller].memory.is_some();
+        let cancelled = plan.edges.iter().any(|edge| edge.cancels && edge.callee.index() == caller);
+        let mortal = killed || cancelled || plan.services[caller].memory.is_some();
         let stopped = Faults::at_service(plan, caller, |effect| matches!(effect, Effect::Pause));
         let fallback = sites().any(|site| site.fallback.is_some());
         let timed = sites().all(|site| site.deadline != Span::MAX);
         let deadline = sites().map(|site| site.deadline).max();
         let links = if edge.shared { 1 } else { u64::from(plan.services[caller].replicas) };
         // An attempt is seen to end when the fallback does, and a deadline may pass between two attempts.
-        let countable = !mortal && !fallback && sites().all(|site| site.deadline == Span::MAX);
+        let waits = edge.rate_limit.is_some() || edge.throttle.is_some();
+        let countable = !mortal && !fallback && !waits && sites().all(|site| site.deadline == Span::MAX);
         Self {
             most_attempts: sites().map(|site| site.retry.attempts as u16).max().unwrap_or(0),
             longest: deadline.filter(|_| timed && !stopped && !fallback),
-            most_out: (countable && edge.bulkhead != u32::MAX).then(|| u64::from(edge.bulkhead) * links),
+            most_out: most_at_once(edge).filter(|_| countable).map(|limit| u64::from(limit) * links),
+            hedges: sites().any(|site| site.hedge.is_some()),
             mortal: mortal && plan.services[caller].role == Role::Service,
             fallback,
             open: Vec::new(),
@@ -92,6 +104,18 @@ impl Calls {
         self.out -= 1;
         let known = self.open.iter().any(|open| open.0 == segment);
         all_or(known, || format!("an attempt of {segment:?} failed, but no call is under way"))
+    }
+
+    /// Another attempt was sent while one is out.
+    pub(super) fn hedged(&self, segment: SegmentId) -> Result<(), String> {
+        let known = self.open.iter().any(|open| open.0 == segment);
+        all_or(self.hedges && known, || format!("a hedge of {segment:?}, hedges: {}, {:?}", self.hedges, self.open))
+    }
+
+    /// An attempt was given up.
+    pub(super) fn cancelled(&self, segment: SegmentId) -> Result<(), String> {
+        let known = self.open.iter().any(|open| open.0 == segment);
+        all_or(self.mortal || known, || format!("an attempt of {segment:?} is cancelled, but no call is under way"))
     }
 
     pub(super) fn ended(&mut self, end: End) -> Result<(), String> {

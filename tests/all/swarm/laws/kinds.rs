@@ -1,10 +1,11 @@
 //! What a swarm must have seen of the machines to say anything about them.
 
-use squall_model::observation::{Failure, Look, Observation};
+use squall_model::Outcome;
+use squall_model::observation::{Failure, Limit, Look, Observation};
 use squall_policies::breaker::State;
 
 /// Kinds of observations, and of failures in them.
-pub(in super::super) const KINDS: [&str; 43] = [
+pub(in super::super) const KINDS: [&str; 51] = [
     "admitted",
     "queued",
     "rejected",
@@ -48,6 +49,14 @@ pub(in super::super) const KINDS: [&str; 43] = [
     "scaled",
     "connection waited for",
     "connection taken or freed",
+    "turned out of the queue",
+    "taken back from the queue",
+    "rejected by a rate",
+    "rejected by a limit of requests at the same time",
+    "hedged",
+    "attempt cancelled",
+    "call failed by its rate limit",
+    "call failed by its throttle",
 ];
 
 /// The bits of an observation's kinds.
@@ -55,7 +64,12 @@ pub(super) fn of(what: &Observation) -> u64 {
     let kind: u32 = match *what {
         Observation::Admitted { .. } => 0,
         Observation::Queued { .. } => 1,
+        Observation::Rejected { limit: Limit::Rate, .. } => 45,
+        Observation::Rejected { limit: Limit::Concurrency, .. } => 46,
         Observation::Rejected { answered, .. } => 3 - u32::from(answered),
+        Observation::Withdrawn { outcome, .. } => 43 + u32::from(outcome == Outcome::Cancelled),
+        Observation::Hedged { .. } => 47,
+        Observation::AttemptCancelled { .. } => 48,
         Observation::Hung { .. } => 4,
         Observation::Dequeued { .. } => 5,
         Observation::Ended { .. } => 6,
@@ -104,5 +118,7 @@ const fn failed(failure: Failure) -> u32 {
         Failure::Deadline => 17,
         Failure::BudgetRefused(_) => 18,
         Failure::PoolFull => 29,
+        Failure::RateLimited => 49,
+        Failure::Throttled => 50,
     }
 }

@@ -1,0 +1,264 @@
+//! Attempts that go their way apart from their call: several at once, because a slow one is hedged; or one that outlives
+//! its call, because a timeout further out frees the caller alone, and whatever the attempt holds stays taken until its
+//! answer comes.
+//!
+//! Each is a fiber of its own. Those of a call are linked through their fibers.
+
+use squall_policies::budget::Grant;
+use squall_policies::hedge::HedgeStep;
+use squall_policies::{Outcome, SimTime};
+
+use super::fiber::{Fiber, Kind, NIL, State};
+use super::host::{Class, Delay, Host};
+use super::key::Key;
+use super::layer::Leave;
+use super::system::{Step, System};
+use super::trip::Place;
+use crate::observation::{Failure, Observation};
+use crate::plan::Layer;
+
+/// So many were sent that no more will be.
+const ENOUGH: u32 = u32::MAX;
+
+impl System<'_> {
+    /// The first attempt of a call whose attempts go apart.
+    pub(super) fn launch_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
+        self.ticket(index);
+        self.fibers[index].state = State::Hedging;
+        self.tell_state(host, now, index);
+        let trip = &mut self.trips[index];
+        (trip.first_apart, trip.apart, trip.sent) = (NIL, 0, 0);
+        if let Some(budget) = &mut self.links[trip.link].hedge_budget {
+            budget.start(now, Grant::FIRST);
+        }
+        self.send_apart(host, now, index)
+    }
+
+    /// Sends one more attempt, and as many as are due at once after it.
+    fn send_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
+        loop {
+            let failed = self.send_one_apart(host, now, index);
+            let due = match failed {
+                None => self.next_hedge(index) <= now,
+                Some(failure) => match self.what_follows(index, failure.seen()) {
+                    HedgeStep::Launch => true,
+                    HedgeStep::Wait => false,
+                    HedgeStep::Finish => return self.end_apart(host, now, index, Outcome::Ok, failed),
+                },
+            };
+            if !due || !self.may_hedge(now, index) {
+                if self.trips[index].apart == 0 {
+                    return self.end_apart(host, now, index, Outcome::Ok, failed);
+                }
+                self.arm_apart(host, now, index);
+                return Step::Rest;
+            }
+        }
+    }
+
+    /// Sends one attempt, unless it fails before that.
+    fn send_one_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Option<Failure> {
+        let child = self.fiber_apart(now, index);
+        self.tell_began(host, now, child);
+        let trip = &mut self.trips[index];
+        trip.sent += 1;
+        trip.last_sent = now;
+        if trip.sent > 1 {
+            let (edge, segment) = (self.route(index).edge, self.fibers[index].segment());
+            host.observe(now, Observation::Hedged { edge, segment });
+        }
+        let aimed = self.aim(host, now, child);
+        self.trips[index].tried = self.trips[child].tried;
+        match aimed {
+            Err(failure) => {
+                Self::tell_ended(host, now, child, failure.seen());
+                self.fibers.release(child);
+                Some(failure)
+            }
+            Ok((target, network)) => {
+                let trip = &mut self.trips[index];
+                self.fibers[child].next = core::mem::replace(&mut trip.first_apart, child);
+                trip.apart += 1;
+                let step = self.dispatch(host, now, child, target, network);
+                if step != Step::Rest {
+                    self.later.push_back(step);
+                }
+                None
+            }
+        }
+    }
+
+    fn fiber_apart(&mut self, now: SimTime, index: u32) -> u32 {
+        let child = self.fibers.alloc();
+        let parent = &self.fibers[index];
+        let fiber = Fiber {
+            reply_to: parent.key,
+            arrived: parent.arrived,
+            started: parent.started,
+            mark: now,
+            replica: parent.replica,
+            endpoint: parent.endpoint,
+            segment: parent.segment,
+            site: parent.site,
+            pc: parent.pc,
+            attempts: parent.attempts,
+            kind: Kind::Try,
+            state: State::Running,
+            ..Fiber::FREE
+        };
+        self.fibers[child] = fiber;
+        self.fibers.aside(child).begin_call(SimTime::NEVER);
+        let of = self.trips[index];
+        let trip = self.trips.begin(child, of.link);
+        (trip.hash, trip.tried) = (of.hash, of.tried);
+        child
+    }
+
+    /// When the next attempt is due while none has answered.
+    fn next_hedge(&self, index: u32) -> SimTime {
+        let trip = &self.trips[index];
+        let hedge = &self.plan.sites[self.fibers[index].site.index()].hedge;
+        hedge.and_then(|hedge| hedge.next_at(trip.sent, trip.last_sent)).unwrap_or(SimTime::NEVER)
+    }
+
+    fn what_follows(&self, index: u32, outcome: Outcome) -> HedgeStep {
+        let trip = &self.trips[index];
+        let hedge = &self.plan.sites[self.fibers[index].site.index()].hedge;
+        hedge.map_or(HedgeStep::Finish, |hedge| hedge.on_end(outcome, trip.sent, trip.apart))
+    }
+
+    /// Whether the budget of hedges lets one more go.
+    fn may_hedge(&mut self, now: SimTime, index: u32) -> bool {
+        let trip = &mut self.trips[index];
+        let budget = self.links[trip.link].hedge_budget.as_mut();
+        let granted = budget.is_none_or(|budget| budget.retry(now, Outcome::Timeout).is_some());
+        if !granted {
+            trip.sent = ENOUGH;
+        }
+        granted
+    }
+
+    /// Sees to it that the call is woken for its next attempt, or when its time is up.
+    fn arm_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
+        let (hedge, deadline) = (self.next_hedge(index), self.fibers.aside(index).deadline);
+        let until = hedge.min(deadline);
+        self.trips[index].due = until;
+        if until != SimTime::NEVER {
+            let class = if hedge < deadline { Class::Completion } else { Class::Timeout };
+            host.arm(now, Delay::of(until - now), class, self.fibers[index].key);
+        }
+    }
+
+    /// It may be time for another attempt.
+    pub(super) fn hedge_due(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
+        if now < self.trips[index].due {
+            // An earlier timer of the same key.
+            return Step::Rest;
+        }
+        if now >= self.next_hedge(index) && self.may_hedge(now, index) {
+            return self.send_apart(host, now, index);
+        }
+        self.arm_apart(host, now, index);
+        Step::Rest
+    }
+
+    /// An attempt that went its way apart has ended; nobody may be left who waits for it.
+    pub(super) fn apart_ended(
+        &mut self,
+        host: &mut impl Host,
+        now: SimTime,
+        child: u32,
+        outcome: Outcome,
+        failure: Option<Failure>,
+    ) -> Step {
+        self.leave_room(now, child, Leave::Ended(outcome, failure));
+        let parent = self.fibers.waiting(self.fibers[child].reply_to);
+        if let Some(index) = parent {
+            self.unlink(index, child);
+        }
+        Self::tell_ended(host, now, child, failure.map_or(outcome, Failure::seen));
+        self.fibers.release(child);
+        let Some(index) = parent else { return Step::Rest };
+        let Some(failed) = failure else { return self.end_apart(host, now, index, outcome, None) };
+        match self.what_follows(index, failed.seen()) {
+            HedgeStep::Launch if self.may_hedge(now, index) => self.send_apart(host, now, index),
+            HedgeStep::Finish => self.end_apart(host, now, index, outcome, failure),
+            _ if self.trips[index].apart == 0 => self.end_apart(host, now, index, outcome, failure),
+            _ => Step::Rest,
+        }
+    }
+
+    /// The call has its outcome: attempts that are still out are given up.
+    fn end_apart(
+        &mut self,
+        host: &mut impl Host,
+        now: SimTime,
+        index: u32,
+        outcome: Outcome,
+        failure: Option<Failure>,
+    ) -> Step {
+        self.stop_apart(host, now, index, Leave::Abandoned);
+        self.still(index);
+        self.ascend(host, now, index, outcome, failure)
+    }
+
+    /// Gives up the attempts that are out, but for one that keeps the call's place in the bulkhead until its answer comes.
+    pub(super) fn stop_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32, how: Leave) {
+        let (edge, segment) = (self.route(index).edge, self.fibers[index].segment());
+        let mut child = core::mem::replace(&mut self.trips[index].first_apart, NIL);
+        self.trips[index].apart = 0;
+        if how == Leave::Overrun && child != NIL && self.outlives(index) {
+            child = self.leave_behind(index, child);
+        }
+        while child != NIL {
+            let next = core::mem::replace(&mut self.fibers[child].next, NIL);
+            self.cancel_attempt(host, now, child);
+            if how == Leave::Overrun {
+                self.landed(host, now, child, Outcome::Timeout);
+            } else {
+                self.lost(host, now, child);
+            }
+            host.observe(now, Observation::AttemptCancelled { edge, segment });
+            Self::tell_ended(host, now, child, Outcome::Cancelled);
+            self.fibers.release(child);
+            child = next;
+        }
+    }
+
+    /// Whether an attempt of this call keeps its place when the call's time is up: a timeout outside of the bulkhead frees
+    /// the caller alone, unless the callee is told.
+    fn outlives(&self, index: u32) -> bool {
+        let layers = self.layers(index);
+        let timeout = layers.depth_of(Layer::Timeout);
+        let outside = timeout.is_some() && timeout < layers.depth_of(Layer::Bulkhead);
+        outside && self.trips[index].place == Place::Taken && !self.plan.edges[self.route(index).edge.index()].cancels
+    }
+
+    /// The last attempt goes on by itself, with the call's place in the bulkhead. Answers the next one.
+    fn leave_behind(&mut self, index: u32, child: u32) -> u32 {
+        let trip = &mut self.trips[index];
+        let (place, entered, in_flight) = (trip.place, trip.entered, trip.in_flight);
+        trip.place = Place::None;
+        let left = &mut self.trips[child];
+        (left.place, left.entered, left.in_flight) = (place, entered, in_flight);
+        let fiber = &mut self.fibers[child];
+        fiber.reply_to = Key::NONE;
+        core::mem::replace(&mut fiber.next, NIL)
+    }
+
+    /// Takes an attempt out of those of its call.
+    fn unlink(&mut self, index: u32, child: u32) {
+        let next = core::mem::replace(&mut self.fibers[child].next, NIL);
+        let trip = &mut self.trips[index];
+        trip.apart -= 1;
+        if trip.first_apart == child {
+            trip.first_apart = next;
+            return;
+        }
+        let mut at = trip.first_apart;
+        while self.fibers[at].next != child {
+            at = self.fibers[at].next;
+        }
+        self.fibers[at].next = next;
+    }
+}
