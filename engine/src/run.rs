@@ -94,7 +94,7 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
             world,
             open: Open::all(plan),
             next_open: u128::MAX,
-            faults: fault_times(plan),
+            faults: plan.fault_times(),
             next_fault: 0,
             next_break: 0,
             limit: SimTime::ZERO + plan.duration + plan.drain,
@@ -201,7 +201,7 @@ impl Open {
         let row = &plan.loads[load.index()];
         let Source::Open { stages, arrivals } = &row.source else { return None };
         let stream = Stream::new(plan.seed, &format!("arrivals/{}", row.name));
-        Some(Self { load, schedule: OpenLoop::new(stages.clone(), *arrivals, stream), next: u128::MAX })
+        Some(Self { load, schedule: OpenLoop::new(stages.clone(), arrivals.clone(), stream), next: u128::MAX })
     }
 
     /// Goes on to the next arrival; `index` is this one's place among the open loops.
@@ -267,15 +267,4 @@ impl<S: Sink> Host for World<'_, S> {
 
 const fn time_of(order: u128) -> SimTime {
     SimTime::from_nanos((order >> 68) as u64)
-}
-
-/// When faults begin and end, in order; at the same instant ends come first, then file order.
-fn fault_times(plan: &Plan) -> Vec<(SimTime, bool, FaultId)> {
-    let times = plan.faults.iter().enumerate().flat_map(|(i, fault)| {
-        let id = FaultId::from(i);
-        [(fault.from, true, id), (fault.to, false, id)]
-    });
-    let mut times: Vec<_> = times.collect();
-    times.sort_unstable();
-    times
 }

@@ -9,7 +9,7 @@ pub fn open_loops(plan: &Plan) -> Vec<(LoadId, OpenLoop)> {
     let open = plan.loads.iter().enumerate().filter_map(|(row, load)| match &load.source {
         Source::Open { stages, arrivals } => {
             let stream = Stream::new(plan.seed, &format!("arrivals/{}", load.name));
-            Some((LoadId::from(row), OpenLoop::new(stages.clone(), *arrivals, stream)))
+            Some((LoadId::from(row), OpenLoop::new(stages.clone(), arrivals.clone(), stream)))
         }
         Source::Closed { .. } => None,
     });

@@ -9,6 +9,8 @@
 //!   `Dequeued`; an admitted or dequeued one is `Ended` once, or never (unfinished when the run ends);
 //! - a call begins with its `Attempt` number 1 and ends with `CallEnded`; an attempt before the last ends with
 //!   `AttemptFailed`; the last one's end is told by `CallEnded` alone;
+//! - a message on a topic is `Published`, and then arrives at the topic's replicas, one for each subscriber: its delivery
+//!   is a request like any other, and what it waits in their queues is the topic's backlog;
 //! - a query gets its connection with `QueryStarted`, after `QueryArrived` and some time if it had to wait for one, and
 //!   ends with `QueryEnded`; one that never gets a connection is told by `QueryRefused` alone, or after `QueryArrived`.
 //!
@@ -18,7 +20,9 @@
 use squall_policies::breaker::Transition;
 use squall_policies::{Outcome, SimTime, Span};
 
-use crate::plan::{DatabaseId, EdgeId, EndpointId, FaultId, ReplicaId, SegmentId, SiteId};
+use crate::plan::{
+    CacheId, DatabaseId, EdgeId, EndpointId, FaultId, ReplicaId, SegmentId, ServiceId, SiteId, TopicId,
+};
 
 /// One fact.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -191,6 +195,102 @@ pub enum Observation {
         /// The database.
         database: DatabaseId,
     },
+    /// A look into a cache is over.
+    LookedUp {
+        /// The cache.
+        cache: CacheId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+        /// What was found.
+        look: Look,
+        /// From asking to now.
+        took: Span,
+        /// How many keys the cache holds.
+        held: u32,
+    },
+    /// A message was published, or failed to be. Its deliveries are requests that arrive at the topic's replicas.
+    Published {
+        /// The topic.
+        topic: TopicId,
+        /// The segment its user's request started in.
+        segment: SegmentId,
+        /// How.
+        outcome: Outcome,
+        /// From asking to now.
+        took: Span,
+    },
+    /// A replica uses more of its cores, or less, than the moment before.
+    Computing {
+        /// The replica.
+        replica: ReplicaId,
+        /// Thousandths of a core before.
+        from: u32,
+        /// Thousandths of a core from now on.
+        to: u32,
+        /// Whether that is all there is.
+        all: bool,
+    },
+    /// A request took its memory: so much is in use on its replica.
+    MemoryUsed {
+        /// The replica.
+        replica: ReplicaId,
+        /// Bytes.
+        bytes: u64,
+    },
+    /// A replica wanted more memory than there is; it dies.
+    OutOfMemory {
+        /// The replica.
+        replica: ReplicaId,
+    },
+    /// A replica that did not serve does so from now on.
+    ReplicaUp {
+        /// The replica.
+        replica: ReplicaId,
+    },
+    /// A replica that served gets no more requests: it died, or is being stopped.
+    ReplicaDown {
+        /// The replica.
+        replica: ReplicaId,
+    },
+    /// An autoscaler has looked, and decided.
+    Scaled {
+        /// The service.
+        service: ServiceId,
+        /// Replicas that there are, those that are starting among them.
+        from: u32,
+        /// Replicas that there are to be.
+        to: u32,
+        /// Replicas that serve.
+        ready: u32,
+        /// The share of their workers or cores that was in use since it last looked.
+        used: f64,
+    },
+    /// An attempt has to wait for a connection.
+    ConnectionWanted {
+        /// Caller and callee.
+        edge: EdgeId,
+    },
+    /// An attempt that waited for a connection has given up.
+    ConnectionGivenUp {
+        /// Caller and callee.
+        edge: EdgeId,
+    },
+    /// An attempt has its connection.
+    ConnectionTaken {
+        /// Caller and callee.
+        edge: EdgeId,
+        /// How long it waited for it.
+        waited: Span,
+        /// Whether it is a new one, which takes time to open.
+        opened: bool,
+        /// Whether it waited, and `ConnectionWanted` was told.
+        queued: bool,
+    },
+    /// An attempt that had a connection is over.
+    ConnectionFreed {
+        /// Caller and callee.
+        edge: EdgeId,
+    },
     /// A fault began.
     FaultBegan {
         /// The fault.
@@ -208,6 +308,19 @@ pub enum Observation {
     },
 }
 
+/// What a look into a cache has found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Look {
+    /// What was asked for.
+    Hit,
+    /// Nothing.
+    Absent,
+    /// What was asked for, but too old.
+    Expired,
+    /// The cache could not be asked, or its answer was of no use.
+    Failed(Outcome),
+}
+
 /// How an attempt failed, and where: a callee's answer, or the caller's own policies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Failure {
@@ -217,6 +330,8 @@ pub enum Failure {
     BreakerOpen,
     /// The bulkhead was full.
     BulkheadFull,
+    /// No connection was free, and no more attempts may wait for one.
+    PoolFull,
     /// No replica could be called.
     NoReplica,
     /// The deadline of the whole call passed.

@@ -13,7 +13,9 @@ use crate::rng::Stream;
 #[derive(Clone, Debug)]
 pub struct OpenLoop {
     stages: Vec<Stage>,
-    arrivals: Arrivals,
+    poisson: bool,
+    /// Arrivals at given times, after all stages.
+    trace: std::vec::IntoIter<SimTime>,
     stream: Stream,
     /// The stage under way, and the integral of the rate up to its beginning.
     stage: usize,
@@ -25,18 +27,14 @@ pub struct OpenLoop {
 impl OpenLoop {
     /// The schedule that these stages make; `stream` is the load's own.
     pub fn new(stages: Vec<Stage>, arrivals: Arrivals, mut stream: Stream) -> Self {
-        let mark = match arrivals {
-            Arrivals::Constant => 0.0,
-            Arrivals::Poisson => exponential(&mut stream),
-        };
-        Self { stages, arrivals, stream, stage: 0, before: 0.0, mark }
+        let poisson = arrivals == Arrivals::Poisson;
+        let mark = if poisson { exponential(&mut stream) } else { 0.0 };
+        let trace = if let Arrivals::Trace(times) = arrivals { times } else { Vec::new() };
+        Self { stages, poisson, trace: trace.into_iter(), stream, stage: 0, before: 0.0, mark }
     }
 
     fn step(&mut self) -> f64 {
-        match self.arrivals {
-            Arrivals::Constant => 1.0,
-            Arrivals::Poisson => exponential(&mut self.stream),
-        }
+        if self.poisson { exponential(&mut self.stream) } else { 1.0 }
     }
 }
 
@@ -46,7 +44,7 @@ impl Iterator for OpenLoop {
 
     fn next(&mut self) -> Option<SimTime> {
         loop {
-            let stage = self.stages.get(self.stage)?;
+            let Some(stage) = self.stages.get(self.stage) else { return self.trace.next() };
             let inside = stage.until(self.mark - self.before);
             if let Some(at) = inside {
                 let at = stage.from + squall_policies::Span::from_nanos_f64(at * 1e9);
@@ -60,7 +58,7 @@ impl Iterator for OpenLoop {
 }
 
 impl Stage {
-    fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         (self.to - self.from).as_secs_f64()
     }
 
@@ -85,6 +83,40 @@ impl Stage {
         let sum = self.rate_from + root;
         Some(if sum > 0.0 { 2.0 * count / sum } else { 0.0 })
     }
+}
+
+/// How many users there are at `now`: whole ones, as many as the stages say.
+pub(crate) fn users_at(stages: &[Stage], now: SimTime) -> u32 {
+    let stage = stages.iter().find(|stage| now < stage.to).or(stages.last());
+    stage.map_or(0, |stage| {
+        let share = if now >= stage.to { 1.0 } else { (now - stage.from).as_secs_f64() / stage.seconds() };
+        (stage.rate_from + (stage.rate_to - stage.rate_from) * share + ALMOST_ONE) as u32
+    })
+}
+
+/// A whole number of users that was missed for want of digits counts all the same.
+const ALMOST_ONE: f64 = 1e-6;
+
+/// When after `now` there is first one user more than the moment before, if ever.
+pub(crate) fn next_rise(stages: &[Stage], now: SimTime) -> Option<SimTime> {
+    let mut before = users_at(stages, now);
+    for stage in stages.iter().filter(|stage| stage.to > now) {
+        let from = stage.from.max(now);
+        if stage.from > now && users_at(stages, stage.from) > before {
+            return Some(stage.from);
+        }
+        let here = users_at(stages, from);
+        if stage.rate_to > stage.rate_from {
+            let share = (f64::from(here + 1) - stage.rate_from) / (stage.rate_to - stage.rate_from);
+            let at = stage.from + (stage.to - stage.from).scale(share);
+            if at <= stage.to {
+                return Some(at.max(SimTime::from_nanos(now.as_nanos() + 1)));
+            }
+        }
+        // What there is just before the next stage.
+        before = (stage.rate_to + ALMOST_ONE) as u32;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -126,6 +158,29 @@ mod tests {
         let times = arrivals(&stages, Arrivals::Constant);
         assert_eq!(times.len(), 18, "7 + 0 + 7 + 3.5 requests, the first at zero");
         assert!(times.iter().all(|t| *t < 2.0 || *t >= 4.0));
+    }
+
+    #[test]
+    fn a_trace_is_followed_to_the_nanosecond() {
+        let times: Vec<_> = [0, 5, 5, 1_000_000_007].map(SimTime::from_nanos).to_vec();
+        let schedule = OpenLoop::new(Vec::new(), Arrivals::Trace(times.clone()), Stream::new(1, "arrivals/test"));
+        assert_eq!(schedule.collect::<Vec<_>>(), times);
+    }
+
+    #[test]
+    fn users_come_one_by_one_as_the_stages_say() {
+        let stages = [stage(0, 10, 0.0, 5.0), stage(10, 20, 5.0, 2.0), stage(20, 30, 4.0, 4.0), stage(30, 40, 4.0, 6.0)];
+        let (mut now, mut rises) = (SimTime::ZERO, Vec::new());
+        while let Some(next) = next_rise(&stages, now) {
+            rises.push((next.as_secs_f64(), users_at(&stages, next)));
+            now = next;
+        }
+        let expected = [(2.0, 1), (4.0, 2), (6.0, 3), (8.0, 4), (10.0, 5), (20.0, 4), (35.0, 5)];
+        assert_eq!(rises, expected);
+        let levels = [(0, 0), (15, 3), (19, 2), (25, 4), (39, 5)];
+        for (at, users) in levels {
+            assert_eq!(users_at(&stages, SimTime::from_nanos(at * 1_000_000_000)), users, "at {at} s");
+        }
     }
 
     #[test]

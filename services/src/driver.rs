@@ -369,6 +369,7 @@ impl<E: Ear> Driver<E> {
     /// After a step: sets the alarm, opens and closes doors, and sends what is to be sent.
     fn settle(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner<E>>) {
         let mut errands = inner.errands();
+        inner.doors |= inner.system.take_doors_changed();
         if inner.world.burns {
             errands.burns = inner.work_to_burn();
         }
@@ -379,7 +380,7 @@ impl<E: Ear> Driver<E> {
         if core::mem::take(&mut inner.doors) {
             for (row, door) in self.doors.iter().enumerate() {
                 let replica = ReplicaId::from(row);
-                let opens = inner.system.replica(replica).ready && inner.system.refusing(replica, None).is_none();
+                let opens = inner.system.replica(replica).accepts && inner.system.refusing(replica, None).is_none();
                 door.send_if_modified(|open| core::mem::replace(open, opens) != opens);
             }
         }
@@ -415,7 +416,7 @@ impl<E: Ear> Driver<E> {
         if hop.meant != SimTime::NEVER {
             self.hear(|ear| ear.sent_late(self.now() - hop.meant));
         }
-        let users = self.plan.edges[edge.index()].caller.index() >= self.plan.real_services;
+        let users = self.plan.edges[edge.index()].caller.index() >= self.plan.first_client;
         let carrier = if users { &carriers.users } else { &carriers.services };
         let answer = carrier(parcel).await;
         self.replied(from, to, &answer);
@@ -493,16 +494,9 @@ impl<E: Ear> Inner<E> {
         }
     }
 
-    /// At the same instant ends come first, then file order.
     fn schedule_faults(&mut self, plan: &Plan) {
-        let times = plan.faults.iter().enumerate().flat_map(|(row, fault)| {
-            let id = FaultId::from(row);
-            [(fault.from, true, id), (fault.to, false, id)]
-        });
         let limit = SimTime::ZERO + plan.duration + plan.drain;
-        let mut times: Vec<_> = times.filter(|(at, ..)| *at <= limit).collect();
-        times.sort_unstable();
-        for (at, begins, fault) in times {
+        for (at, begins, fault) in plan.fault_times().into_iter().filter(|(at, ..)| *at <= limit) {
             self.world.at(at, if begins { Due::FaultBegins(fault) } else { Due::FaultEnds(fault) });
             self.last_fault = at;
         }
@@ -562,7 +556,7 @@ impl<E: Ear> Inner<E> {
                 Out::Reply(to, outcome) => {
                     let Some(asked) = self.world.awaited.take(to) else { continue };
                     let hangs_up = outcome == Outcome::Refused
-                        && (!self.system.replica(asked.replica).ready
+                        && (!self.system.replica(asked.replica).accepts
                             || self.system.refusing(asked.replica, Some(asked.endpoint)).is_some());
                     errands.answers.push((asked.answer, Verdict { outcome, hangs_up, attempts: asked.attempts }));
                 }

@@ -17,8 +17,10 @@ pub(super) fn enough_for(plan: &Plan) -> Result<u64, Failed> {
 /// A listener a replica, and both ends of a connection for every user and call at rest. What open loops take depends on
 /// how the system fares.
 fn wanted(plan: &Plan) -> u64 {
-    let users = plan.loads.iter().map(|load| match load.source {
-        Source::Closed { users, .. } => u64::from(users),
+    let users = plan.loads.iter().map(|load| match &load.source {
+        Source::Closed { users, stages, .. } => {
+            stages.iter().map(|stage| stage.rate_from.max(stage.rate_to) as u64).fold(u64::from(*users), u64::max)
+        }
         Source::Open { .. } => 1,
     });
     let replicas = plan.services[..plan.real_services].iter().map(|service| u64::from(service.replicas));

@@ -11,7 +11,7 @@ use crate::recording::Recording;
 /// its own nor requests it turned away. Of the timeouts while it was at work, the share of its workers' time that went
 /// into calls to others.
 pub(crate) fn passed_on(plan: &Plan, recording: &Recording) -> f64 {
-    let entries = plan.edges.iter().enumerate().filter(|(_, edge)| edge.caller.index() >= plan.real_services);
+    let entries = plan.edges.iter().enumerate().filter(|(_, edge)| edge.caller.index() >= plan.first_client);
     entries.map(|(row, edge)| Entry::new(plan, recording, EdgeId::from(row), edge.callee.index()).passed_on()).sum()
 }
 

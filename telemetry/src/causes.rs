@@ -28,6 +28,7 @@ pub(crate) fn story(plan: &Plan, recording: &Recording) -> Vec<Cause> {
     let mut teller = Teller { plan, recording, first_fault, story: Vec::new() };
     teller.faults();
     teller.saturation();
+    teller.machines();
     teller.queues();
     teller.calls();
     teller.rejections();
@@ -103,6 +104,22 @@ impl Teller<'_> {
         }
     }
 
+    /// Cores that are all in use, and replicas that die for want of memory.
+    fn machines(&mut self) {
+        let resources = &self.recording.books.resources;
+        for row in 0..self.plan.real_services {
+            let service = &self.plan.services[row];
+            if let Some(at) = service.cores.and_then(|_| self.newly_full(&resources.cpu_full, row)) {
+                self.tell(at, CauseKind::Saturated, &service.name, "all cores busy");
+            }
+            let mut deaths = resources.out_of_memory.iter();
+            if let Some((at, _)) = deaths.find(|(_, replica)| service.replica_range().contains(&replica.index())) {
+                let what = "out of memory, the replica is killed";
+                self.tell(at.as_nanos(), CauseKind::OutOfMemory, &service.name, what);
+            }
+        }
+    }
+
     /// Segments before and since the first fault; all of them are since if there is none.
     fn before_and_since(&self) -> [Range<usize>; 2] {
         let all = self.plan.phases.segments();
@@ -144,7 +161,7 @@ impl Teller<'_> {
 
     fn calls(&mut self) {
         for (row, edge) in self.plan.edges.iter().enumerate() {
-            let users = edge.caller.index() >= self.plan.real_services;
+            let users = edge.caller.index() >= self.plan.first_client;
             if let Some(at) = self.first(|firsts| &firsts.timed_out, row).filter(|_| !users) {
                 self.tell(at, CauseKind::TimedOut, &edge.name, "first timeout");
             }

@@ -10,7 +10,7 @@
 use core::fmt;
 
 use squall_model::SimTime;
-use squall_model::observation::{Failure, Observation};
+use squall_model::observation::{Failure, Look, Observation};
 use squall_policies::Outcome;
 use squall_policies::breaker::{Reason, State, Transition};
 
@@ -136,6 +136,41 @@ impl Digest {
             Observation::FaultBegan { fault } => self.pair(head(18, 0, fault.0, 0), 0),
             Observation::FaultEnded { fault } => self.pair(head(19, 0, fault.0, 0), 0),
             Observation::FaultFired { fault } => self.pair(head(20, 0, fault.0, 0), 0),
+            other => self.resource(other),
+        }
+    }
+
+    /// What is seen of what services run on and talk to besides each other.
+    #[cold]
+    #[inline(never)]
+    fn resource(&mut self, what: Observation) {
+        match what {
+            Observation::LookedUp { cache, segment, look, took, held } => {
+                self.pair(head(40, segment.0, cache.0, 0), took.as_nanos());
+                self.pair(look_code(look), u64::from(held));
+            }
+            Observation::Published { topic, segment, outcome, took } => {
+                self.pair(head(41, segment.0, topic.0, 0), took.as_nanos());
+                self.pair(u64::from(outcome_code(outcome)), 0);
+            }
+            Observation::Computing { replica, from, to, all } => {
+                self.pair(head(42, 0, u32::from(all), replica.0), u64::from(from));
+                self.pair(u64::from(to), 0);
+            }
+            Observation::MemoryUsed { replica, bytes } => self.pair(head(43, 0, 0, replica.0), bytes),
+            Observation::OutOfMemory { replica } => self.pair(head(44, 0, 0, replica.0), 0),
+            Observation::ReplicaUp { replica } => self.pair(head(45, 0, 0, replica.0), 0),
+            Observation::ReplicaDown { replica } => self.pair(head(46, 0, 0, replica.0), 0),
+            Observation::Scaled { service, from, to, ready, used } => {
+                self.pair(head(47, 0, service.0, ready), words(from, to));
+                self.pair(used.to_bits(), 0);
+            }
+            Observation::ConnectionWanted { edge } => self.pair(head(48, 0, edge.0, 0), 0),
+            Observation::ConnectionGivenUp { edge } => self.pair(head(49, 0, edge.0, 0), 0),
+            Observation::ConnectionTaken { edge, waited, opened, queued } => {
+                self.pair(head(50, u32::from(queued), edge.0, u32::from(opened)), waited.as_nanos());
+            }
+            Observation::ConnectionFreed { edge } => self.pair(head(51, 0, edge.0, 0), 0),
             _ => unreachable!("what is seen at every hop is taken in there"),
         }
     }
@@ -196,9 +231,19 @@ const fn failure_code(failure: Failure) -> u64 {
         Failure::Callee(outcome) => words(1, outcome_code(outcome)),
         Failure::BreakerOpen => 2,
         Failure::BulkheadFull => 3,
+        Failure::PoolFull => 40,
         Failure::NoReplica => 4,
         Failure::Deadline => 5,
         Failure::BudgetRefused(outcome) => words(6, outcome_code(outcome)),
+    }
+}
+
+const fn look_code(look: Look) -> u64 {
+    match look {
+        Look::Hit => 1,
+        Look::Absent => 2,
+        Look::Expired => 3,
+        Look::Failed(outcome) => words(4, outcome_code(outcome)),
     }
 }
 

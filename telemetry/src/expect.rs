@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use squall_model::SimTime;
 use squall_model::Span;
-use squall_model::plan::{Claim, EdgeId, Expect, LoadId, Metric, Plan, ServiceId, Stretch, Subject};
+use squall_model::plan::{Claim, EdgeId, Expect, LoadId, Metric, Plan, Resource, ServiceId, Stretch, Subject};
 use squall_policies::breaker::State;
 
 use crate::format;
@@ -13,7 +13,8 @@ use crate::levels::Levels;
 use crate::recording::Recording;
 use crate::recovery::{self, Recovery};
 use crate::report::Expectation;
-use crate::tallies::{Calls, Queries, Requests};
+use crate::saturation::Saturation;
+use crate::tallies::{Calls, Looks, Queries, Requests};
 
 /// Every line of `expect`, judged.
 pub(crate) fn judge(plan: &Plan, recording: &Recording) -> Vec<Expectation> {
@@ -97,7 +98,15 @@ impl From<Calls> for Counts {
 
 impl From<Queries> for Counts {
     fn from(count: Queries) -> Self {
-        Self { begun: count.started, ok: count.ok, failed: count.failed, ..Self::default() }
+        let Queries { started, ok, failed, timeouts } = count;
+        Self { begun: started, ok, failed, timeouts, ..Self::default() }
+    }
+}
+
+impl From<Looks> for Counts {
+    fn from(count: Looks) -> Self {
+        let answered = count.answered();
+        Self { begun: answered + count.failed, ok: answered, failed: count.failed, ..Self::default() }
     }
 }
 
@@ -114,7 +123,9 @@ impl Judge<'_> {
                 Err(why) => Verdict::new(false, why),
             },
             Claim::Breaker { edge, opens, from, within } => self.breaker(*edge, *opens, *from, *within),
-            Claim::Saturates { subject, from, within } => self.saturates(*subject, *from, *within),
+            Claim::Saturates { subject, resource, from, within } => {
+                self.saturates(*subject, *resource, [*from, *from + *within])
+            }
             Claim::Recovers { subject, before, from, within } => self.recovers(*subject, [*before, *from], *within),
         };
         Expectation { text: expect.text.clone(), pass: verdict.pass, actual: verdict.actual }
@@ -149,12 +160,14 @@ impl Judge<'_> {
                 let counts = begun(counts())?;
                 Ok(number(counts.attempts.ok_or(NO_SUCH_FIGURE)? - counts.begun))
             }
-            Metric::Workers | Metric::Queue | Metric::Connections => {
+            Metric::Workers | Metric::Queue | Metric::Connections | Metric::Backlog => {
                 let (levels, row) = self.levels(subject, metric).ok_or(NO_SUCH_FIGURE)?;
                 let passed = self.recording.length(segments.clone()) > 0;
                 if passed { Ok(number(levels.over(row, segments).peak.into())) } else { Err(NO_TIME) }
             }
-            Metric::Cpu | Metric::Memory | Metric::HitRate | Metric::Backlog => Err(NOT_RECORDED),
+            Metric::Cpu => self.cpu(subject, over),
+            Metric::Memory => self.memory(subject, segments),
+            Metric::HitRate => self.hit_rate(subject, segments),
         }
     }
 
@@ -198,8 +211,13 @@ impl Judge<'_> {
             }
             Subject::Task(id) | Subject::Endpoint(id) => endpoints(id.index()..id.index() + 1).into(),
             Subject::Service(id) => of_service(id).into(),
-            Subject::Database(id) => books.queries.over(id.index()..id.index() + 1, segments).into(),
-            Subject::Edge(id) => books.calls.over(id.index()..id.index() + 1, segments).into(),
+            Subject::Database(id) => books.queries.over(id.index()..id.index() + 1, segments.clone()).into(),
+            Subject::Edge(id) => books.calls.over(id.index()..id.index() + 1, segments.clone()).into(),
+            Subject::Cache(id) => books.resources.looks.over(id.index()..id.index() + 1, segments.clone()).into(),
+            Subject::Topic(id) => {
+                let service = self.plan.topics[id.index()].service;
+                Counts { attempts: Some(self.attempts_of(service, segments.clone())), ..of_service(service).into() }
+            }
         }
     }
 
@@ -232,6 +250,10 @@ impl Judge<'_> {
             Subject::Endpoint(id) => endpoints(id.index()..id.index() + 1),
             Subject::Database(id) => times.queries.over(id.index(), segments),
             Subject::Edge(id) => times.calls.over(id.index(), segments),
+            Subject::Cache(id) => self.recording.books.resources.look_times.over(id.index(), segments),
+            Subject::Topic(id) => {
+                endpoints(self.plan.services[self.plan.topics[id.index()].service.index()].endpoint_range())
+            }
         }
     }
 
@@ -242,6 +264,10 @@ impl Judge<'_> {
             (Subject::Service(id), Metric::Queue) => Some((&books.waiting, id.index())),
             (Subject::Database(id), Metric::Connections) => Some((&books.connections, id.index())),
             (Subject::Database(id), Metric::Queue) => Some((&books.pending, id.index())),
+            (Subject::Edge(id), Metric::Connections) => Some((&books.resources.connections, id.index())),
+            (Subject::Topic(id), Metric::Backlog) => {
+                Some((&books.waiting, self.plan.topics[id.index()].service.index()))
+            }
             _ => None,
         }
     }
@@ -257,15 +283,47 @@ impl Judge<'_> {
         }
     }
 
-    fn saturates(&self, subject: Subject, from: SimTime, within: Span) -> Verdict {
+    /// The share of its cores that a service used over some stretch of time.
+    fn cpu(&self, subject: Subject, over: &Stretch) -> Result<Figure, &'static str> {
+        let Subject::Service(id) = subject else { return Err(NO_SUCH_FIGURE) };
+        let share = self.recording.cpu_share(self.plan, id, over.segments.clone()).ok_or(NOT_MODELLED)?;
+        Ok(Figure { value: share, text: format::share(share) })
+    }
+
+    /// The most memory that a replica of a service used.
+    fn memory(&self, subject: Subject, segments: Range<usize>) -> Result<Figure, &'static str> {
+        let Subject::Service(id) = subject else { return Err(NO_SUCH_FIGURE) };
+        if self.plan.services[id.index()].memory.is_none() {
+            return Err(NOT_MODELLED);
+        }
+        let bytes = self.recording.books.resources.memory.over(id.index(), segments).ok_or(NOTHING_BEGAN)?;
+        Ok(Figure { value: bytes as f64, text: format::size(bytes) })
+    }
+
+    fn hit_rate(&self, subject: Subject, segments: Range<usize>) -> Result<Figure, &'static str> {
+        let Subject::Cache(id) = subject else { return Err(NO_SUCH_FIGURE) };
+        let count = self.recording.books.resources.looks.over(id.index()..id.index() + 1, segments);
+        if count.answered() == 0 {
+            return Err(NOTHING_BEGAN);
+        }
+        let share = count.hits as f64 / count.answered() as f64;
+        Ok(Figure { value: share, text: format::share(share) })
+    }
+
+    fn saturates(&self, subject: Subject, resource: Resource, [from, limit]: [SimTime; 2]) -> Verdict {
+        let within = limit - from;
+        let segments = self.plan.phases.segment_at(from).index()..self.plan.phases.segments();
         let books = &self.recording.books;
-        let (saturation, row) = match subject {
-            Subject::Service(id) => (&books.services_full, id.index()),
-            Subject::Database(id) => (&books.databases_full, id.index()),
+        let full = |saturation: &Saturation, row: usize| saturation.over(row, segments.clone()).first();
+        let first = match (subject, resource) {
+            (Subject::Service(id), Resource::Workers) => full(&books.services_full, id.index()),
+            (Subject::Service(id), Resource::Cpu) => full(&books.resources.cpu_full, id.index()),
+            (Subject::Service(id), Resource::Queue) => books.turned_away.since(id.index(), segments.start),
+            (Subject::Service(id), Resource::Memory) => self.recording.out_of_memory_since(self.plan, id, from),
+            (Subject::Database(id), Resource::Connections) => full(&books.databases_full, id.index()),
             _ => return Verdict::new(false, NO_SUCH_FIGURE),
         };
-        let later = self.plan.phases.segment_at(from).index()..self.plan.phases.segments();
-        match saturation.over(row, later).first() {
+        match first {
             Some(first) if first == from.as_nanos() => {
                 Verdict::new(true, format!("saturated already at {}", format::at(from.as_secs_f64())))
             }
@@ -293,7 +351,7 @@ const NOTHING_BEGAN: &str = "no samples: nothing began in that time";
 const NOTHING_ENDED: &str = "no samples: nothing that began in that time was answered";
 const NO_TIME: &str = "no samples: the run did not get there";
 const NO_SUCH_FIGURE: &str = "no samples: it has no such figure";
-const NOT_RECORDED: &str = "no samples: this figure is not recorded";
+const NOT_MODELLED: &str = "no samples: the file says nothing of it";
 
 /// The counts, if there is anything to count.
 const fn begun(counts: Counts) -> Result<Counts, &'static str> {
@@ -417,7 +475,7 @@ mod tests {
             ("front -> back timeouts == 0", NOTHING_BEGAN),
             ("back rejected == 0 in later", NOTHING_BEGAN),
             ("back queue < 9 in later", NO_TIME),
-            ("front cpu < 9%", NOT_RECORDED),
+            ("front cpu < 9%", NOT_MODELLED),
             ("system recovers within 1s after slow", "no samples: no whole step of the timeline is left after it"),
         ];
         let lines: Vec<_> = table.iter().map(|(text, _)| format!("'{text}'")).collect();

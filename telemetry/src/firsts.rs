@@ -26,6 +26,31 @@ impl FirstTimes {
     }
 }
 
+/// The first time in each segment of the run, of each of a table of things.
+#[derive(Clone, Debug)]
+pub(crate) struct FirstBySegment {
+    times: Vec<u64>,
+    segments: usize,
+}
+
+impl FirstBySegment {
+    pub(crate) fn new(rows: usize, segments: usize) -> Self {
+        Self { times: vec![NEVER; rows * segments], segments }
+    }
+
+    /// It happened now.
+    pub(crate) fn note(&mut self, row: usize, segment: usize, now: u64) {
+        let first = &mut self.times[row * self.segments + segment];
+        *first = now.min(*first);
+    }
+
+    /// When it first happened from a segment on.
+    pub(crate) fn since(&self, row: usize, segment: usize) -> Option<u64> {
+        let times = &self.times[row * self.segments + segment..(row + 1) * self.segments];
+        times.iter().copied().min().filter(|first| *first != NEVER)
+    }
+}
+
 /// The first times of everything that the story of a run may tell.
 #[derive(Clone, Debug)]
 pub(crate) struct Firsts {

@@ -92,6 +92,21 @@ impl Levels {
         gauge.level = gauge.level.wrapping_sub(1);
     }
 
+    /// So many more.
+    pub(crate) fn rise_by(&mut self, row: usize, now: u64, count: u32) {
+        let gauge = &mut self.gauges[row];
+        gauge.balance = gauge.balance.wrapping_sub(now.wrapping_mul(count.into()));
+        gauge.level = gauge.level.wrapping_add(count);
+        gauge.peak = gauge.peak.max(gauge.level);
+    }
+
+    /// So many less.
+    pub(crate) fn fall_by(&mut self, row: usize, now: u64, count: u32) {
+        let gauge = &mut self.gauges[row];
+        gauge.balance = gauge.balance.wrapping_add(now.wrapping_mul(count.into()));
+        gauge.level = gauge.level.wrapping_sub(count);
+    }
+
     /// One less, which says how long it was here.
     #[inline(always)]
     pub(crate) fn leave(&mut self, row: usize, now: u64, took: u64) {

@@ -23,6 +23,7 @@ mod named;
 mod recorder;
 mod recording;
 mod recovery;
+mod resources;
 pub mod report;
 mod saturation;
 mod shelf;

@@ -13,9 +13,10 @@ use squall_policies::breaker::Transition;
 
 use crate::Digest;
 use crate::clock::Clock;
-use crate::firsts::Firsts;
+use crate::firsts::{FirstBySegment, Firsts};
 use crate::levels::Levels;
 use crate::recording::Recording;
+use crate::resources::Resources;
 use crate::saturation::Saturation;
 use crate::shelf::{Grain, Shelf};
 use crate::tallies::{Calls, Queries, Requests, Tallies};
@@ -48,12 +49,16 @@ pub struct Recorder {
     pub(crate) services_full: Saturation,
     pub(crate) databases_full: Saturation,
     pub(crate) windows: Windows,
+    /// By service: when a request was not let in.
+    pub(crate) turned_away: FirstBySegment,
     /// First times before the first fault began; `None` until it does.
     pub(crate) firsts_before: Option<Firsts>,
     pub(crate) firsts: Firsts,
     pub(crate) breakers: Vec<BreakerChange>,
     /// By fault.
     pub(crate) faults: Vec<FaultRecord>,
+    /// What services run on and talk to besides each other.
+    pub(crate) resources: Resources,
 }
 
 /// Histograms of times in nanoseconds.
@@ -136,10 +141,12 @@ impl Recorder {
             services_full: Saturation::new(plan.services.iter().map(|service| service.replicas), segments),
             databases_full: Saturation::new(plan.databases.iter().map(|_| 1), segments),
             windows: Windows::new(plan, windows),
+            turned_away: FirstBySegment::new(services, segments),
             firsts_before: None,
             firsts: Firsts::new(services, edges),
             breakers: Vec::new(),
             faults: vec![FaultRecord::default(); plan.faults.len()],
+            resources: Resources::new(plan, windows, &Grains { plan }),
         }
     }
 
@@ -158,6 +165,7 @@ impl Recorder {
         } else {
             // What happened in this very instant would begin a window that has no length.
             self.windows.amend(&self.requests, &self.calls, &mut self.times);
+            self.windows.close_resources(&self.resources, true);
         }
         Recording::new(self, end)
     }
@@ -179,6 +187,7 @@ impl Recorder {
         for levels in [&mut self.busy, &mut self.waiting, &mut self.connections, &mut self.pending] {
             levels.cut(now, segment);
         }
+        self.resources.cut(now, segment);
         self.services_full.cut(now, segment);
         self.databases_full.cut(now, segment);
     }
@@ -187,7 +196,9 @@ impl Recorder {
         for levels in [&mut self.busy, &mut self.waiting, &mut self.connections, &mut self.pending] {
             levels.close_window();
         }
+        self.resources.close_window();
         self.windows.close(&self.requests, &self.calls, &mut self.times);
+        self.windows.close_resources(&self.resources, false);
     }
 
     #[inline(always)]
@@ -254,28 +265,32 @@ impl Recorder {
             Observation::Rejected { endpoint, segment, .. } => {
                 let cell = self.requests.cell(endpoint.index(), segment.index());
                 cell.count.turned_away += 1;
-                self.firsts.turned_away.note(cell.owner as usize, now);
+                let service = cell.owner as usize;
+                self.firsts.turned_away.note(service, now);
+                self.turned_away.note(service, self.clock.segment(), now);
             }
             Observation::Hung { endpoint, segment, .. } => {
                 self.requests.at(endpoint.index(), segment.index()).hung += 1;
             }
-            Observation::Saturated { replica } => {
+            Observation::Saturated { replica } if self.resources.filled(replica, true) => {
                 self.services_full.fill(self.service_of_replica[replica.index()] as usize, now);
             }
-            Observation::Relieved { replica } => {
+            Observation::Relieved { replica } if self.resources.filled(replica, false) => {
                 self.services_full.relieve(self.service_of_replica[replica.index()] as usize, now);
             }
+            Observation::Saturated { .. } | Observation::Relieved { .. } => {}
             Observation::AttemptFailed { edge, segment, outcome } => {
                 self.attempt_failed(now, edge, segment, outcome);
             }
             Observation::Breaker { edge, replica, transition } => {
                 self.breakers.push(BreakerChange { at, edge, replica, transition });
             }
-            Observation::QueryRefused { database, segment, took, queued, .. } => {
+            Observation::QueryRefused { database, segment, took, queued, outcome } => {
                 let row = database.index();
                 let queries = self.queries.at(row, segment.index());
                 queries.started += 1;
                 queries.failed += 1;
+                queries.timeouts += u64::from(outcome == Outcome::Timeout);
                 self.times.queries.record(row, segment.index(), took.as_nanos());
                 if queued {
                     self.pending.fall(row, now);
@@ -287,7 +302,7 @@ impl Recorder {
             Observation::FaultBegan { fault } => self.fault_began(at, fault),
             Observation::FaultEnded { fault } => self.faults[fault.index()].ended = Some(at),
             Observation::FaultFired { fault } => self.faults[fault.index()].fired += 1,
-            _ => unreachable!("what is seen at every hop is taken in there"),
+            other => self.resources.observe(at, other, &self.clock, &mut self.services_full),
         }
     }
 }
@@ -369,8 +384,8 @@ impl Times {
     }
 
     fn new(plan: &Plan) -> Self {
-        let (segments, summary) = (plan.phases.segments(), plan.phases.summary());
-        let shelf = |rows, grain: &dyn Fn(usize) -> Grain| Shelf::new(rows, segments, summary.clone(), grain);
+        let grains = Grains { plan };
+        let shelf = |rows, grain: &dyn Fn(usize) -> Grain| grains.shelf(rows, grain);
         let first_task = first_task(plan);
         let tasks = plan.endpoints.len() - first_task;
         let summary_only = |_| Grain::Summary;
@@ -394,13 +409,30 @@ impl Times {
     }
 }
 
+/// How finely times have to be told apart.
+pub(crate) struct Grains<'p> {
+    pub(crate) plan: &'p Plan,
+}
+
+impl Grains<'_> {
+    pub(crate) fn shelf(&self, rows: usize, grain: &dyn Fn(usize) -> Grain) -> Shelf {
+        Shelf::new(rows, self.plan.phases.segments(), self.plan.phases.summary(), grain)
+    }
+
+    /// Those of looks into a cache.
+    pub(crate) fn cache(&self, row: usize) -> Grain {
+        let this = |subject| matches!(subject, Subject::Cache(id) if id.index() == row);
+        grain_if(asks_for_phase(self.plan, this))
+    }
+}
+
 /// The first endpoint that is a task of a load: they follow the services' endpoints.
 fn first_task(plan: &Plan) -> usize {
-    let clients = &plan.services[plan.real_services..];
+    let clients = &plan.services[plan.first_client..];
     clients.iter().map(|client| client.first_endpoint.index()).min().unwrap_or(plan.endpoints.len())
 }
 
-fn services_of_replicas(plan: &Plan) -> Vec<u32> {
+pub(crate) fn services_of_replicas(plan: &Plan) -> Vec<u32> {
     let replicas = plan.services.iter().map(|service| service.replica_range().end).max().unwrap_or(0);
     let mut rows = vec![0; replicas];
     for (row, service) in plan.services.iter().enumerate() {
@@ -428,6 +460,10 @@ fn covers_endpoint(plan: &Plan, subject: Subject, row: usize) -> bool {
     match subject {
         Subject::Endpoint(endpoint) => endpoint.index() == row,
         Subject::Service(service) => plan.services[service.index()].endpoint_range().contains(&row),
+        Subject::Topic(topic) => {
+            let service = plan.topics[topic.index()].service;
+            plan.services[service.index()].endpoint_range().contains(&row)
+        }
         _ => false,
     }
 }

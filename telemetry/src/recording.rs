@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use squall_model::SimTime;
-use squall_model::plan::ServiceId;
+use squall_model::plan::{Plan, ServiceId};
 
 use crate::digest::Fingerprint;
 use crate::recorder::{BreakerChange, FaultRecord, Recorder};
@@ -100,6 +100,31 @@ impl Recording {
         let starts = self.books.clock.starts();
         let at = |segment: usize| starts.get(segment).map_or(self.end, |start| (*start).min(self.end));
         at(segments.end).saturating_sub(at(segments.start))
+    }
+
+    /// From when to when the given segments go, in nanoseconds; the run's end is the end of what it did not reach.
+    pub(crate) fn stretch(&self, segments: Range<usize>) -> Range<u64> {
+        let starts = self.books.clock.starts();
+        let at = |segment: usize| starts.get(segment).map_or(self.end, |start| (*start).min(self.end));
+        at(segments.start)..at(segments.end)
+    }
+
+    /// The share of its cores that a service used, of those on replicas that served; `None` where cores are not modelled,
+    /// or none served.
+    pub(crate) fn cpu_share(&self, plan: &Plan, service: ServiceId, segments: Range<usize>) -> Option<f64> {
+        let cores = plan.services[service.index()].cores?;
+        let (resources, row) = (&self.books.resources, service.index());
+        let used = resources.cpu.over(row, segments.clone()).integral as f64 / 1000.0;
+        let served = resources.serving(row, self.stretch(segments)).time as f64;
+        (served > 0.0).then(|| used / (cores * served))
+    }
+
+    /// When a replica of a service first died for want of memory, from a time on.
+    pub(crate) fn out_of_memory_since(&self, plan: &Plan, service: ServiceId, from: SimTime) -> Option<u64> {
+        let replicas = plan.services[service.index()].replica_range();
+        let deaths = self.books.resources.out_of_memory.iter();
+        let first = deaths.filter(|(at, replica)| *at >= from && replicas.contains(&replica.index())).next();
+        first.map(|(at, _)| at.as_nanos())
     }
 
     /// Nanoseconds of a step of the timeline.

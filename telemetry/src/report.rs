@@ -38,9 +38,9 @@ pub struct Report {
     /// By database.
     pub databases: Named<Database>,
     /// By cache.
-    pub caches: Named<Nothing>,
+    pub caches: Named<Cache>,
     /// By topic.
-    pub topics: Named<Nothing>,
+    pub topics: Named<Topic>,
     /// By caller and callee: `a -> b`. Loads call, too.
     pub calls: Named<Call>,
     /// What was done to the system.
@@ -249,6 +249,12 @@ pub struct Service {
     pub degraded: u64,
     /// Not ended when the run was.
     pub in_flight: u64,
+    /// What its autoscaler changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scaled: Vec<Scaling>,
+    /// When replicas died for want of memory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub out_of_memory_s: Vec<f64>,
     /// By endpoint.
     pub endpoints: Named<Endpoint>,
 }
@@ -318,6 +324,8 @@ pub struct Database {
     pub connections: Connections,
     /// Queries that failed.
     pub failed: u64,
+    /// Of those, the ones that waited too long for a connection.
+    pub timeouts: u64,
     /// Those that waited for a connection.
     pub waiting: Queue,
 }
@@ -337,9 +345,91 @@ pub struct Connections {
     pub saturated_s: f64,
 }
 
-/// What has no figures yet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Nothing {}
+/// One cache.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Cache {
+    /// Looks: hits + misses + failed.
+    pub lookups: u64,
+    /// Those that found what they looked for.
+    pub hits: u64,
+    /// Those that did not.
+    pub misses: u64,
+    /// Of the misses, those that found it too old.
+    pub expired: u64,
+    /// Those that got no answer that could be used.
+    pub failed: u64,
+    /// Hits among hits and misses; `null` if there were none.
+    pub hit_rate: Option<f64>,
+    /// From asking to the answer.
+    pub latency_ms: Option<Latency>,
+    /// The most keys that it held; `null` where the hit rate is fixed.
+    pub keys_max: Option<u64>,
+}
+
+/// One topic. Each message is delivered once to each subscriber.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Topic {
+    /// Messages published.
+    pub published: u64,
+    /// Messages that could not be published.
+    pub publish_failed: u64,
+    /// Deliveries begun: delivered + dead letters + lost + in flight.
+    pub deliveries: u64,
+    /// Deliveries that their subscriber answered well.
+    pub delivered: u64,
+    /// Deliveries given up after all attempts.
+    pub dead_letters: u64,
+    /// Deliveries for which there was no more room to wait.
+    pub lost: u64,
+    /// Deliveries not ended when the run was.
+    pub in_flight: u64,
+    /// Attempts after the first.
+    pub retries: u64,
+    /// From publishing to the end of the delivery.
+    pub lag_ms: Option<Latency>,
+    /// From publishing to the first attempt.
+    pub wait_ms: Option<Latency>,
+    /// Messages that waited, of all subscribers.
+    pub backlog: Queue,
+    /// By subscriber.
+    pub subscribers: Named<Endpoint>,
+}
+
+/// The connections that a caller keeps to a callee.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Pool {
+    /// How many there may be, of all replicas of the caller; `null` is unlimited.
+    pub limit: Option<u64>,
+    /// In use on average.
+    pub busy_mean: f64,
+    /// The most that were in use.
+    pub busy_max: u32,
+    /// How many were opened.
+    pub opened: u64,
+    /// How many attempts found one that was open.
+    pub reused: u64,
+    /// How many attempts had to wait.
+    pub waited: u64,
+    /// The most that waited at once.
+    pub waiting_max: u32,
+    /// Attempts that found no room to wait.
+    pub full: u64,
+    /// How long those that waited did.
+    pub wait_ms: Option<Latency>,
+}
+
+/// An autoscaler changed the number of replicas.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Scaling {
+    /// When.
+    pub at_s: f64,
+    /// From so many.
+    pub from: u32,
+    /// To so many.
+    pub to: u32,
+    /// The share of workers or cores in use since it had last looked.
+    pub used_share: f64,
+}
 
 /// One call: a caller, a callee, and the policies between.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -382,6 +472,9 @@ pub struct Call {
     pub refused: u64,
     /// Attempts for which there was no replica.
     pub no_replica: u64,
+    /// Its connections, where they are modelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Pool>,
 }
 
 /// A circuit breaker, or those of all replicas of a caller.
@@ -449,6 +542,8 @@ pub enum CauseKind {
     FaultEnded,
     /// All workers or connections were busy.
     Saturated,
+    /// A replica wanted more memory than there is.
+    OutOfMemory,
     /// Requests had to wait for a worker.
     Queued,
     /// An attempt timed out.
@@ -493,6 +588,12 @@ pub struct Timeline {
     pub calls: Named<CallSeries>,
     /// By database.
     pub databases: Named<DatabaseSeries>,
+    /// By cache.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub caches: Named<CacheSeries>,
+    /// By topic.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub topics: Named<TopicSeries>,
 }
 
 /// A load over time.
@@ -527,6 +628,15 @@ pub struct ServiceSeries {
     pub rejected: Vec<u64>,
     /// The most that waited.
     pub queue_max: Vec<u32>,
+    /// CPU time used among that there was, where it is modelled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cpu_share: Vec<Option<f64>>,
+    /// The most memory a replica used, where it is modelled; `null` in a step without requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub memory_mib_max: Vec<Option<f64>>,
+    /// Replicas that served at the end of the step, where their number changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<u32>,
 }
 
 /// A call over time.
@@ -553,4 +663,26 @@ pub struct DatabaseSeries {
     pub busy: Vec<f64>,
     /// Queries waiting for one on average.
     pub waiting: Vec<f64>,
+}
+
+/// A cache over time.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct CacheSeries {
+    /// Looks that found what they looked for.
+    pub hits: Vec<u64>,
+    /// Looks that did not.
+    pub misses: Vec<u64>,
+}
+
+/// A topic over time.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct TopicSeries {
+    /// Messages published.
+    pub published: Vec<u64>,
+    /// Deliveries that were answered well.
+    pub delivered: Vec<u64>,
+    /// Deliveries given up.
+    pub dead_letters: Vec<u64>,
+    /// The most messages that waited.
+    pub backlog_max: Vec<u32>,
 }

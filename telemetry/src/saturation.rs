@@ -47,7 +47,7 @@ struct Watch {
 
 impl Watch {
     const fn is_full(&self) -> bool {
-        self.full_parts >= self.parts
+        self.parts > 0 && self.full_parts >= self.parts
     }
 
     const fn note_if_lasting(&mut self, now: u64) {
@@ -84,16 +84,33 @@ impl Saturation {
     pub(crate) fn new(parts: impl Iterator<Item = u32>, segments: usize) -> Self {
         let unwatched =
             Watch { parts: 1, full_parts: 0, began: 0, ended: NEVER, balance: 0, first: NEVER, lasting: NEVER };
-        let watches: Vec<_> = parts.map(|parts| Watch { parts: parts.max(1), ..unwatched }).collect();
+        let watches: Vec<_> = parts.map(|parts| Watch { parts, ..unwatched }).collect();
         Self { segments: vec![Full::NOT; watches.len() * segments], watches, segments_a_row: segments }
     }
 
     /// One more part is saturated.
     #[inline]
     pub(crate) fn fill(&mut self, row: usize, now: u64) {
+        self.change(row, now, 0, 1);
+    }
+
+    /// One part less is saturated.
+    #[inline]
+    pub(crate) fn relieve(&mut self, row: usize, now: u64) {
+        self.change(row, now, 0, -1);
+    }
+
+    /// So many parts more or less there are, and are saturated.
+    pub(crate) fn change(&mut self, row: usize, now: u64, parts: i32, full_parts: i32) {
         let watch = &mut self.watches[row];
-        watch.full_parts += 1;
-        if watch.is_full() {
+        let was_full = watch.is_full();
+        watch.parts = watch.parts.saturating_add_signed(parts);
+        watch.full_parts = watch.full_parts.saturating_add_signed(full_parts);
+        if was_full && !watch.is_full() {
+            watch.balance = watch.balance.wrapping_add(now);
+            watch.ended = now;
+            watch.note_if_lasting(now);
+        } else if watch.is_full() && !was_full {
             watch.balance = watch.balance.wrapping_sub(now);
             watch.first = watch.first.min(now);
             // Handed from one to the next in no time, it was never free.
@@ -101,18 +118,6 @@ impl Saturation {
                 watch.began = now;
             }
         }
-    }
-
-    /// One part less is saturated.
-    #[inline]
-    pub(crate) fn relieve(&mut self, row: usize, now: u64) {
-        let watch = &mut self.watches[row];
-        if watch.is_full() {
-            watch.balance = watch.balance.wrapping_add(now);
-            watch.ended = now;
-            watch.note_if_lasting(now);
-        }
-        watch.full_parts = watch.full_parts.saturating_sub(1);
     }
 
     /// Books what happened up to `now` under `segment`.

@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use squall_model::plan::{DatabaseId, EdgeId, Fault as FaultRow, Plan, ReplicaId, ServiceId};
+use squall_model::plan::{CacheId, DatabaseId, EdgeId, Fault as FaultRow, Hits, Plan, ReplicaId, ServiceId, TopicId};
 use squall_model::{SimTime, Span};
 use squall_policies::breaker::State;
 
@@ -12,10 +12,11 @@ use crate::levels::Levels;
 use crate::named::Named;
 use crate::recording::Recording;
 use crate::report::{
-    Breaker, Call, Connections, Database, Endpoint, Engine, Extremes, Failures, Fault, Latency, Load, Queue, Report,
-    SCHEMA, Service, System, Task, Time, Transition, Verdict, Workers, World,
+    Breaker, Cache, Call, Connections, Database, Endpoint, Engine, Extremes, Failures, Fault, Latency, Load, Pool, Queue,
+    Report, SCHEMA, Scaling, Service, System, Task, Time, Topic, Transition, Verdict, Workers, World,
 };
 use crate::tallies::{self, Requests};
+use crate::timeline::MIB;
 use crate::{blame, causes, expect, timeline, wording};
 
 /// What a recording cannot know of its run.
@@ -50,8 +51,8 @@ impl Report {
             system: summary.system(),
             services: summary.services(),
             databases: summary.databases(),
-            caches: Named::default(),
-            topics: Named::default(),
+            caches: summary.caches(),
+            topics: summary.topics(),
             calls: summary.calls(),
             faults: faults(plan, recording),
             causes: causes::story(plan, recording),
@@ -171,6 +172,9 @@ impl Summary<'_> {
         let mut waits = over(&times.waited);
         waits.record_times(0, count.admitted);
         let one = |row: usize| (self.plan.endpoints[row].name.clone(), self.endpoint(row));
+        let (resources, id) = (&self.recording.books.resources, ServiceId::from(row));
+        let replicas = self.replicas(row);
+        let bytes = resources.memory.over(row, self.segments.clone());
         Service {
             requests: count.arrived(),
             ok: count.succeeded(),
@@ -180,14 +184,105 @@ impl Summary<'_> {
             wait_ms: latency(&waits),
             service_ms: latency(&both(&direct, &over(&times.held))),
             workers: self.workers(row),
-            queue: self.queue(&self.recording.books.waiting, row, capacity(service.queue, service.replicas)),
-            cpu_share: None,
-            memory_mib_max: None,
-            replicas: Extremes { min: service.replicas, max: service.replicas },
+            queue: self.queue(&self.recording.books.waiting, row, capacity(service.queue, replicas.max)),
+            cpu_share: self.recording.cpu_share(self.plan, id, self.segments.clone()).map(rounded),
+            memory_mib_max: bytes.map(|bytes| rounded(bytes as f64 / MIB)),
+            replicas,
             degraded: count.degraded,
             in_flight: count.in_flight(),
+            scaled: self.scaled(id),
+            out_of_memory_s: self.deaths(id),
             endpoints: rows.clone().map(one).collect(),
         }
+    }
+
+    fn replicas(&self, row: usize) -> Extremes {
+        let serving =
+            self.recording.books.resources.serving(row, self.recording.stretch(self.segments.clone()));
+        Extremes { min: serving.least, max: serving.most }
+    }
+
+    fn scaled(&self, service: ServiceId) -> Vec<Scaling> {
+        let scaled = self.recording.books.resources.scaled.iter().filter(|scaling| scaling.service == service);
+        let one = |scaling: &crate::resources::Scaling| Scaling {
+            at_s: seconds(scaling.at),
+            from: scaling.from,
+            to: scaling.to,
+            used_share: rounded(scaling.used),
+        };
+        scaled.map(one).collect()
+    }
+
+    fn deaths(&self, service: ServiceId) -> Vec<f64> {
+        let replicas = self.plan.services[service.index()].replica_range();
+        let deaths = self.recording.books.resources.out_of_memory.iter();
+        deaths.filter(|(_, replica)| replicas.contains(&replica.index())).map(|(at, _)| seconds(*at)).collect()
+    }
+
+    fn caches(&self) -> Named<Cache> {
+        let caches = self.plan.caches.iter().enumerate();
+        caches.map(|(row, cache)| (cache.name.clone(), self.cache(CacheId::from(row)))).collect()
+    }
+
+    fn cache(&self, id: CacheId) -> Cache {
+        let (row, resources) = (id.index(), &self.recording.books.resources);
+        let count = resources.looks.over(row..row + 1, self.segments.clone());
+        let answered = count.answered();
+        let emergent = matches!(self.plan.caches[row].hits, Hits::Keys { .. });
+        Cache {
+            lookups: answered + count.failed,
+            hits: count.hits,
+            misses: count.absent + count.expired,
+            expired: count.expired,
+            failed: count.failed,
+            hit_rate: (answered > 0).then(|| rounded(count.hits as f64 / answered as f64)),
+            latency_ms: latency(&resources.look_times.over(row, self.segments.clone())),
+            keys_max: resources.held.over(row, self.segments.clone()).filter(|_| emergent),
+        }
+    }
+
+    fn topics(&self) -> Named<Topic> {
+        let topics = self.plan.topics.iter().enumerate();
+        topics.map(|(row, topic)| (topic.name.clone(), self.topic(TopicId::from(row)))).collect()
+    }
+
+    fn topic(&self, id: TopicId) -> Topic {
+        let service = self.plan.topics[id.index()].service;
+        let published = self.recording.books.resources.published.over(id.index()..id.index() + 1, self.segments.clone());
+        let row = self.service(service.index());
+        Topic {
+            published: published.ok,
+            publish_failed: published.failed,
+            deliveries: row.requests,
+            delivered: row.ok,
+            dead_letters: row.failed,
+            lost: row.rejected,
+            in_flight: row.in_flight,
+            retries: self.edges_from(service).map(|edge| self.calls_of(edge).retries).sum(),
+            lag_ms: row.latency_ms,
+            wait_ms: row.wait_ms,
+            backlog: row.queue,
+            subscribers: row.endpoints,
+        }
+    }
+
+    fn pool(&self, edge: EdgeId) -> Option<Pool> {
+        let row = &self.plan.edges[edge.index()];
+        let (settings, resources, segments) = (row.pool?, &self.recording.books.resources, self.segments.clone());
+        let callers = if row.shared { 1 } else { self.plan.services[row.caller.index()].replicas };
+        let busy = resources.connections.over(edge.index(), segments.clone());
+        let count = resources.pools.over(edge.index()..edge.index() + 1, segments.clone());
+        Some(Pool {
+            limit: capacity(settings.connections, callers),
+            busy_mean: rounded(busy.mean(self.length())),
+            busy_max: busy.peak,
+            opened: count.opened,
+            reused: count.reused,
+            waited: count.waited,
+            waiting_max: resources.connecting.over(edge.index(), segments.clone()).peak,
+            full: self.calls_of(edge).pool_full,
+            wait_ms: latency(&resources.pool_waits.over(edge.index(), segments)),
+        })
     }
 
     fn endpoint(&self, row: usize) -> Endpoint {
@@ -209,7 +304,7 @@ impl Summary<'_> {
         let busy = self.recording.books.busy.over(row, self.segments.clone());
         let full = self.recording.books.services_full.over(row, self.segments.clone());
         Workers {
-            limit: capacity(service.workers, service.replicas),
+            limit: capacity(service.workers, self.replicas(row).max),
             busy_mean: rounded(busy.mean(self.length())),
             busy_max: busy.peak,
             saturated_first_s: full.first().map(to_seconds),
@@ -246,6 +341,7 @@ impl Summary<'_> {
                 saturated_s: to_seconds(full.time),
             },
             failed: count.failed,
+            timeouts: count.timeouts,
             waiting: self.queue(&books.pending, row, None),
         }
     }
@@ -278,6 +374,7 @@ impl Summary<'_> {
             errors: count.failures.error,
             refused: count.failures.refused,
             no_replica: count.no_replica,
+            pool: self.pool(edge),
         }
     }
 
@@ -317,7 +414,7 @@ fn faults(plan: &Plan, recording: &Recording) -> Vec<Fault> {
             Some(Fault {
                 name: first.name.clone(),
                 from_s: seconds(first.from),
-                to_s: seconds(first.to),
+                to_s: rows.iter().map(|(fault, _)| seconds(fault.to)).fold(0.0, f64::max),
                 fired: rows.iter().map(|(_, record)| record.fired).sum(),
                 what: wording::faults(plan, &faults),
             })

@@ -158,6 +158,7 @@ pub(crate) struct Calls {
     pub(crate) budget_refused: u64,
     pub(crate) failures: Failures,
     pub(crate) bulkhead_full: u64,
+    pub(crate) pool_full: u64,
     pub(crate) no_replica: u64,
 }
 
@@ -193,6 +194,10 @@ impl Calls {
                 self.bulkhead_full += 1;
                 return;
             }
+            Failure::PoolFull => {
+                self.pool_full += 1;
+                return;
+            }
             Failure::NoReplica => {
                 self.no_replica += 1;
                 return;
@@ -209,12 +214,45 @@ impl Calls {
     }
 }
 
+/// What looks into a cache found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Looks {
+    pub(crate) hits: u64,
+    pub(crate) absent: u64,
+    pub(crate) expired: u64,
+    pub(crate) failed: u64,
+}
+
+impl Looks {
+    /// All that got an answer.
+    pub(crate) const fn answered(&self) -> u64 {
+        self.hits + self.absent + self.expired
+    }
+}
+
+/// Messages put on a topic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Publishings {
+    pub(crate) ok: u64,
+    pub(crate) failed: u64,
+}
+
+/// How attempts came to their connections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Pools {
+    pub(crate) opened: u64,
+    pub(crate) reused: u64,
+    pub(crate) waited: u64,
+}
+
 /// What became of queries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Queries {
     pub(crate) started: u64,
     pub(crate) ok: u64,
     pub(crate) failed: u64,
+    /// Of the failed ones, those that waited too long for a connection.
+    pub(crate) timeouts: u64,
 }
 
 macro_rules! add_fields {
@@ -237,8 +275,11 @@ macro_rules! add_fields {
 add_fields! {
     Failures { timeout, rejected, breaker_open, error, refused }
     Requests { admitted, queued, turned_away, hung, ok, degraded, failures, own_errors }
-    Calls { begun, retries, ok, degraded, failed, failed_time, budget_refused, failures, bulkhead_full, no_replica }
-    Queries { started, ok, failed }
+    Calls { begun, retries, ok, degraded, failed, failed_time, budget_refused, failures, bulkhead_full, pool_full, no_replica }
+    Queries { started, ok, failed, timeouts }
+    Looks { hits, absent, expired, failed }
+    Publishings { ok, failed }
+    Pools { opened, reused, waited }
 }
 
 #[cfg(test)]
@@ -272,12 +313,13 @@ mod tests {
         for outcome in FAILED {
             calls.fail(Failure::Callee(outcome));
         }
-        let own = [Failure::BreakerOpen, Failure::BulkheadFull, Failure::NoReplica, Failure::Deadline];
+        let own =
+            [Failure::BreakerOpen, Failure::BulkheadFull, Failure::PoolFull, Failure::NoReplica, Failure::Deadline];
         for failure in own.into_iter().chain([Failure::BudgetRefused(Outcome::Timeout)]) {
             calls.fail(failure);
         }
         let failures = Failures { timeout: 3, rejected: 2, breaker_open: 2, error: 2, refused: 1 };
-        let expected = Calls { failures, bulkhead_full: 1, no_replica: 1, budget_refused: 1, ..Calls::default() };
+        let expected = Calls { failures, bulkhead_full: 1, pool_full: 1, no_replica: 1, budget_refused: 1, ..Calls::default() };
         assert_eq!(calls, expected);
     }
 

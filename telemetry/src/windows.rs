@@ -6,7 +6,8 @@ use squall_model::plan::{Plan, Service};
 
 use crate::Histogram;
 use crate::recorder::Times;
-use crate::tallies::{Calls, Requests, Tallies};
+use crate::resources::Resources;
+use crate::tallies::{Calls, Looks, Publishings, Requests, Tallies};
 
 /// What the closed windows keep.
 #[derive(Clone, Debug)]
@@ -15,6 +16,9 @@ pub(crate) struct Windows {
     loads: Vec<OneLoad>,
     /// By edge: counts at the end of each window.
     calls: Vec<Vec<Calls>>,
+    /// By cache, and by topic.
+    looks: Vec<Vec<Looks>>,
+    published: Vec<Vec<Publishings>>,
 }
 
 /// A service, or a load's clients.
@@ -58,7 +62,7 @@ impl Windows {
             .services
             .iter()
             .map(|service| OneService { endpoints: service.endpoint_range(), counts: Vec::with_capacity(windows) });
-        let clients = || plan.services[plan.real_services..].iter().map(Service::endpoint_range);
+        let clients = || plan.services[plan.first_client..].iter().map(Service::endpoint_range);
         let first = clients().map(|tasks| tasks.start).min().unwrap_or(0);
         let loads = plan.loads.iter().map(|load| {
             let tasks = plan.services[load.clients.index()].endpoint_range();
@@ -69,7 +73,26 @@ impl Windows {
             services: services.collect(),
             loads: loads.collect(),
             calls: vec![Vec::with_capacity(windows); plan.edges.len()],
+            looks: vec![Vec::with_capacity(windows); plan.caches.len()],
+            published: vec![Vec::with_capacity(windows); plan.topics.len()],
         }
+    }
+
+    /// Ends the window that is open, for what services run on and talk to besides each other; or adds to the one that was
+    /// closed last.
+    pub(crate) fn close_resources(&mut self, resources: &Resources, amends: bool) {
+        close(&mut self.looks, &resources.looks, amends);
+        close(&mut self.published, &resources.published, amends);
+    }
+
+    /// What was looked for in each window in a cache.
+    pub(crate) fn looks(&self, cache: usize) -> Vec<Looks> {
+        differences(&self.looks[cache])
+    }
+
+    /// What was published in each window on a topic.
+    pub(crate) fn published(&self, topic: usize) -> Vec<Publishings> {
+        differences(&self.published[topic])
     }
 
     /// Ends the window that is open.
@@ -125,6 +148,15 @@ impl Windows {
     /// The latencies of each window's answers to a load.
     pub(crate) fn latencies(&self, load: usize) -> &[Option<Latencies>] {
         &self.loads[load].latencies
+    }
+}
+
+fn close<T: Copy + Default + core::ops::AddAssign>(windows: &mut [Vec<T>], counts: &Tallies<T>, amends: bool) {
+    for (row, windows) in windows.iter_mut().enumerate() {
+        if amends {
+            windows.pop();
+        }
+        windows.push(counts.whole(row..row + 1));
     }
 }
 

@@ -31,6 +31,8 @@ fn target(plan: &Plan, target: Target) -> String {
             format!("{}.{}", service(endpoint.service.index()), endpoint.name)
         }
         Target::Replica(id) => replica(plan, id),
+        Target::Cache(id) => plan.caches[id.index()].name.clone(),
+        Target::Topic(id) => plan.topics[id.index()].name.clone(),
         Target::Database(id) => plan.databases[id.index()].name.clone(),
         Target::Edge(id) => plan.edges[id.index()].name.clone(),
         Target::Load(id) => plan.loads[id.index()].name.clone(),
@@ -53,6 +55,10 @@ fn effect(plan: &Plan, effect: Effect) -> String {
         Effect::Pause => "frozen".to_owned(),
         Effect::Kill(1) => "1 replica killed".to_owned(),
         Effect::Kill(count) => format!("{count} replicas killed"),
+        Effect::Corrupt(share) => format!("{} of replies of no use", format::share(share)),
+        Effect::Drop(share) => format!("{} lost on the wire", format::share(share)),
+        Effect::Partition => "cut off".to_owned(),
+        Effect::Flush => "emptied".to_owned(),
         Effect::Capacity(share) => format!("{} of its capacity", format::share(share)),
         Effect::Rate(times) => format!("{} times the load", format::number(times)),
     }

@@ -159,6 +159,7 @@ impl Sink for Listener<'_> {
                 let service = service(endpoint.index());
                 match service.role {
                     Role::Client(_) => self.user_asks(&service.name, u64::from(endpoint.0), ns),
+                    Role::Topic(_) => {}
                     Role::Service => self.begin(format!("visits of {}", service.name), ns),
                 }
             }

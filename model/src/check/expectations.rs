@@ -146,10 +146,9 @@ impl Check<'_> {
         }
         let fault = self.names.fault(name)?;
         let lasts = fault.lasts.as_ref().map(|lasts| lasts.value);
-        let once = fault.kill.is_some() || fault.flush.is_some();
         let end = match lasts {
             Some(lasts) => fault.at.value + lasts,
-            None if once => fault.at.value,
+            None if fault.is_done_at_once() => fault.at.value,
             None => self.topology.duration.value,
         };
         fault.every.is_none().then_some((fault.at.value, end))

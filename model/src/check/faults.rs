@@ -97,7 +97,7 @@ fn check_effect(effect: &Effect, thing: Thing, target: &Spanned<Target>, found: 
 }
 
 fn check_times(fault: &Fault, topology: &Topology, found: &mut Findings) {
-    let once = fault.kill.is_some() || fault.flush.is_some();
+    let once = fault.is_done_at_once();
     let duration = topology.duration.value;
     if fault.at.value >= duration {
         let what = format!("this fault begins at {}, after the end of the load", fault.at.value);

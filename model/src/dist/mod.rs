@@ -2,8 +2,11 @@
 //! the same on every platform: no function of the platform's maths library is used.
 
 mod tables;
+mod zipf;
 
 use squall_policies::{Random, Span};
+
+pub use zipf::{Zipf, weight as zipf_weight};
 
 use tables::{EXPONENTIAL_F, EXPONENTIAL_X, NORMAL_F, NORMAL_X};
 

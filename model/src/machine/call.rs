@@ -6,7 +6,7 @@
 use squall_policies::breaker::{Admission, Breaker, Transition};
 use squall_policies::{Outcome, SimTime, Span};
 
-use super::fault::EdgeFault;
+use super::fault::{EdgeFault, Hop};
 use super::fiber::{Aside, State};
 use super::host::{Class, Delay, Host, Request, Timer};
 use super::key::{Key, Place};
@@ -20,7 +20,9 @@ impl Failure {
     const fn seen(self) -> Outcome {
         match self {
             // The breaker of somebody further down is none of ours: to us the callee had no room.
-            Self::Callee(Outcome::BreakerOpen) | Self::BulkheadFull | Self::NoReplica => Outcome::Rejected,
+            Self::Callee(Outcome::BreakerOpen) | Self::BulkheadFull | Self::PoolFull | Self::NoReplica => {
+                Outcome::Rejected
+            }
             Self::Callee(outcome) | Self::BudgetRefused(outcome) => outcome,
             Self::BreakerOpen => Outcome::BreakerOpen,
             Self::Deadline => Outcome::Timeout,
@@ -134,7 +136,7 @@ impl System<'_> {
 
     /// An attempt is out: it goes to the route's target, unless it is lost, and its caller waits.
     #[inline(always)]
-    fn send<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, to: ReplicaId, network: Option<Delay>) -> Step {
+    pub(super) fn send<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, to: ReplicaId, network: Option<Delay>) -> Step {
         let key = self.tickets.next(Place::Fiber(index));
         let fiber = &mut self.fibers[index];
         let route = &self.routes[fiber.site.index()];
@@ -162,6 +164,9 @@ impl System<'_> {
     #[inline(never)]
     fn managed_attempt<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
         match self.clear(host, now, index, *self.route(index)) {
+            Ok((target, network)) if self.plan.edges[self.route(index).edge.index()].pool.is_some() => {
+                self.send_pooled(host, now, index, target, network)
+            }
             Ok((target, network)) => self.send(host, now, index, target, network),
             Err(failure) => self.after_failure(host, now, index, failure),
         }
@@ -191,12 +196,17 @@ impl System<'_> {
         if self.links[link].in_use >= plan.edges[edge.index()].bulkhead {
             return Err(self.refuse(host, now, index, link, Failure::BulkheadFull));
         }
-        let Some(target) = self.links.pick(plan, now, link, &self.replicas) else {
+        let picked = self.links.pick(plan, now, link, &self.replicas);
+        let Some(target) = picked.or_else(|| self.activate(host, now, plan.edges[edge.index()].callee)) else {
             return Err(self.refuse(host, now, index, link, Failure::NoReplica));
         };
+        if self.pool_is_full(link) {
+            return Err(self.refuse(host, now, index, link, Failure::PoolFull));
+        }
         let mut network = Some(self.links.network(plan, edge));
         if self.links.disturbed[edge.index()] {
-            match self.disturb_edge(host, now, edge, network.unwrap_or(Delay::NONE)) {
+            let hop = Hop { edge, endpoint: route.endpoint, caller: self.fibers[index].replica, target };
+            match self.disturb_edge(host, now, hop, network.unwrap_or(Delay::NONE)) {
                 EdgeFault::Passes(delay) => network = Some(delay),
                 EdgeFault::Lost => network = None,
                 EdgeFault::Fails(outcome) => {
@@ -246,8 +256,12 @@ impl System<'_> {
     #[inline(never)]
     fn managed_attempt_over(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
         let (caller, target) = (self.fibers[index].replica, self.fibers[index].target);
-        let link = self.links.index(self.plan, self.route(index).edge, caller);
+        let edge = self.route(index).edge;
+        let link = self.links.index(self.plan, edge, caller);
         self.links.count(self.plan, link, target, false);
+        if self.links[link].pool.is_some() {
+            self.leave_pool(host, now, index, edge, outcome != Outcome::Timeout);
+        }
         self.tell_policies(host, now, index, link, outcome);
     }
 
@@ -380,7 +394,7 @@ impl System<'_> {
     /// What the death of a fiber means for the attempt it has under way: nobody will hear how it ended.
     #[cold]
     #[inline(never)]
-    pub(super) fn abandon_attempt(&mut self, host: &mut impl Host, index: u32) {
+    pub(super) fn abandon_attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         let route = *self.route(index);
         let token = self.call_aside(index).token.take();
         let fiber = &mut self.fibers[index];
@@ -392,6 +406,7 @@ impl System<'_> {
         if route.managed {
             let link = self.links.index(self.plan, route.edge, caller);
             self.links.count(self.plan, link, target, false);
+            self.leave_pool(host, now, index, route.edge, false);
             if let (Some(token), Some(breaker)) = (token, &mut self.links[link].breaker) {
                 breaker.release(token);
             }

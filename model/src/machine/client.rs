@@ -4,10 +4,11 @@ use squall_policies::{Outcome, SimTime, Span};
 
 use super::fiber::{Kind, State};
 use super::host::{Class, Delay, Host, Request};
-use super::key::Key;
+use super::key::{Key, Place};
 use super::system::{Step, System};
 use crate::observation::Observation;
-use crate::plan::{EdgeId, EndpointId, Load, LoadId, Plan, ReplicaId, SegmentId, Source};
+use crate::plan::{EdgeId, EndpointId, Load, LoadId, Plan, ReplicaId, SegmentId, ServiceId, Source};
+use crate::workload::{next_rise, users_at};
 use crate::rng::{Random as _, Stream};
 
 /// A user whose answer took no time, and who takes none to think, asks again after this: else time would stand still.
@@ -26,6 +27,9 @@ pub(super) struct Client {
     total_weight: f64,
     /// Whether its users ask once, whatever becomes of it, and leave.
     open: bool,
+    /// Where their number changes over time: how many there are, and the key of the next who come.
+    seated: u32,
+    more: Key,
 }
 
 impl Client {
@@ -43,6 +47,8 @@ impl Client {
             first_task: clients.first_endpoint.0,
             total_weight,
             open,
+            seated: 0,
+            more: Key::NONE,
         }
     }
 
@@ -80,22 +86,64 @@ impl System<'_> {
     pub(super) fn seat_users(&mut self, host: &mut impl Host, now: SimTime) {
         for (id, load) in self.plan.loads.iter().enumerate() {
             if let Source::Closed { users, .. } = load.source {
-                for _ in 0..users {
-                    let index = self.user(LoadId::from(id));
-                    self.think(host, now, index, LoadId::from(id), Span::ZERO);
-                }
+                self.seat(host, now, LoadId::from(id), users);
+                self.await_more_users(host, now, LoadId::from(id));
             }
         }
     }
 
+    fn seat(&mut self, host: &mut impl Host, now: SimTime, load: LoadId, users: u32) {
+        for _ in 0..users {
+            let index = self.user(load);
+            self.think(host, now, index, load, Span::ZERO);
+        }
+        self.clients[load.index()].seated += users;
+    }
+
+    /// Where the number of users changes: to be woken when there are to be more.
+    fn await_more_users(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) {
+        let Source::Closed { stages, .. } = &self.plan.loads[load.index()].source else { return };
+        let Some(next) = next_rise(stages, now) else { return };
+        let client = &mut self.clients[load.index()];
+        client.more = self.tickets.next(Place::Replica(client.replicas.start));
+        host.arm(now, Delay::of(next - now), Class::Completion, client.more);
+    }
+
+    /// More users come, up to as many as there should be; answers whether the key was for this.
+    pub(super) fn more_users(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, key: Key) -> bool {
+        let service = self.replicas[id.index()].service;
+        let Some(load) = self.load_of(service).filter(|load| self.clients[load.index()].more == key) else {
+            return false;
+        };
+        let Source::Closed { stages, .. } = &self.plan.loads[load.index()].source else { return true };
+        let missing = users_at(stages, now).saturating_sub(self.clients[load.index()].seated);
+        self.seat(host, now, load, missing);
+        self.await_more_users(host, now, load);
+        true
+    }
+
+    /// Whether a user is one too many, and leaves.
+    fn leaves(&mut self, now: SimTime, load: LoadId) -> bool {
+        let Source::Closed { stages, .. } = &self.plan.loads[load.index()].source else { return false };
+        let client = &mut self.clients[load.index()];
+        let leaves = !stages.is_empty() && client.seated > users_at(stages, now);
+        client.seated -= u32::from(leaves);
+        leaves
+    }
+
+    /// The load whose clients these are, if they are a load's.
+    fn load_of(&self, service: ServiceId) -> Option<LoadId> {
+        (service.index() >= self.plan.first_client).then(|| LoadId(service.0 - self.plan.first_client as u32))
+    }
+
     /// A closed loop's user has thought enough.
     pub(super) fn user_asks(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
-        if now >= self.end() {
+        let service = self.replicas[self.fibers[index].replica.index()].service;
+        let load = LoadId(service.0 - self.plan.first_client as u32);
+        if now >= self.end() || self.leaves(now, load) {
             self.fibers.release(index);
             return Step::Rest;
         }
-        let service = self.replicas[self.fibers[index].replica.index()].service;
-        let load = LoadId(service.0 - self.plan.real_services as u32);
         self.user_begins(host, now, now, index, load)
     }
 
@@ -107,8 +155,8 @@ impl System<'_> {
         host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
         let clients = &mut self.replicas[replica.index()];
         clients.busy -= 1;
-        let load = LoadId(clients.service.0 - self.plan.real_services as u32);
-        if self.clients[load.index()].open || now >= self.end() {
+        let load = LoadId(clients.service.0 - self.plan.first_client as u32);
+        if self.clients[load.index()].open || now >= self.end() || self.leaves(now, load) {
             self.fibers.release(index);
         } else {
             let at_least = if took.is_zero() { SHORTEST_ROUND } else { Span::ZERO };

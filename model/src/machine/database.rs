@@ -5,6 +5,8 @@ use squall_policies::{Outcome, SimTime, Span};
 use super::fiber::{Fifo, State};
 use super::host::{Class, Delay, Host};
 use super::key::Key;
+use super::query_pool::QueryPool;
+use super::share::Share;
 use super::system::{Step, System};
 use crate::observation::Observation;
 use crate::plan::{Database, DatabaseId, Op, Plan, TimeId};
@@ -26,26 +28,36 @@ pub(super) struct DatabaseState {
     pub paused_total: Span,
     /// Queries whose time came while it was frozen.
     pub stash: Vec<Key>,
+    /// Whether replicas have pools of connections to it; and those, by replica.
+    pub pooled: bool,
+    pub pools: Vec<QueryPool>,
+    /// What its queries share, where they slow each other down.
+    pub share: Option<Share>,
 }
 
 impl DatabaseState {
     pub(super) fn new(plan: &Plan, database: &Database) -> Self {
+        let replicas = plan.services.iter().map(|service| service.replicas as usize).sum();
+        let pooled = database.pool != u32::MAX;
         Self {
             connections: database.connections,
             busy: 0,
             saturated: false,
-            disturbed: false,
+            disturbed: database.contention.is_some(),
             queue: Fifo::EMPTY,
             time: Stream::new(plan.seed, &format!("query/{}", database.name)),
             pauses: 0,
             paused_since: SimTime::ZERO,
             paused_total: Span::ZERO,
             stash: Vec::new(),
+            pooled,
+            pools: vec![QueryPool::EMPTY; if pooled { replicas } else { 0 }],
+            share: database.contention.map(|_| Share::new()),
         }
     }
 
     /// What the database's own clock shows, which stands still while it is frozen.
-    fn own_clock(&self, now: SimTime) -> SimTime {
+    pub(super) fn own_clock(&self, now: SimTime) -> SimTime {
         let at = if self.pauses > 0 { self.paused_since } else { now };
         SimTime::from_nanos((at - SimTime::ZERO).saturating_sub(self.paused_total).as_nanos())
     }
@@ -65,11 +77,9 @@ impl System<'_> {
         let fiber = &mut self.fibers[index];
         fiber.step_began = now;
         if self.databases[id.index()].disturbed
-            && let Some(outcome) = self.database_fails(host, now, id)
+            && let Some(step) = self.query_refused(host, now, index, id)
         {
-            let (segment, took) = (self.fibers[index].segment(), Span::ZERO);
-            host.observe(now, Observation::QueryRefused { database: id, segment, outcome, took, queued: false });
-            return Step::Finish(index, outcome);
+            return step;
         }
         let limit = self.connection_limit(now, id);
         let database = &mut self.databases[id.index()];
@@ -80,20 +90,51 @@ impl System<'_> {
             self.fibers[index].key = Key::NONE;
             return Step::Rest;
         }
+        self.take_connection(host, now, id, limit);
+        self.start_query(host, now, index, id, time);
+        Step::Rest
+    }
+
+    /// A query that a fault fails before it begins.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn query_refused(
+        &mut self,
+        host: &mut impl Host,
+        now: SimTime,
+        index: u32,
+        id: DatabaseId,
+    ) -> Option<Step> {
+        let outcome = self.database_fails(host, now, id)?;
+        let (segment, took) = (self.fibers[index].segment(), Span::ZERO);
+        host.observe(now, Observation::QueryRefused { database: id, segment, outcome, took, queued: false });
+        Some(Step::Finish(index, outcome))
+    }
+
+    /// A connection of the server is busy from now on.
+    #[inline(always)]
+    pub(super) fn take_connection(&mut self, host: &mut impl Host, now: SimTime, id: DatabaseId, limit: u32) {
+        let database = &mut self.databases[id.index()];
         database.busy += 1;
         if database.busy >= limit && !database.saturated {
             database.saturated = true;
             host.observe(now, Observation::DatabaseSaturated { database: id });
         }
-        self.start_query(host, now, index, id, time);
-        Step::Rest
     }
 
     /// A query has its connection.
     #[inline(always)]
-    fn start_query(&mut self, host: &mut impl Host, now: SimTime, index: u32, id: DatabaseId, time: TimeId) {
+    pub(super) fn start_query(
+        &mut self,
+        host: &mut impl Host,
+        now: SimTime,
+        index: u32,
+        id: DatabaseId,
+        time: TimeId,
+    ) {
         let fiber = &self.fibers[index];
-        let (segment, waited, queued) = (fiber.segment(), now - fiber.step_began, fiber.state == State::Connecting);
+        let queued = matches!(fiber.state, State::Connecting | State::Pooling);
+        let (segment, waited) = (fiber.segment(), now - fiber.step_began);
         host.observe(now, Observation::QueryStarted { database: id, segment, waited, queued });
         let mut delay = System::draw(self.plan, time, &mut self.databases[id.index()].time);
         if self.databases[id.index()].disturbed {
@@ -103,6 +144,12 @@ impl System<'_> {
         let fiber = &mut self.fibers[index];
         fiber.state = State::Querying;
         fiber.mark = self.databases[id.index()].own_clock(now) + delay.span;
+        if queued && self.databases[id.index()].pooled {
+            self.stop_waiting(host, index);
+        }
+        if self.databases[id.index()].disturbed && self.databases[id.index()].share.is_some() {
+            return self.contend(host, now, id, (delay, key));
+        }
         host.arm(now, delay, Class::Completion, key);
     }
 
@@ -126,6 +173,18 @@ impl System<'_> {
         true
     }
 
+    /// A query has taken its time.
+    #[inline(always)]
+    pub(super) fn query_over(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
+        let (id, _) = self.query_step(index);
+        if self.databases[id.index()].disturbed && self.database_spoils(host, now, id) {
+            self.query_done(host, now, index, Outcome::Error(502));
+            return Step::Finish(index, Outcome::Error(502));
+        }
+        self.query_done(host, now, index, Outcome::Ok);
+        Step::Run(index)
+    }
+
     /// A query is over: its connection goes to the next.
     #[inline(always)]
     pub(super) fn query_done(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
@@ -134,7 +193,14 @@ impl System<'_> {
         let (segment, took) = (fiber.segment(), now - fiber.step_began);
         host.observe(now, Observation::QueryEnded { database: id, segment, outcome, took });
         self.databases[id.index()].busy -= 1;
+        if self.databases[id.index()].disturbed && self.databases[id.index()].share.is_some() {
+            self.fibers[index].key = Key::NONE;
+            self.stop_contending(host, now, id);
+        }
         self.connect_waiting(host, now, id);
+        if self.databases[id.index()].pooled {
+            self.free_pool(host, now, id, self.fibers[index].replica);
+        }
     }
 
     /// Connections may be free: those that wait take them.
@@ -171,29 +237,24 @@ impl System<'_> {
 
     /// The query step that a fiber is at.
     #[inline(always)]
-    fn query_step(&self, index: u32) -> (DatabaseId, TimeId) {
+    pub(super) fn query_step(&self, index: u32) -> (DatabaseId, TimeId) {
         match self.plan.ops[self.fibers[index].pc.index() - 1] {
-            Op::Query(database, time) => (database, time),
+            Op::Query(database, time) | Op::PooledQuery(database, time) => (database, time),
             op => unreachable!("a query under way at {op:?}"),
         }
     }
 
     /// What the death of a fiber means for its query: its connection closes.
     pub(super) fn abandon_query(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
-        let (id, _) = self.query_step(index);
-        if self.fibers[index].state == State::Connecting {
-            let queue = &mut self.databases[id.index()].queue;
-            queue.remove(&mut self.fibers, index);
-            let fiber = &self.fibers[index];
-            let (segment, outcome, took) = (fiber.segment(), Outcome::Refused, now - fiber.step_began);
-            host.observe(now, Observation::QueryRefused { database: id, segment, outcome, took, queued: true });
-        } else {
+        if self.fibers[index].state == State::Querying {
             self.query_done(host, now, index, Outcome::Refused);
+        } else {
+            self.leave_queues(host, now, index, Outcome::Refused);
         }
     }
 
     /// A database goes on where it was frozen.
-    pub(super) fn thaw_database(&mut self, now: SimTime, id: DatabaseId) {
+    pub(super) fn thaw_database(&mut self, host: &mut impl Host, now: SimTime, id: DatabaseId) {
         let database = &mut self.databases[id.index()];
         database.pauses -= 1;
         if database.pauses > 0 {
@@ -201,6 +262,7 @@ impl System<'_> {
         }
         database.paused_total = database.paused_total + (now - database.paused_since);
         self.later.extend(core::mem::take(&mut database.stash).into_iter().map(Step::Wake));
+        self.share_database(host, now, id);
     }
 
     /// A database freezes.

@@ -68,7 +68,7 @@ impl System<'_> {
         let (reply_to, segment, took) = (request.reply_to, request.segment(), now - request.arrived);
         let replica = &mut self.replicas[target.index()];
         let caller = self.fibers.waiting(reply_to)?;
-        if replica.queue.len() > 0 || replica.saturated || self.any_frozen || replica.disturbed {
+        if replica.queue.len() > 0 || replica.saturated || self.on_guard || replica.disturbed {
             return None;
         }
         replica.busy -= 1;

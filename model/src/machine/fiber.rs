@@ -25,6 +25,14 @@ pub(super) enum State {
     Queued,
     /// A step takes its time: `work`, `wait`, or the delay that a fault adds before the first step.
     Busy,
+    /// `work` competes for the replica's cores.
+    Computing,
+    /// Looks into a cache.
+    Looking,
+    /// Puts a message on a topic.
+    Publishing,
+    /// Waits for a connection of its replica's pool.
+    Pooling,
     /// Waits for a connection of a database.
     Connecting,
     /// A query runs.
@@ -312,8 +320,12 @@ impl Fifo {
         Some(index)
     }
 
-    /// Takes out one that need not be first: slow, for the death of a replica.
+    /// Takes out one that need not be first: slow if it is not.
     pub(super) fn remove(&mut self, fibers: &mut Fibers, index: u32) {
+        if self.head == index {
+            self.pop(fibers);
+            return;
+        }
         let mut rest = *self;
         *self = Self::EMPTY;
         while let Some(other) = rest.pop(fibers) {

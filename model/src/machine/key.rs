@@ -11,7 +11,8 @@ pub struct Key(u64);
 pub enum Place {
     /// A fiber of the machines.
     Fiber(u32),
-    /// A replica that starts again.
+    /// A replica: it starts again, computes, dies of want of memory, or its service is looked at. Behind the replicas,
+    /// a database whose queries slow each other down.
     Replica(u32),
     /// A call's policies that want to be woken.
     Link(u32),

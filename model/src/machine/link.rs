@@ -6,6 +6,7 @@ use squall_policies::balancer::{Balancer, Replicas};
 use squall_policies::breaker::Breaker;
 use squall_policies::budget::Budget;
 
+use super::connections::Connections;
 use super::host::Delay;
 use super::key::Key;
 use super::service::Replica;
@@ -21,6 +22,8 @@ pub(super) struct Link {
     pub breaker: Option<Breaker>,
     pub budget: Option<Budget>,
     pub balancer: Balancer,
+    /// Connections that are kept.
+    pub pool: Option<Connections>,
     /// Attempts under way.
     pub in_use: u32,
     /// Where its counts of attempts under way a replica of the callee begin.
@@ -36,6 +39,7 @@ pub(super) struct EdgeStreams {
     pub network: Stream,
     pub backoff: Stream,
     pub policies: Stream,
+    pub connect: Stream,
 }
 
 /// All links of a plan.
@@ -81,6 +85,7 @@ impl Links {
                 breaker: edge.breaker.as_ref().map(|breaker| Breaker::new(breaker, SimTime::ZERO)),
                 budget: edge.budget.as_ref().map(|budget| Budget::new(budget, SimTime::ZERO)),
                 balancer: Balancer::new(&edge.balancer),
+                pool: edge.pool.map(Connections::new),
                 in_use: 0,
                 pending,
                 wake: Key::NONE,
@@ -184,7 +189,12 @@ impl core::ops::IndexMut<u32> for Links {
 impl EdgeStreams {
     fn new(plan: &Plan, edge: &Edge) -> Self {
         let stream = |what| Stream::new(plan.seed, &format!("{what}/{}", edge.name));
-        Self { network: stream("network"), backoff: stream("backoff"), policies: stream("policies") }
+        Self {
+            network: stream("network"),
+            backoff: stream("backoff"),
+            policies: stream("policies"),
+            connect: stream("connect"),
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct ReplicaSeen {
     pub queued: u32,
     /// Whether it serves: it is up, and warm.
     pub ready: bool,
+    /// Whether it takes requests: it serves, or they may wait for it to start, or to stop.
+    pub accepts: bool,
     /// Whether it is frozen.
     pub paused: bool,
 }
@@ -56,6 +58,7 @@ impl System<'_> {
             workers: replica.workers,
             queued: replica.queue.len(),
             ready: replica.ready,
+            accepts: replica.ready || self.waits_for_start(id) || (!replica.wanted && replica.busy > 0),
             paused: replica.pauses > 0,
         }
     }

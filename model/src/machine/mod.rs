@@ -3,8 +3,12 @@
 //! [`System`] holds all state of the services and clients of a plan. A host tells it what happened (`arrive`,
 //! `replied`, `wake`, `begin`, `fault`), one step at one time, and carries out what the step asks for through [`Host`].
 
+mod autoscale;
+mod cache;
 mod call;
 mod client;
+mod connections;
+mod cpu;
 mod database;
 mod express;
 mod fault;
@@ -13,10 +17,14 @@ mod host;
 mod key;
 mod link;
 mod look;
+mod memory;
+mod query_pool;
 mod route;
 mod service;
+mod share;
 mod system;
 mod take_over;
+mod topic;
 
 pub use host::{Class, Delay, Host, Request, Timer};
 pub use key::{Key, Place, Tickets};

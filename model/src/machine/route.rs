@@ -13,8 +13,8 @@ pub(super) struct Route {
     pub endpoint: EndpointId,
     /// The only replica there is to go to; meaningless with [`managed`](Self::managed).
     pub target: ReplicaId,
-    /// Whether there is something to ask or to tell before and after an attempt: a breaker, a bulkhead, a budget, or a
-    /// choice of replicas.
+    /// Whether there is something to ask or to tell before and after an attempt: a breaker, a bulkhead, a budget, a pool,
+    /// or a choice of replicas.
     pub managed: bool,
     /// Whether the way is clear: no fault on it, and the target is up.
     pub clear: bool,
@@ -54,5 +54,6 @@ fn takes_no_time(plan: &Plan, edge: &Edge) -> bool {
 
 fn is_managed(plan: &Plan, edge: &Edge) -> bool {
     let alone = plan.services[edge.callee.index()].replicas == 1;
-    edge.breaker.is_some() || edge.budget.is_some() || edge.bulkhead != u32::MAX || !alone
+    let policies = edge.breaker.is_some() || edge.budget.is_some() || edge.bulkhead != u32::MAX;
+    policies || edge.pool.is_some() || !alone
 }

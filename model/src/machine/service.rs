@@ -46,8 +46,13 @@ pub(super) struct Replica {
     pub saturated: bool,
     /// Whether it serves: it is up, and warm.
     pub ready: bool,
-    /// Whether a fault is at work on it, its service, or one of its endpoints.
+    /// Whether requests have to take the long way here: a fault is at work on it, its service, or one of its endpoints;
+    /// or it is one that comes and goes.
     pub disturbed: bool,
+    /// Whether it is one that comes and goes.
+    pub scaled: bool,
+    /// Whether it is to run, as far as its autoscaler is concerned.
+    pub wanted: bool,
     pub queue: Fifo,
     pub queue_limit: u32,
     /// How many faults freeze it, and since when.
@@ -64,13 +69,16 @@ impl Replica {
     /// The replicas of a service.
     pub(super) fn of(id: ServiceId, service: &Service) -> impl Iterator<Item = Self> + use<> {
         let (workers, queue_limit) = (service.workers, service.queue);
-        (0..service.replicas).map(move |_| Self {
+        let (scaled, at_start) = (service.autoscale.is_some(), service.at_start);
+        (0..service.replicas).map(move |number| Self {
             service: id,
             workers,
             busy: 0,
             saturated: false,
-            ready: true,
-            disturbed: false,
+            ready: number < at_start,
+            disturbed: scaled,
+            scaled,
+            wanted: number < at_start,
             queue: Fifo::EMPTY,
             queue_limit,
             pauses: 0,
@@ -82,7 +90,7 @@ impl Replica {
     }
 
     /// What the replica's own clock shows, which stands still while it is frozen.
-    fn own_clock(&self, now: SimTime) -> SimTime {
+    pub(super) fn own_clock(&self, now: SimTime) -> SimTime {
         let at = if self.pauses > 0 { self.paused_since } else { now };
         SimTime::from_nanos((at - SimTime::ZERO).saturating_sub(self.paused_total).as_nanos())
     }
@@ -96,8 +104,9 @@ impl System<'_> {
         let Request { from, edge, to, endpoint, segment } = request;
         let replica = &self.replicas[to.index()];
         if replica.disturbed || !replica.ready {
-            match self.condition(host, now, to, endpoint) {
+            match self.condition(host, now, to, endpoint, edge == EdgeId::OUTSIDE) {
                 Condition::Up => {}
+                Condition::Lost => return Step::Rest,
                 Condition::Frozen => {
                     self.replicas[to.index()].stash.push(Stashed::Request(request));
                     return Step::Rest;
@@ -196,9 +205,13 @@ impl System<'_> {
         let (edge, reply_to, replica, endpoint) = (fiber.edge, fiber.reply_to, fiber.replica, fiber.endpoint);
         let (segment, took, held) = (fiber.segment(), now - fiber.arrived, now - fiber.started);
         host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
+        let mut answer = outcome;
+        if self.replicas[replica.index()].disturbed {
+            answer = self.disturb_answer(host, now, [replica.0, endpoint.0], outcome);
+        }
         self.fibers.release(index);
         self.free_worker(host, now, replica);
-        self.send_back(host, now, edge, reply_to, outcome)
+        self.send_back(host, now, edge, reply_to, answer)
     }
 
     /// Sends an answer back the way its request came.
@@ -286,7 +299,7 @@ impl System<'_> {
             return;
         }
         replica.paused_total = replica.paused_total + (now - replica.paused_since);
-        self.any_frozen = self.replicas.iter().any(|replica| replica.pauses > 0);
+        self.watch_answers();
         let replica = &mut self.replicas[id.index()];
         for what in core::mem::take(&mut replica.stash) {
             self.later.push_back(match what {
@@ -305,14 +318,18 @@ impl System<'_> {
             replica.paused_since = now;
         }
         replica.pauses += 1;
-        self.any_frozen = true;
+        self.on_guard = true;
     }
 
     /// A replica dies with all that it was doing; its callers find their connections closed. It starts again.
     pub(super) fn kill(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
+        self.meter(now, id);
         let replica = &mut self.replicas[id.index()];
-        replica.ready = false;
+        if core::mem::replace(&mut replica.ready, false) {
+            host.observe(now, Observation::ReplicaDown { replica: id });
+        }
         self.clear_routes();
+        self.clear_memory(id);
         let replica = &mut self.replicas[id.index()];
         let stash = core::mem::take(&mut replica.stash);
         for request in stash.into_iter().filter_map(|s| if let Stashed::Request(r) = s { Some(r) } else { None }) {
@@ -330,6 +347,13 @@ impl System<'_> {
         if core::mem::take(&mut replica.saturated) {
             host.observe(now, Observation::Relieved { replica: id });
         }
+        if self.replicas[id.index()].wanted {
+            self.restart(host, now, id);
+        }
+    }
+
+    /// A replica begins to start.
+    pub(super) fn restart(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
         let cold_start = self.plan.services[self.replicas[id.index()].service.index()].cold_start;
         let key = self.tickets.next(Place::Replica(id.0));
         self.replicas[id.index()].restart = key;
@@ -353,8 +377,9 @@ impl System<'_> {
     #[inline(never)]
     fn die(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         match self.fibers[index].state {
-            State::Calling => self.abandon_attempt(host, index),
-            State::Connecting | State::Querying => self.abandon_query(host, now, index),
+            State::Calling => self.abandon_attempt(host, now, index),
+            State::Pooling | State::Connecting | State::Querying => self.abandon_query(host, now, index),
+            State::Computing => self.stop_computing(host, now, index),
             State::Free => return,
             _ => {}
         }
@@ -372,12 +397,16 @@ impl System<'_> {
         self.fibers.release(index);
     }
 
-    /// A replica has started again.
-    pub(super) fn replica_ready(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, key: Key) {
-        if self.replicas[id.index()].restart == key {
-            self.replicas[id.index()].ready = true;
-            self.clear_routes();
-            self.serve_waiting(host, now, id);
+    /// A replica has started; answers whether the key was for this.
+    pub(super) fn replica_ready(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, key: Key) -> bool {
+        if self.replicas[id.index()].restart != key {
+            return false;
         }
+        self.meter(now, id);
+        self.replicas[id.index()].ready = true;
+        host.observe(now, Observation::ReplicaUp { replica: id });
+        self.clear_routes();
+        self.serve_waiting(host, now, id);
+        true
     }
 }

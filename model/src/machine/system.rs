@@ -4,15 +4,21 @@ use std::collections::VecDeque;
 
 use squall_policies::{Outcome, SimTime};
 
+use super::autoscale::Scaler;
+use super::cache::{CacheState, Looking};
 use super::client::Client;
+use super::connections::Holds;
+use super::cpu::Cpu;
 use super::database::DatabaseState;
 use super::fault::Faults;
 use super::fiber::{Fiber, Fibers, Kind, State};
 use super::host::{Delay, Host, Request, Timer};
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
+use super::memory::Memory;
 use super::route::Route;
 use super::service::{Replica, ServiceState, Stashed};
+use super::topic::TopicState;
 use crate::dist::Dist;
 use crate::plan::{FaultId, Join, LoadId, Op, Pc, Plan, ReplicaId, TimeId};
 use crate::rng::{Random as _, Stream};
@@ -28,6 +34,16 @@ pub struct System<'p> {
     pub(super) services: Vec<ServiceState>,
     pub(super) replicas: Vec<Replica>,
     pub(super) databases: Vec<DatabaseState>,
+    pub(super) caches: Vec<CacheState>,
+    pub(super) looking: Looking,
+    pub(super) topics: Vec<TopicState>,
+    /// By replica.
+    pub(super) cpus: Vec<Option<Cpu>>,
+    /// By replica.
+    pub(super) memories: Vec<Option<Memory>>,
+    /// By service.
+    pub(super) scalers: Vec<Option<Scaler>>,
+    pub(super) holds: Holds,
     pub(super) links: Links,
     /// By call step.
     pub(super) routes: Vec<Route>,
@@ -35,8 +51,10 @@ pub struct System<'p> {
     pub(super) faults: Faults,
     /// Requests that a hanging replica accepted and will never answer.
     pub(super) hung: u64,
-    /// Whether any replica is frozen.
-    pub(super) any_frozen: bool,
+    /// Whether an answer may not simply be taken: a replica is frozen, or a fault is at work on answers.
+    pub(super) on_guard: bool,
+    /// Whether a replica may have begun or ceased to take connections, other than by a wake-up or a fault.
+    pub(super) doors_changed: bool,
     /// The segment that the clock was last seen in.
     pub(super) segment: u32,
 }
@@ -86,12 +104,20 @@ impl<'p> System<'p> {
             services: plan.services.iter().map(|s| ServiceState::new(plan, s)).collect(),
             replicas: plan.services.iter().enumerate().flat_map(|(id, s)| Replica::of(id.into(), s)).collect(),
             databases: plan.databases.iter().map(|d| DatabaseState::new(plan, d)).collect(),
+            caches: plan.caches.iter().map(|c| CacheState::new(plan, c)).collect(),
+            looking: Looking::new(plan),
+            topics: plan.topics.iter().map(|t| TopicState::new(plan, t)).collect(),
+            cpus: Cpu::all(plan),
+            memories: Memory::all(plan),
+            scalers: Scaler::all(plan),
+            holds: Holds::default(),
             links: Links::new(plan),
             routes: plan.sites.iter().map(|site| Route::new(plan, site)).collect(),
             clients: plan.loads.iter().map(|load| Client::new(plan, load)).collect(),
             faults: Faults::new(plan),
             hung: 0,
-            any_frozen: false,
+            on_guard: false,
+            doors_changed: false,
             segment: 0,
         }
     }
@@ -112,9 +138,16 @@ impl<'p> System<'p> {
         }
     }
 
-    /// The closed loops' users take their places.
+    /// The closed loops' users take their places, and autoscalers begin to look.
     pub fn begin(&mut self, host: &mut impl Host, now: SimTime) {
+        self.begin_scaling(host, now);
         self.seat_users(host, now);
+    }
+
+    /// Whether a replica may have begun or ceased to take connections since this was last asked, other than in a wake-up
+    /// of a [`Place::Replica`] or by a fault.
+    pub const fn take_doors_changed(&mut self) -> bool {
+        core::mem::replace(&mut self.doors_changed, false)
     }
 
     /// A user of an open loop asks now, having meant to do so now.
@@ -146,7 +179,7 @@ impl<'p> System<'p> {
         match key.place() {
             Place::Fiber(_) => self.drive(host, now, Step::Wake(key)),
             Place::Replica(replica) => {
-                self.replica_ready(host, now, ReplicaId(replica), key);
+                self.wake_replica(host, now, replica, key);
                 self.drive(host, now, Step::Rest);
             }
             Place::Link(link) => self.wake_link(host, now, link, key),
@@ -210,9 +243,12 @@ impl<'p> System<'p> {
     #[inline(always)]
     fn reply(&mut self, host: &mut impl Host, now: SimTime, key: Key, outcome: Outcome) -> Step {
         let Some(index) = self.fibers.waiting(key) else { return Step::Rest };
-        if self.any_frozen && self.frozen(index) {
-            self.stash(index, Stashed::Reply(key, outcome));
-            return Step::Rest;
+        let mut outcome = outcome;
+        if self.on_guard {
+            match self.guarded_reply(host, now, index, outcome) {
+                Some(seen) => outcome = seen,
+                None => return Step::Rest,
+            }
         }
         self.attempt_replied(host, now, index, outcome)
     }
@@ -220,7 +256,7 @@ impl<'p> System<'p> {
     #[inline(always)]
     fn wake_fiber(&mut self, host: &mut impl Host, now: SimTime, key: Key) -> Step {
         let Some(index) = self.fibers.waiting(key) else { return Step::Rest };
-        if self.any_frozen && self.frozen(index) {
+        if self.on_guard && self.frozen(index) {
             // It has fired: an answer that comes out of the stash before it must not take it back.
             self.fibers[index].timer = Timer::NONE;
             self.stash(index, Stashed::Wake(key));
@@ -231,16 +267,46 @@ impl<'p> System<'p> {
             State::Busy if self.still_owes(host, now, index) => Step::Rest,
             State::Busy => Step::Run(index),
             State::Querying if self.query_still_owes(host, now, index) => Step::Rest,
-            State::Querying => {
-                self.query_done(host, now, index, Outcome::Ok);
-                Step::Run(index)
-            }
+            State::Querying => self.query_over(host, now, index),
+            State::Looking => self.look_due(host, now, index),
+            State::Publishing => self.published(host, now, index),
+            State::Pooling | State::Connecting => self.query_gives_up(host, now, index),
             State::Calling => self.attempt_timed_out(host, now, index),
             State::BackingOff => self.backed_off(host, now, index),
             State::FallingBack => self.fell_back(host, now, index),
             State::Thinking => self.user_asks(host, now, index),
             _ => unreachable!("a fiber that is {state:?} waits for no timer"),
         }
+    }
+
+    /// Something of a replica is due, or of a database behind them.
+    #[cold]
+    #[inline(never)]
+    fn wake_replica(&mut self, host: &mut impl Host, now: SimTime, place: u32, key: Key) {
+        if let Some(database) = (place as usize).checked_sub(self.replicas.len()) {
+            self.wake_database(host, now, database.into(), key);
+            return;
+        }
+        let id = ReplicaId(place);
+        let _ = self.wake_cpu(host, now, id, key)
+            || self.die_of_memory(host, now, id, key)
+            || self.scale(host, now, id, key)
+            || self.more_users(host, now, id, key)
+            || self.replica_ready(host, now, id, key);
+    }
+
+    /// What becomes of an answer while replicas are frozen, or faults are at work on answers; `None` if it is not taken
+    /// now.
+    #[cold]
+    #[inline(never)]
+    fn guarded_reply(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) -> Option<Outcome> {
+        let seen = self.disturb_reply(host, now, index, outcome)?;
+        if self.frozen(index) {
+            let key = self.fibers[index].key;
+            self.stash(index, Stashed::Reply(key, seen));
+            return None;
+        }
+        Some(seen)
     }
 
     /// Runs a fiber's program until it has to wait or has ended.
@@ -263,6 +329,12 @@ impl<'p> System<'p> {
                     }
                 }
                 Op::Query(database, time) => return self.query(host, now, index, database, time),
+                Op::PooledQuery(database, time) => return self.pooled_query(host, now, index, database, time),
+                Op::Compute(time) => return self.compute(host, now, index, time),
+                Op::Claim => return self.claim(host, now, index),
+                Op::Get { cache, .. } => return self.look_up(host, now, index, cache),
+                Op::Fill { cache, depth } => self.fill(now, index, cache, depth),
+                Op::Publish(topic) => return self.publish(host, now, index, topic),
                 Op::Call(site) => match self.there(host, now, index, site) {
                     Some(callee) => index = callee,
                     None => return self.call(host, now, index, site),

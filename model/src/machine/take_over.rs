@@ -12,7 +12,7 @@ use super::host::Host;
 use super::link::Links;
 use super::route::Route;
 use super::system::{Step, System};
-use crate::plan::{DatabaseId, Plan, ReplicaId};
+use crate::plan::{DatabaseId, Plan, ReplicaId, Service};
 
 impl<'p> System<'p> {
     /// Goes on with `plan`, which must have been made to take the place of this system's plan.
@@ -31,6 +31,7 @@ impl<'p> System<'p> {
                     self.serve_waiting(host, now, id);
                 }
             }
+            self.take_over_machines(host, now, service);
         }
         for (row, database) in plan.databases.iter().enumerate() {
             if database.connections != old.databases[row].connections {
@@ -39,6 +40,24 @@ impl<'p> System<'p> {
             }
         }
         self.drive(host, now, Step::Rest);
+    }
+
+    /// Cores, memory and autoscaler of a service.
+    fn take_over_machines(&mut self, host: &mut impl Host, now: SimTime, service: &Service) {
+        for id in service.replica_range().map(ReplicaId::from) {
+            if let (Some(cpu), Some(cores)) = (&mut self.cpus[id.index()], service.cores) {
+                cpu.cores = cores;
+            }
+            if let (Some(memory), Some(settings)) = (&mut self.memories[id.index()], service.memory) {
+                memory.settings = settings;
+            }
+            self.share_cpu(host, now, id);
+        }
+        for scaler in self.scalers.iter_mut().flatten() {
+            if let Some(settings) = self.plan.services[scaler.service.index()].autoscale {
+                scaler.settings = settings;
+            }
+        }
     }
 }
 
@@ -52,6 +71,9 @@ impl Links {
             }
             if edge.budget != before.budget {
                 link.budget = edge.budget.as_ref().map(|budget| Budget::new(budget, now));
+            }
+            if let (Some(pool), Some(settings)) = (&mut link.pool, edge.pool) {
+                pool.settings = settings;
             }
             if edge.balancer != before.balancer {
                 link.balancer = Balancer::new(&edge.balancer);

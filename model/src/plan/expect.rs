@@ -6,7 +6,7 @@ use squall_policies::{SimTime, Span};
 
 use crate::spec::At;
 
-use super::{DatabaseId, EdgeId, EndpointId, LoadId, ServiceId};
+use super::{CacheId, DatabaseId, EdgeId, EndpointId, LoadId, ServiceId, TopicId};
 
 /// One line of `expect`.
 #[derive(Clone, PartialEq, Debug)]
@@ -50,6 +50,8 @@ pub enum Claim {
     Saturates {
         /// The service or database.
         subject: Subject,
+        /// Of what it has no more.
+        resource: Resource,
         /// From here on.
         from: SimTime,
         /// Within this time.
@@ -69,6 +71,21 @@ pub enum Claim {
     },
 }
 
+/// Of what there can be no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resource {
+    /// All workers of a service are busy.
+    Workers,
+    /// A queue of a service has no more room.
+    Queue,
+    /// All cores of a service are in use.
+    Cpu,
+    /// A replica of a service wants more memory than there is.
+    Memory,
+    /// All connections of a database are busy.
+    Connections,
+}
+
 /// Whose figure it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Subject {
@@ -84,6 +101,10 @@ pub enum Subject {
     Endpoint(EndpointId),
     /// One database.
     Database(DatabaseId),
+    /// One cache.
+    Cache(CacheId),
+    /// One topic.
+    Topic(TopicId),
     /// One call.
     Edge(EdgeId),
 }

@@ -36,6 +36,10 @@ ids! {
     EdgeId
     /// A database.
     DatabaseId
+    /// A cache.
+    CacheId
+    /// A topic.
+    TopicId
     /// One load.
     LoadId
     /// One fault.

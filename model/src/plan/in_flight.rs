@@ -22,7 +22,12 @@ impl Plan {
         }
         let sites = self.sites.iter().zip(&old.sites).all(|(a, b)| (a.edge, a.endpoint) == (b.edge, b.endpoint));
         rows("the calls", (self.edges.len(), self.sites.len()) == (old.edges.len(), old.sites.len()) && sites)?;
-        let databases = self.databases.iter().map(|d| &d.name).eq(old.databases.iter().map(|d| &d.name));
+        let of_database = |d: &super::Database| (d.name.clone(), d.pool == u32::MAX, d.contention.is_some());
+        let databases = self.databases.iter().map(of_database).eq(old.databases.iter().map(of_database));
+        let caches = |plan: &Self| plan.caches.iter().map(|c| (c.name.clone(), c.held())).collect::<Vec<_>>();
+        let topics = |plan: &Self| plan.topics.iter().map(|t| t.name.clone()).collect::<Vec<_>>();
+        rows("the caches, or what they hold,", caches(&self) == caches(old))?;
+        rows("the topics", topics(&self) == topics(old))?;
         let loads = self.loads.iter().map(|l| (&l.name, l.clients)).eq(old.loads.iter().map(|l| (&l.name, l.clients)));
         rows("the databases or the loads", databases && loads)?;
         let faults = self.faults.iter().zip(&old.faults).all(|(a, b)| a.is_like(b));
@@ -36,7 +41,8 @@ impl Plan {
 impl Service {
     fn is_like(&self, old: &Self) -> bool {
         let shape = |s: &Self| (s.role, s.first_replica, s.replicas, s.first_endpoint, s.endpoints);
-        self.name == old.name && shape(self) == shape(old)
+        let has = |s: &Self| (s.cores.is_some(), s.memory.is_some(), s.autoscale.is_some());
+        self.name == old.name && shape(self) == shape(old) && has(self) == has(old)
     }
 }
 
@@ -50,7 +56,7 @@ impl Endpoint {
 
 impl Edge {
     fn is_like(&self, old: &Self) -> bool {
-        let has = |e: &Self| (e.breaker.is_some(), e.budget.is_some(), e.bulkhead != u32::MAX, e.shared);
+        let has = |e: &Self| (e.breaker.is_some(), e.budget.is_some(), e.bulkhead != u32::MAX, e.pool.is_some(), e.shared);
         self.name == old.name && has(self) == has(old)
     }
 }

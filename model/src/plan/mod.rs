@@ -6,6 +6,7 @@ mod expect;
 mod ids;
 mod in_flight;
 mod phases;
+mod resources;
 
 use squall_policies::balancer::BalancerConfig;
 use squall_policies::breaker::BreakerConfig;
@@ -14,10 +15,12 @@ use squall_policies::retry::RetryConfig;
 use squall_policies::{SimTime, Span};
 
 pub use compile::compile;
-pub use expect::{Claim, Comparison, Expect, Metric, Stretch, Subject};
+pub use expect::{Claim, Comparison, Expect, Metric, Resource, Stretch, Subject};
 pub use ids::{
-    DatabaseId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId, TimeId,
+    CacheId, DatabaseId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId,
+    TimeId, TopicId,
 };
+pub use resources::{Autoscale, Cache, Contention, Hits, Memory, Pool, ScaleOn, Topic};
 pub use phases::{Phase, Phases};
 
 use crate::dist::Dist;
@@ -39,10 +42,12 @@ pub struct Plan {
     pub warmup: Span,
     /// The phases of the run, and the segments they are made of.
     pub phases: Phases,
-    /// The services in file order, then the clients of each load in file order.
+    /// The services in file order, then the topics in file order, then the clients of each load in file order.
     pub services: Vec<Service>,
-    /// How many of [`services`](Self::services) are services; the rest are clients.
+    /// How many of [`services`](Self::services) are services; the rest are topics and clients.
     pub real_services: usize,
+    /// Where the clients begin among [`services`](Self::services).
+    pub first_client: usize,
     /// The endpoints of all services; a service's are consecutive.
     pub endpoints: Vec<Endpoint>,
     /// All step programs, one after another.
@@ -55,6 +60,12 @@ pub struct Plan {
     pub edges: Vec<Edge>,
     /// Databases in file order.
     pub databases: Vec<Database>,
+    /// Caches in file order.
+    pub caches: Vec<Cache>,
+    /// How deep looks into caches stand in one another's misses, at most.
+    pub look_depth: u32,
+    /// Topics in file order.
+    pub topics: Vec<Topic>,
     /// Loads in file order.
     pub loads: Vec<Load>,
     /// Faults in file order.
@@ -67,6 +78,21 @@ pub struct Plan {
     pub expect: Vec<Expect>,
 }
 
+impl Plan {
+    /// When faults begin (`true`) and end, in order. At the same instant ends come first, then the file's order; what is
+    /// done in one instant begins before it ends.
+    pub fn fault_times(&self) -> Vec<(SimTime, bool, FaultId)> {
+        let times = self.faults.iter().enumerate().flat_map(|(row, fault)| {
+            let id = FaultId::from(row);
+            let end = if fault.from == fault.to { 2 } else { 0 };
+            [(fault.from, 1, id), (fault.to, end, id)]
+        });
+        let mut times: Vec<_> = times.collect();
+        times.sort_unstable();
+        times.into_iter().map(|(at, what, id)| (at, what == 1, id)).collect()
+    }
+}
+
 /// A time of the file: what to draw, and the lane of a constant one.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Time {
@@ -76,16 +102,19 @@ pub struct Time {
     pub lane: Option<LaneId>,
 }
 
-/// Whether a row of the service table is a service of the topology or a load's clients.
+/// Whether a row of the service table is a service of the topology, a topic or a load's clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
     /// A service.
     Service,
+    /// A topic: each subscriber has a replica of its own, whose workers are the deliveries at the same time, and an
+    /// endpoint of its own, which is the delivery of one message.
+    Topic(TopicId),
     /// The clients of a load.
     Client(LoadId),
 }
 
-/// A service, or the clients of one load.
+/// A service, a topic, or the clients of one load.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// Its name in the file.
@@ -94,8 +123,10 @@ pub struct Service {
     pub role: Role,
     /// Its first replica; the others follow.
     pub first_replica: ReplicaId,
-    /// How many replicas it has.
+    /// How many replicas it has at most.
     pub replicas: u32,
+    /// How many of them run from the start.
+    pub at_start: u32,
     /// Threads a replica; `u32::MAX` is unlimited.
     pub workers: u32,
     /// Waiting requests a replica; `u32::MAX` is unlimited.
@@ -104,6 +135,12 @@ pub struct Service {
     pub queue_drops: bool,
     /// From start to the first request served.
     pub cold_start: Span,
+    /// CPU cores a replica, shared by all work; `None` is plenty.
+    pub cores: Option<f64>,
+    /// Memory a replica, if it is looked at.
+    pub memory: Option<Memory>,
+    /// Who starts and stops its replicas.
+    pub autoscale: Option<Autoscale>,
     /// Its first endpoint; the others follow.
     pub first_endpoint: EndpointId,
     /// How many endpoints it has.
@@ -145,12 +182,36 @@ pub struct Endpoint {
 /// [`Op::Reply`].
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Op {
-    /// CPU time; holds the worker.
+    /// Own time of a service that is never short of CPU; holds the worker.
     Work(TimeId),
+    /// CPU time, shared with all that runs on the replica, or stretched by a lack of memory; holds the worker.
+    Compute(TimeId),
+    /// Takes the memory of one request.
+    Claim,
     /// Time off the CPU; holds the worker.
     Wait(TimeId),
     /// One query; waits for a connection, then takes this time.
     Query(DatabaseId, TimeId),
+    /// One query, to a database that replicas have pools for.
+    PooledQuery(DatabaseId, TimeId),
+    /// A look into a cache. A miss goes on at the next op, a hit at `hit`.
+    Get {
+        /// The cache.
+        cache: CacheId,
+        /// How deep it stands inside the misses of others.
+        depth: u32,
+        /// Where a hit goes on.
+        hit: Pc,
+    },
+    /// End of a miss: what was looked for is in the cache from now on.
+    Fill {
+        /// The cache.
+        cache: CacheId,
+        /// That of its [`Op::Get`].
+        depth: u32,
+    },
+    /// Puts a message on a topic.
+    Publish(TopicId),
     /// One call, with everything its policies make of it.
     Call(SiteId),
     /// Run the branches `branches[first..first + count]` side by side and go on when they are done.
@@ -248,6 +309,8 @@ pub struct Edge {
     pub bulkhead: u32,
     /// The retry budget.
     pub budget: Option<BudgetConfig>,
+    /// Connections that are kept.
+    pub pool: Option<Pool>,
     /// Whether all replicas of the caller share one state.
     pub shared: bool,
 }
@@ -261,6 +324,14 @@ pub struct Database {
     pub connections: u32,
     /// How long a query takes, unless the step says otherwise.
     pub query: TimeId,
+    /// Connections that each replica of a service keeps; `u32::MAX` is unlimited.
+    pub pool: u32,
+    /// The longest wait of a query for a connection, where replicas have pools.
+    pub pool_timeout: Span,
+    /// The lane of that wait.
+    pub pool_timeout_lane: Option<LaneId>,
+    /// How queries at the same time slow each other down.
+    pub contention: Option<Contention>,
 }
 
 /// One load.
@@ -288,20 +359,24 @@ pub enum Source {
     },
     /// Closed loop: users that wait for the answer, think, and ask again.
     Closed {
-        /// How many.
+        /// How many take their places at the start.
         users: u32,
+        /// How many there are over time, if that changes; the rates are numbers of users.
+        stages: Vec<Stage>,
         /// Time between an answer and the next request.
         think: TimeId,
     },
 }
 
 /// How an open loop's arrivals are spread.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Arrivals {
     /// Evenly.
     Constant,
     /// At random, independent of one another.
     Poisson,
+    /// At these times, ascending; there are no stages then.
+    Trace(Vec<SimTime>),
 }
 
 /// A stretch of an open loop whose rate moves linearly.
@@ -317,8 +392,8 @@ pub struct Stage {
     pub rate_to: f64,
 }
 
-/// One fault: one thing done to one target. An entry of the file that does several things, or hits several targets, is
-/// several of these.
+/// One fault: one thing done to one target, once. An entry of the file that does several things, hits several targets,
+/// or comes again and again, is several of these.
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// Which entry of the file's faults it comes from.
@@ -348,6 +423,10 @@ pub enum Target {
     Replica(ReplicaId),
     /// A database.
     Database(DatabaseId),
+    /// A cache.
+    Cache(CacheId),
+    /// A topic.
+    Topic(TopicId),
     /// A call.
     Edge(EdgeId),
     /// A load.
@@ -379,7 +458,15 @@ pub enum Effect {
     Pause,
     /// So many replicas die with what they were doing, and start again.
     Kill(u32),
-    /// This share of the workers or connections is left.
+    /// This share of replies is of no use to those who get them.
+    Corrupt(f64),
+    /// This share of what is sent is lost on the wire.
+    Drop(f64),
+    /// Nothing gets through, in either direction.
+    Partition,
+    /// A cache is emptied.
+    Flush,
+    /// This share of the workers, cores or connections is left.
     Capacity(f64),
     /// The load's rate is multiplied by this.
     Rate(f64),
@@ -397,6 +484,10 @@ impl Effect {
             Self::Hang => "hang",
             Self::Pause => "pause",
             Self::Kill(_) => "kill",
+            Self::Corrupt(_) => "corrupt",
+            Self::Drop(_) => "drop",
+            Self::Partition => "partition",
+            Self::Flush => "flush",
             Self::Capacity(_) => "capacity",
             Self::Rate(_) => "rate",
         }

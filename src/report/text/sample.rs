@@ -71,6 +71,8 @@ pub(crate) fn cascade() -> Report {
         causes: causes.map(cause).into(),
         expect: expect.map(expectation).into(),
         timeline: Timeline {
+            caches: Named::default(),
+            topics: Named::default(),
             step_s: 5.0,
             load: named([("checkout", load)]),
             services: named([
@@ -107,6 +109,8 @@ pub(crate) fn healthy() -> Report {
         causes: Vec::new(),
         expect: vec![expectation(("checkout p99 < 51ms", true, "50ms"))],
         timeline: Timeline {
+            caches: Named::default(),
+            topics: Named::default(),
             step_s: 5.0,
             load: Named::default(),
             services: Named::default(),
@@ -238,6 +242,8 @@ fn service(
     queue: u32,
 ) -> Service {
     Service {
+        scaled: Vec::new(),
+        out_of_memory_s: Vec::new(),
         requests,
         ok: requests - failed,
         failed,
@@ -264,6 +270,7 @@ fn service(
 
 fn database() -> Database {
     Database {
+        timeouts: 0,
         queries: 4200,
         latency_ms: Some(latency(10.0, 5000.0)),
         wait_ms: Some(latency(0.0, 0.0)),
@@ -281,6 +288,7 @@ fn database() -> Database {
 
 fn call([calls, attempts, failed, timeouts]: [u64; 4]) -> Call {
     Call {
+        pool: None,
         calls,
         attempts,
         retries: attempts - calls,

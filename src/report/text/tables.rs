@@ -1,7 +1,7 @@
-//! The tables: loads, services, calls and databases.
+//! The tables: loads, services, calls, pools, databases, caches and topics.
 
 use squall_telemetry::format;
-use squall_telemetry::report::{Call, Latency, Load};
+use squall_telemetry::report::{Call, Extremes, Latency, Load, Service};
 
 use super::Page;
 use super::table::Keep::{Always, IfAny, IfRoom, Important};
@@ -9,7 +9,8 @@ use super::table::{NONE, Table};
 
 /// All tables that have rows.
 pub(super) fn render(page: &Page<'_>) -> String {
-    let tables = [loads(page), services(page), calls(page), databases(page)];
+    let tables =
+        [loads(page), services(page), calls(page), pools(page), databases(page), caches(page), topics(page)];
     tables.into_iter().filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
@@ -66,6 +67,9 @@ fn services(page: &Page<'_>) -> String {
         .column("failed", IfAny, all().map(|service| format::count(service.failed)))
         .column("rejected", IfAny, all().map(|service| format::count(service.rejected)))
         .column("in flight", IfRoom, all().map(|service| format::count(service.in_flight)))
+        .column("replicas", IfAny, all().map(replicas))
+        .column("cpu", IfAny, all().map(|service| service.cpu_share.map_or_else(none, format::share)))
+        .column("memory", IfAny, all().map(memory))
         .column("busy", Always, all().map(|service| format::number(service.workers.busy_mean)))
         .column("of", Always, all().map(|service| service.workers.limit.map_or_else(|| "∞".to_owned(), format::count)))
         .column("saturated", IfAny, all().map(|service| format::duration(service.workers.saturated_s * 1e9)))
@@ -74,6 +78,26 @@ fn services(page: &Page<'_>) -> String {
         .column("p50", IfRoom, all().map(|service| time(service.latency_ms.as_ref(), |latency| latency.p50)))
         .column("p99", IfAny, all().map(|service| time(service.latency_ms.as_ref(), |latency| latency.p99)))
         .render(page)
+}
+
+fn none() -> String {
+    NONE.to_owned()
+}
+
+/// How many replicas there were, where their number changed.
+fn replicas(service: &Service) -> String {
+    let Extremes { min, max } = service.replicas;
+    if min == max { none() } else { format!("{min}–{max}") }
+}
+
+/// The most memory of a replica, and how often one died for want of it.
+fn memory(service: &Service) -> String {
+    let Some(mib) = service.memory_mib_max else { return none() };
+    let most = format::size((mib * 1_048_576.0) as u64);
+    match service.out_of_memory_s.len() {
+        0 => most,
+        deaths => format!("{most}, killed {deaths}×"),
+    }
 }
 
 /// Calls between services; those of loads only where the users' own policies had something to do.
@@ -96,9 +120,60 @@ fn calls(page: &Page<'_>) -> String {
         .column("rejected", IfRoom, count(|call| call.rejected))
         .column("errors", IfRoom, count(|call| call.errors))
         .column("refused", IfRoom, count(|call| call.refused))
-        .column("not sent", IfAny, count(|call| call.short_circuited + call.bulkhead_full + call.no_replica))
+        .column("not sent", IfAny, count(|call| call.short_circuited + call.bulkhead_full + call.no_replica + pool_full(call)))
         .column("breaker", Important, all().map(breaker))
         .column("p99", IfRoom, all().map(|call| time(call.latency_ms.as_ref(), |latency| latency.p99)))
+        .render(page)
+}
+
+fn pool_full(call: &Call) -> u64 {
+    call.pool.as_ref().map_or(0, |pool| pool.full)
+}
+
+/// Connections of calls that have pools.
+fn pools(page: &Page<'_>) -> String {
+    let with_pool = |(name, call): (&str, &'_ Call)| call.pool.clone().map(|pool| (name.to_owned(), pool));
+    let pools: Vec<_> = page.report.calls.iter().filter_map(with_pool).collect();
+    let all = || pools.iter().map(|(_, pool)| pool);
+    Table::new("connections of", pools.iter().map(|(name, _)| name.clone()).collect())
+        .column("opened", Always, all().map(|pool| format::count(pool.opened)))
+        .column("reused", Always, all().map(|pool| format::count(pool.reused)))
+        .column("busy", IfRoom, all().map(|pool| format::number(pool.busy_mean)))
+        .column("busy max", Always, all().map(|pool| format::count(pool.busy_max.into())))
+        .column("of", Always, all().map(|pool| pool.limit.map_or_else(|| "∞".to_owned(), format::count)))
+        .column("waited", IfAny, all().map(|pool| format::count(pool.waited)))
+        .column("full", IfAny, all().map(|pool| format::count(pool.full)))
+        .column("wait p99", IfRoom, all().map(|pool| time(pool.wait_ms.as_ref(), |latency| latency.p99)))
+        .render(page)
+}
+
+fn caches(page: &Page<'_>) -> String {
+    let caches: Vec<_> = page.report.caches.iter().collect();
+    let all = || caches.iter().map(|(_, cache)| *cache);
+    Table::new("cache", caches.iter().map(|(name, _)| (*name).to_owned()).collect())
+        .column("lookups", Always, all().map(|cache| format::count(cache.lookups)))
+        .column("hit rate", Always, all().map(|cache| cache.hit_rate.map_or_else(none, format::share)))
+        .column("misses", Always, all().map(|cache| format::count(cache.misses)))
+        .column("expired", IfAny, all().map(|cache| format::count(cache.expired)))
+        .column("failed", IfAny, all().map(|cache| format::count(cache.failed)))
+        .column("keys max", IfAny, all().map(|cache| cache.keys_max.map_or_else(none, format::count)))
+        .column("p99", IfAny, all().map(|cache| time(cache.latency_ms.as_ref(), |latency| latency.p99)))
+        .render(page)
+}
+
+fn topics(page: &Page<'_>) -> String {
+    let topics: Vec<_> = page.report.topics.iter().collect();
+    let all = || topics.iter().map(|(_, topic)| *topic);
+    Table::new("topic", topics.iter().map(|(name, _)| (*name).to_owned()).collect())
+        .column("published", Always, all().map(|topic| format::count(topic.published)))
+        .column("delivered", Always, all().map(|topic| format::count(topic.delivered)))
+        .column("retries", IfAny, all().map(|topic| format::count(topic.retries)))
+        .column("dead letters", IfAny, all().map(|topic| format::count(topic.dead_letters)))
+        .column("lost", IfAny, all().map(|topic| format::count(topic.lost)))
+        .column("in flight", IfAny, all().map(|topic| format::count(topic.in_flight)))
+        .column("backlog max", Always, all().map(|topic| format::count(topic.backlog.max.into())))
+        .column("lag p50", IfRoom, all().map(|topic| time(topic.lag_ms.as_ref(), |latency| latency.p50)))
+        .column("lag p99", Always, all().map(|topic| time(topic.lag_ms.as_ref(), |latency| latency.p99)))
         .render(page)
 }
 

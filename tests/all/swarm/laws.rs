@@ -17,6 +17,7 @@ use calls::Calls;
 use databases::Database;
 use faults::Faults;
 use replicas::{Replica, Request};
+use resources::Resources;
 
 mod calls;
 mod databases;
@@ -24,6 +25,7 @@ mod faults;
 mod kinds;
 mod replicas;
 mod reports;
+mod resources;
 
 /// The books of a run, and the first breach of a law.
 pub(super) struct Laws<'p> {
@@ -36,6 +38,7 @@ pub(super) struct Laws<'p> {
     /// By edge.
     calls: Vec<Calls>,
     faults: Faults,
+    resources: Resources,
     /// By edge and replica: the state that a breaker was last seen in.
     breakers: BTreeMap<(u32, u32), State>,
     /// By endpoint, then segment.
@@ -44,7 +47,7 @@ pub(super) struct Laws<'p> {
     touched: Vec<Touched>,
     breach: Option<String>,
     /// Every kind of thing that was seen, a bit each.
-    seen: u32,
+    seen: u64,
 }
 
 /// Something that must be as it should be when an instant is over.
@@ -67,6 +70,7 @@ impl<'p> Laws<'p> {
             databases: Database::all(plan),
             calls: Calls::all(plan),
             faults: Faults::new(plan),
+            resources: Resources::new(plan),
             breakers: BTreeMap::new(),
             arrived: vec![vec![0; segments]; plan.endpoints.len()],
             touched: Vec::new(),
@@ -76,7 +80,7 @@ impl<'p> Laws<'p> {
     }
 
     /// The kinds of things seen, a bit for each of [`KINDS`].
-    pub(super) const fn seen(&self) -> u32 {
+    pub(super) const fn seen(&self) -> u64 {
         self.seen
     }
 
@@ -179,6 +183,8 @@ impl<'p> Laws<'p> {
             return;
         }
         self.all_faults_came(ended.at);
+        let result = self.resources.ended(self.plan, &self.arrived);
+        self.accept(result);
         if census.fibers == 0 {
             self.drained();
         } else if self.must_drain() {
@@ -196,6 +202,8 @@ impl<'p> Laws<'p> {
             let result = self.calls[edge].drained();
             self.accept(result.map_err(|what| format!("{}: {what}", self.plan.edges[edge].name)));
         }
+        let result = self.resources.drained();
+        self.accept(result);
     }
 
     fn all_faults_came(&mut self, end: SimTime) {
@@ -237,6 +245,8 @@ impl Sink for Laws<'_> {
         match what {
             Observation::Admitted { endpoint, replica, segment } => {
                 self.arrives(endpoint, segment);
+                let serves = self.resources.serves(self.plan, replica.index());
+                self.require(serves, || format!("replica {replica:?} takes a request, but does not serve"));
                 self.at_replica(replica.index(), |r| r.admitted(Request::new(endpoint, segment, at.as_nanos()), at));
             }
             Observation::Queued { endpoint, replica, segment } => {
@@ -292,6 +302,21 @@ impl Sink for Laws<'_> {
             }
             Observation::DatabaseSaturated { database } => self.at_database(database.index(), |d| d.saturation(true)),
             Observation::DatabaseRelieved { database } => self.at_database(database.index(), |d| d.saturation(false)),
+            Observation::LookedUp { .. }
+            | Observation::Published { .. }
+            | Observation::Computing { .. }
+            | Observation::MemoryUsed { .. }
+            | Observation::OutOfMemory { .. }
+            | Observation::ReplicaUp { .. }
+            | Observation::ReplicaDown { .. }
+            | Observation::Scaled { .. }
+            | Observation::ConnectionWanted { .. }
+            | Observation::ConnectionGivenUp { .. }
+            | Observation::ConnectionTaken { .. }
+            | Observation::ConnectionFreed { .. } => {
+                let result = self.resources.observe(self.plan, at, &what);
+                self.accept(result);
+            }
             Observation::FaultBegan { fault } => {
                 let result = self.faults.began(self.plan, fault.index(), at);
                 self.accept(result);

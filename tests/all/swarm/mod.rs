@@ -80,7 +80,7 @@ struct Tally {
     held: u64,
     events: u64,
     /// Every kind of thing that was seen, a bit each.
-    seen: u32,
+    seen: u64,
     /// By the reason.
     refused: BTreeMap<String, u64>,
     cut: u64,

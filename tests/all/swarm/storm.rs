@@ -19,7 +19,7 @@ pub(super) enum Fate {
     /// The file was refused; the first reason.
     Refused(String),
     /// Every law held. The steps it took, and the kinds of things seen.
-    Held { events: u64, seen: u32 },
+    Held { events: u64, seen: u64 },
     /// It grew beyond all bounds and was cut short; until then every law held.
     Cut,
     /// A law was broken, or the program panicked.

@@ -47,6 +47,7 @@ impl Compiler<'_> {
             breaker: policy.breaker.as_ref().and_then(|written| breaker(written)),
             bulkhead: policy.bulkhead.as_ref().map_or(u32::MAX, |bulkhead| limit(*bulkhead.limit)),
             budget: policy.retry.as_ref().and_then(|retry| retry.budget.as_ref()).and_then(|written| budget(written)),
+            pool: policy.pool.as_ref().map(|pool| self.pool(pool)),
             shared: policy.scope.as_ref().is_some_and(|scope| scope.value == spec::Scope::Service),
         };
         self.check_edge(policy, &edge);

@@ -3,7 +3,8 @@
 use squall_policies::{SimTime, Span};
 
 use super::Compiler;
-use crate::plan::{Claim, Comparison, EndpointId, Expect, LoadId, Metric, ServiceId, Stretch, Subject};
+use crate::plan::{Claim, Comparison, EndpointId, Expect, LoadId, Metric, Resource, ServiceId, Stretch, Subject};
+use crate::check::Thing;
 use crate::spec;
 use crate::spec::{PhaseRef, Sentence, Within};
 
@@ -27,38 +28,44 @@ impl Compiler<'_> {
     fn claim(&self, sentence: &Sentence) -> Option<Claim> {
         Some(match sentence {
             Sentence::Compare { subject, metric, op, value, phase } => Claim::Figure {
-                subject: self.subject(subject)?,
+                subject: self.subject(subject, crate::check::metrics(Thing::Load).contains(metric))?,
                 metric: metric_of(**metric),
                 op: comparison(*op),
                 value: value.value,
                 over: self.stretch(phase.as_ref())?,
             },
             Sentence::Breaker { subject, change, within } => {
-                let Subject::Edge(edge) = self.subject(subject)? else { return None };
+                let Subject::Edge(edge) = self.subject(subject, true)? else { return None };
                 let (_, from, limit) = self.within(within)?;
                 Claim::Breaker { edge, opens: *change == spec::BreakerChange::Opens, from, within: limit }
             }
-            Sentence::Saturate { subject, within, .. } => {
+            Sentence::Saturate { subject, resource, within } => {
                 let (_, from, within) = self.within(within)?;
-                Claim::Saturates { subject: self.subject(subject)?, from, within }
+                let resource = resource_of(**resource);
+                Claim::Saturates { subject: self.subject(subject, false)?, resource, from, within }
             }
             Sentence::Recover { subject, within } => {
                 let (before, from, within) = self.within(within)?;
-                Claim::Recovers { subject: self.subject(subject)?, before, from, within }
+                Claim::Recovers { subject: self.subject(subject, true)?, before, from, within }
             }
         })
     }
 
-    fn subject(&self, subject: &spec::Subject) -> Option<Subject> {
+    /// What a subject is. A name that a load shares with something else is the load, if the line may be about one.
+    fn subject(&self, subject: &spec::Subject, of_loads: bool) -> Option<Subject> {
         let topology = self.topology;
         let load = |name: &str| topology.load.iter().position(|load| load.name.value == name);
         match subject {
             spec::Subject::System => Some(Subject::System),
             spec::Subject::Name(name) => {
-                let load = load(name).map(|i| Subject::Load(LoadId::from(i)));
-                let service = || topology.services.position(name).map(|i| Subject::Service(ServiceId::from(i)));
+                if let Some(load) = load(name).filter(|_| of_loads) {
+                    return Some(Subject::Load(LoadId::from(load)));
+                }
+                let service = topology.services.position(name).map(|i| Subject::Service(ServiceId::from(i)));
                 let database = || topology.databases.position(name).map(|i| Subject::Database(i.into()));
-                load.or_else(service).or_else(database)
+                let cache = || topology.caches.position(name).map(|i| Subject::Cache(i.into()));
+                let topic = || topology.topics.position(name).map(|i| Subject::Topic(i.into()));
+                service.or_else(database).or_else(cache).or_else(topic)
             }
             spec::Subject::Member { of, member } => {
                 let task = load(of).and_then(|i| {
@@ -115,6 +122,16 @@ fn comparison(op: spec::Op) -> Comparison {
         spec::Op::AtLeast => Comparison::AtLeast,
         spec::Op::Equal => Comparison::Equal,
         spec::Op::Unequal => Comparison::Unequal,
+    }
+}
+
+fn resource_of(resource: spec::Resource) -> Resource {
+    match resource {
+        spec::Resource::Workers => Resource::Workers,
+        spec::Resource::Queue => Resource::Queue,
+        spec::Resource::Cpu => Resource::Cpu,
+        spec::Resource::Memory => Resource::Memory,
+        spec::Resource::Connections => Resource::Connections,
     }
 }
 

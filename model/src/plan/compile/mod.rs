@@ -6,8 +6,11 @@ mod calls;
 mod expect;
 mod faults;
 mod load;
+mod resources;
 mod steps;
+mod surges;
 mod times;
+mod topics;
 mod unsupported;
 
 use std::collections::BTreeMap;
@@ -15,7 +18,7 @@ use std::collections::BTreeMap;
 use squall_policies::{SimTime, Span};
 
 use super::{
-    Database, Edge, EdgeId, Endpoint, EndpointId, Op, Pc, Phase, Phases, Plan, ReplicaId, Role, Service, ServiceId,
+    Edge, EdgeId, Endpoint, EndpointId, Op, Pc, Phase, Phases, Plan, ReplicaId, Role, Service, ServiceId,
     Site, TimeId,
 };
 use crate::spec::{Limit, Problem, Spanned, Topology};
@@ -26,6 +29,7 @@ pub fn compile(topology: &Topology) -> Result<Plan, Vec<Problem>> {
     let mut compiler = Compiler::new(topology);
     compiler.tables();
     compiler.programs();
+    compiler.topics();
     compiler.load();
     compiler.faults();
     compiler.expect();
@@ -42,6 +46,8 @@ struct Compiler<'t> {
     lanes: BTreeMap<Span, super::LaneId>,
     /// The topology's own `network`.
     network: TimeId,
+    /// How deep inside the misses of caches the step under way stands.
+    depth: u32,
     problems: Vec<Problem>,
 }
 
@@ -58,12 +64,16 @@ impl<'t> Compiler<'t> {
             phases: phases(topology, end),
             services: Vec::new(),
             real_services: topology.services.len(),
+            first_client: topology.services.len() + topology.topics.len(),
             endpoints: Vec::new(),
             ops: Vec::new(),
             branches: Vec::new(),
             sites: Vec::new(),
             edges: Vec::new(),
             databases: Vec::new(),
+            caches: Vec::new(),
+            look_depth: 0,
+            topics: Vec::new(),
             loads: Vec::new(),
             faults: Vec::new(),
             times: Vec::new(),
@@ -71,7 +81,7 @@ impl<'t> Compiler<'t> {
             expect: Vec::new(),
         };
         let (edges, lanes) = (BTreeMap::new(), BTreeMap::new());
-        let mut compiler = Self { topology, plan, edges, lanes, network: TimeId(0), problems: Vec::new() };
+        let mut compiler = Self { topology, plan, edges, lanes, network: TimeId(0), depth: 0, problems: Vec::new() };
         compiler.network = compiler.time(&topology.network);
         compiler
     }
@@ -86,11 +96,15 @@ impl<'t> Compiler<'t> {
                 name: name.value.clone(),
                 role: Role::Service,
                 first_replica: self.next_replica(),
-                replicas: *service.replicas,
+                replicas: resources::replicas(service),
+                at_start: resources::at_start(service),
                 workers: limit(*service.workers),
                 queue: queue.map_or(u32::MAX, |queue| limit(*queue.limit)),
                 queue_drops: queue.is_some_and(|queue| *queue.full == crate::spec::FullQueue::Drop),
                 cold_start: *service.cold_start,
+                cores: service.cores.as_ref().map(|cores| cores.value),
+                memory: service.memory.as_ref().map(|memory| resources::memory(memory)),
+                autoscale: service.autoscale.as_ref().map(|autoscale| resources::autoscale(autoscale)),
                 first_endpoint: EndpointId::from(self.plan.endpoints.len()),
                 endpoints: service.endpoints.len() as u32,
             };
@@ -107,14 +121,9 @@ impl<'t> Compiler<'t> {
                 });
             }
         }
-        for (name, database) in topology.databases.iter() {
-            let query = match &database.query {
-                Some(query) => self.time(query),
-                None => self.constant(Span::ZERO),
-            };
-            let connections = limit(*database.connections);
-            self.plan.databases.push(Database { name: name.value.clone(), connections, query });
-        }
+        self.databases();
+        self.caches();
+        self.topic_tables();
     }
 
     fn next_replica(&self) -> ReplicaId {
@@ -170,7 +179,8 @@ fn phases(topology: &Topology, end: SimTime) -> Phases {
         to: at(phase.to),
     });
     let faults = topology.faults.iter().filter_map(|fault| {
-        let (from, to) = faults::window(fault, end);
+        let (from, first_ends) = faults::window(fault, end);
+        let to = if fault.every.is_some() { end } else { first_ends };
         fault.name.as_ref().map(|name| Phase { name: name.value.clone(), from, to: to.min(end) })
     });
     Phases::new(named.chain(faults).collect(), at(*topology.warmup), end)

@@ -2,16 +2,19 @@
 
 use super::Compiler;
 use crate::plan::{EndpointId, Join, Op, Pc, ServiceId};
-use crate::spec::{Branch, Spanned, Step};
+use crate::spec::{Branch, Get, Spanned, Step};
 
 impl Compiler<'_> {
-    /// The program of every endpoint.
+    /// The program of every endpoint of a service.
     pub(super) fn programs(&mut self) {
         let topology = self.topology;
         let mut id = 0;
         for (caller, (_, service)) in topology.services.iter().enumerate() {
             for (_, endpoint) in service.endpoints.iter() {
                 self.plan.endpoints[EndpointId::from(id).index()].entry = self.here();
+                if service.memory.is_some() {
+                    self.push(Op::Claim);
+                }
                 self.steps(ServiceId::from(caller), &endpoint.steps);
                 self.push(Op::Reply);
                 id += 1;
@@ -28,7 +31,9 @@ impl Compiler<'_> {
     fn step(&mut self, caller: ServiceId, step: &Step) {
         match step {
             Step::Work(time) => {
-                let op = Op::Work(self.time(time));
+                let (time, row) = (self.time(time), &self.plan.services[caller.index()]);
+                let slows = row.memory.is_some_and(|memory| memory.slow_from.is_some());
+                let op = if row.cores.is_some() || slows { Op::Compute(time) } else { Op::Work(time) };
                 self.push(op);
             }
             Step::Wait(time) => {
@@ -41,7 +46,8 @@ impl Compiler<'_> {
                     Some(time) => self.time(time),
                     None => self.plan.databases[database.index()].query,
                 };
-                self.push(Op::Query(database, time));
+                let pooled = self.plan.databases[database.index()].pool != u32::MAX;
+                self.push(if pooled { Op::PooledQuery(database, time) } else { Op::Query(database, time) });
             }
             Step::Call(call) => {
                 let site = self.call_site(caller, call);
@@ -68,9 +74,25 @@ impl Compiler<'_> {
             Step::Fail(fail) => {
                 self.push(Op::Fail { share: fail.share.0, status: *fail.status });
             }
-            // Refused before anything runs.
-            Step::Get(_) | Step::Publish(_) => {}
+            Step::Get(get) => self.get(caller, get),
+            Step::Publish(topic) => {
+                let topic = self.topic(topic);
+                self.push(Op::Publish(topic));
+            }
         }
+    }
+
+    /// A look into a cache: on a miss its steps, which fill it.
+    fn get(&mut self, caller: ServiceId, get: &Get) {
+        let (cache, depth) = (self.cache(&get.from), self.depth);
+        let look = self.push(Op::Get { cache, depth, hit: Pc(0) });
+        self.depth += 1;
+        self.plan.look_depth = self.plan.look_depth.max(self.depth);
+        self.steps(caller, &get.miss);
+        self.depth -= 1;
+        self.push(Op::Fill { cache, depth });
+        let hit = self.here();
+        self.plan.ops[look.index()] = Op::Get { cache, depth, hit };
     }
 
     /// A body that runs so many times. Once is the body itself.

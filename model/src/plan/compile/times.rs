@@ -38,7 +38,7 @@ fn ns(span: Span) -> f64 {
     span.as_nanos() as f64
 }
 
-fn distribution(written: &spec::Dist) -> Dist {
+pub(super) fn distribution(written: &spec::Dist) -> Dist {
     match *written {
         spec::Dist::Constant(span) => Dist::Constant(span),
         spec::Dist::Uniform { low, high } => Dist::Uniform { from: ns(low), to: ns(high) },

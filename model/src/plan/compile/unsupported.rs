@@ -1,8 +1,7 @@
 //! What a topology may say but this version cannot run yet: refused by name, before anything runs.
 
 use crate::spec::{
-    Arrivals, At, Balancer, Branch, Breaker, Budget, CallPolicy, Fault, Load, Problem, QueueOrder, Service, Spanned,
-    Step, Topology,
+    At, Balancer, Branch, Breaker, Budget, CallPolicy, Problem, QueueOrder, Service, Spanned, Step, Topology,
 };
 
 /// Every use of something that cannot be run yet.
@@ -11,18 +10,7 @@ pub(super) fn find(topology: &Topology) -> Vec<Problem> {
     for (_, service) in topology.services.iter() {
         found.service(service);
     }
-    for (_, database) in topology.databases.iter() {
-        found.refuse(database.pool.count().map(|_| database.pool.at), "a database's `pool` for each replica");
-        found.option(database.contention.as_ref(), "a database's `contention`");
-    }
-    for (name, _) in topology.caches.iter() {
-        found.refuse(Some(name.at), "a cache");
-    }
-    for (name, _) in topology.topics.iter() {
-        found.refuse(Some(name.at), "a topic");
-    }
-    topology.load.iter().for_each(|load| found.load(load));
-    topology.faults.iter().for_each(|fault| found.fault(fault));
+    topology.load.iter().for_each(|load| found.policy(&load.policy));
     found.0
 }
 
@@ -40,10 +28,7 @@ impl Found {
     }
 
     fn service(&mut self, service: &Service) {
-        self.option(service.cores.as_ref(), "`cores`");
-        self.option(service.memory.as_ref(), "`memory`");
         self.option(service.admission.as_ref(), "`admission`");
-        self.option(service.autoscale.as_ref(), "`autoscale`");
         self.balancer(&service.balancer);
         if let Some(queue) = &service.queue {
             self.refuse((*queue.order != QueueOrder::Fifo).then_some(queue.order.at), "this queue order");
@@ -65,7 +50,6 @@ impl Found {
     }
 
     fn policy(&mut self, policy: &CallPolicy) {
-        self.option(policy.pool.as_ref(), "a call's `pool`");
         self.option(policy.hedge.as_ref(), "`hedge`");
         self.option(policy.propagate.as_ref(), "`propagate`");
         self.option(policy.order.as_ref(), "`order`");
@@ -88,8 +72,7 @@ impl Found {
     fn steps(&mut self, steps: &[Spanned<Step>]) {
         for step in steps {
             match &step.value {
-                Step::Get(_) => self.refuse(Some(step.at), "`get`"),
-                Step::Publish(_) => self.refuse(Some(step.at), "`publish`"),
+                Step::Get(get) => self.steps(&get.miss),
                 Step::Call(call) => {
                     if let Some(policy) = &call.policy {
                         self.policy(policy);
@@ -102,7 +85,7 @@ impl Found {
                     self.steps(&chance.steps);
                     self.steps(&chance.otherwise);
                 }
-                Step::Work(_) | Step::Wait(_) | Step::Query(_) | Step::Fail(_) => {}
+                Step::Work(_) | Step::Wait(_) | Step::Query(_) | Step::Publish(_) | Step::Fail(_) => {}
             }
         }
     }
@@ -111,24 +94,5 @@ impl Found {
         for branch in branches {
             self.steps(&branch.0);
         }
-    }
-
-    fn load(&mut self, load: &Load) {
-        self.policy(&load.policy);
-        let trace = matches!(load.arrivals.value, Arrivals::Trace(_));
-        self.refuse(trace.then_some(load.arrivals.at), "`arrivals: trace(…)`");
-        for stage in &load.stages {
-            self.option(stage.users.as_ref(), "a stage of `users`");
-        }
-    }
-
-    fn fault(&mut self, fault: &Fault) {
-        self.option(fault.every.as_ref(), "`every`");
-        self.option(fault.pick.as_ref(), "`pick`");
-        self.option(fault.corrupt.as_ref(), "`corrupt`");
-        self.option(fault.drop.as_ref(), "`drop`");
-        self.option(fault.partition.as_ref(), "`partition`");
-        self.option(fault.flush.as_ref(), "`flush`");
-        self.option(fault.rate.as_ref(), "a load's `rate` fault");
     }
 }

@@ -55,3 +55,22 @@ element! {
         rate: Option<Spanned<f64>> = None,
     }
 }
+
+impl Fault {
+    /// Whether all it does is done in one instant, and needs no `for`.
+    pub(crate) fn is_done_at_once(&self) -> bool {
+        let lasting = self.latency.is_some()
+            || self.add.is_some()
+            || self.times.is_some()
+            || self.errors.is_some()
+            || self.down.is_some()
+            || self.hang.is_some()
+            || self.pause.is_some()
+            || self.corrupt.is_some()
+            || self.drop.is_some()
+            || self.partition.is_some()
+            || self.capacity.is_some()
+            || self.rate.is_some();
+        (self.kill.is_some() || self.flush.is_some()) && !lasting
+    }
+}

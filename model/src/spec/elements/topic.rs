@@ -18,6 +18,8 @@ element! {
         concurrency: Spanned<Limit> = Spanned::unwritten(Limit::Count(1)),
         /// Messages that may wait; more are lost. Default unlimited.
         limit: Spanned<Limit> = Spanned::unwritten(Limit::Unlimited),
+        /// How long one delivery may take. Default: as long as it takes.
+        timeout: Option<Spanned<Span>> = None,
         /// Delivers again. Default: it does not.
         retry: Option<Spanned<Retry>> = None,
     }

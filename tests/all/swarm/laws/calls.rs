@@ -49,7 +49,8 @@ impl Calls {
         let edge = &plan.edges[row];
         let sites = || plan.sites.iter().filter(|site| site.edge.index() == row);
         let caller = edge.caller.index();
-        let mortal = Faults::at_service(plan, caller, |effect| matches!(effect, Effect::Kill(_)));
+        let killed = Faults::at_service(plan, caller, |effect| matches!(effect, Effect::Kill(_)));
+        let mortal = killed || plan.services[caller].memory.is_some();
         let stopped = Faults::at_service(plan, caller, |effect| matches!(effect, Effect::Pause));
         let fallback = sites().any(|site| site.fallback.is_some());
         let timed = sites().all(|site| site.deadline != Span::MAX);

@@ -12,6 +12,8 @@ use super::faults::{Faults, Shaken};
 pub(super) struct Database {
     connections: u64,
     shaken: Shaken,
+    /// Whether replicas have pools: then those that wait overtake each other, and may wait though a connection is free.
+    pooled: bool,
     /// When each that waits for a connection asked for it, first come first.
     waiting: VecDeque<u64>,
     /// When each that has one asked for it.
@@ -24,6 +26,7 @@ impl Database {
     pub(super) fn all(plan: &Plan) -> Vec<Self> {
         let of = plan.databases.iter().enumerate().map(|(row, database)| Self {
             connections: if database.connections == u32::MAX { u64::MAX } else { u64::from(database.connections) },
+            pooled: database.pool != u32::MAX,
             shaken: Faults::shaken(plan, |target| matches!(target, Target::Database(id) if id.index() == row)),
             waiting: VecDeque::new(),
             running: Vec::new(),
@@ -46,10 +49,13 @@ impl Database {
 
     pub(super) fn started(&mut self, asked: u64, queued: bool, at: SimTime) -> Result<(), String> {
         if queued {
-            let first = self.waiting.pop_front();
-            all_or(first == Some(asked), || format!("a query of {asked} starts, not {first:?}"))?;
+            let place = self.waiting.iter().position(|waiting| *waiting == asked);
+            all_or(place.is_some_and(|place| place == 0 || self.pooled), || {
+                format!("a query of {asked} starts, at {place:?} of {:?}", self.waiting)
+            })?;
+            self.waiting.remove(place.unwrap_or(0));
         } else {
-            let overtakes = !self.shaken.at(at) && !self.waiting.is_empty();
+            let overtakes = !self.shaken.at(at) && !self.waiting.is_empty() && !self.pooled;
             all_or(!overtakes, || format!("a query of {asked} overtakes {:?}", self.waiting))?;
         }
         self.running.push(asked);
@@ -88,7 +94,7 @@ impl Database {
             return Ok(());
         }
         let full = self.busy() >= self.connections;
-        let idle = !full && !self.waiting.is_empty();
+        let idle = !full && !self.waiting.is_empty() && !self.pooled;
         all_or(!idle, || format!("{} wait, but only {} connections are busy", self.waiting(), self.busy()))?;
         all_or(self.saturated == full, || {
             format!("saturated: {}, with {} busy of {}", self.saturated, self.busy(), self.connections)

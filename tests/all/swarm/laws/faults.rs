@@ -30,7 +30,11 @@ enum Seen {
 
 impl Faults {
     pub(super) fn new(plan: &Plan) -> Self {
-        let hang = plan.faults.iter().any(|fault| matches!(fault.effect, Effect::Hang));
+        // A partition may end before anybody meets it: then nothing hangs, and nothing has to be told.
+        let hang = plan
+            .faults
+            .iter()
+            .any(|fault| matches!(fault.effect, Effect::Hang | Effect::Drop(_) | Effect::Partition));
         Self { seen: vec![Seen::Nothing; plan.faults.len()], hang }
     }
 
@@ -41,7 +45,9 @@ impl Faults {
 
     /// When faults take capacity away from what `hit` chooses.
     pub(super) fn shaken(plan: &Plan, hit: impl Fn(&Target) -> bool) -> Shaken {
-        let takes = |fault: &&Fault| matches!(fault.effect, Effect::Capacity(_)) && hit(&fault.target);
+        let takes = |fault: &&Fault| (matches!(fault.effect, Effect::Capacity(_))
+                || (fault.effect == Effect::Pause && matches!(fault.target, Target::Topic(_))))
+                && hit(&fault.target);
         Shaken(plan.faults.iter().filter(takes).map(|fault| [fault.from, fault.to]).collect())
     }
 
@@ -87,6 +93,7 @@ pub(super) fn is_at(plan: &Plan, target: Target, row: usize) -> bool {
         Target::Service(service) => service.index() == row,
         Target::Endpoint(endpoint) => plan.endpoints[endpoint.index()].service.index() == row,
         Target::Replica(replica) => plan.services[row].replica_range().contains(&replica.index()),
-        Target::Database(_) | Target::Edge(_) | Target::Load(_) => false,
+        Target::Topic(topic) => plan.topics[topic.index()].service.index() == row,
+        Target::Database(_) | Target::Cache(_) | Target::Edge(_) | Target::Load(_) => false,
     }
 }

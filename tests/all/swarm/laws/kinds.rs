@@ -1,10 +1,10 @@
 //! What a swarm must have seen of the machines to say anything about them.
 
-use squall_model::observation::{Failure, Observation};
+use squall_model::observation::{Failure, Look, Observation};
 use squall_policies::breaker::State;
 
 /// Kinds of observations, and of failures in them.
-pub(in super::super) const KINDS: [&str; 29] = [
+pub(in super::super) const KINDS: [&str; 43] = [
     "admitted",
     "queued",
     "rejected",
@@ -34,11 +34,25 @@ pub(in super::super) const KINDS: [&str; 29] = [
     "query refused",
     "database saturated or relieved",
     "fault began, fired or ended",
+    "call failed without a connection",
+    "look hit",
+    "look missed",
+    "look found what was too old",
+    "look failed",
+    "message published",
+    "cores in use",
+    "memory in use",
+    "out of memory",
+    "replica up",
+    "replica down",
+    "scaled",
+    "connection waited for",
+    "connection taken or freed",
 ];
 
 /// The bits of an observation's kinds.
-pub(super) fn of(what: &Observation) -> u32 {
-    let kind = match *what {
+pub(super) fn of(what: &Observation) -> u64 {
+    let kind: u32 = match *what {
         Observation::Admitted { .. } => 0,
         Observation::Queued { .. } => 1,
         Observation::Rejected { answered, .. } => 3 - u32::from(answered),
@@ -61,6 +75,21 @@ pub(super) fn of(what: &Observation) -> u32 {
         Observation::QueryEnded { .. } => 25,
         Observation::QueryRefused { .. } => 26,
         Observation::DatabaseSaturated { .. } | Observation::DatabaseRelieved { .. } => 27,
+        Observation::LookedUp { look, .. } => match look {
+            Look::Hit => 30,
+            Look::Absent => 31,
+            Look::Expired => 32,
+            Look::Failed(_) => 33,
+        },
+        Observation::Published { .. } => 34,
+        Observation::Computing { .. } => 35,
+        Observation::MemoryUsed { .. } => 36,
+        Observation::OutOfMemory { .. } => 37,
+        Observation::ReplicaUp { .. } => 38,
+        Observation::ReplicaDown { .. } => 39,
+        Observation::Scaled { .. } => 40,
+        Observation::ConnectionWanted { .. } | Observation::ConnectionGivenUp { .. } => 41,
+        Observation::ConnectionTaken { .. } | Observation::ConnectionFreed { .. } => 42,
         Observation::FaultBegan { .. } | Observation::FaultFired { .. } | Observation::FaultEnded { .. } => 28,
     };
     1 << kind
@@ -74,5 +103,6 @@ const fn failed(failure: Failure) -> u32 {
         Failure::NoReplica => 16,
         Failure::Deadline => 17,
         Failure::BudgetRefused(_) => 18,
+        Failure::PoolFull => 29,
     }
 }

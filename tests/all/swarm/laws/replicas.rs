@@ -14,6 +14,8 @@ pub(super) struct Replica {
     room: u64,
     drops: bool,
     shaken: Shaken,
+    /// Whether it comes and goes: while it starts, requests may wait though it does nothing.
+    scaled: bool,
     waiting: VecDeque<Request>,
     serving: Vec<Request>,
     saturated: bool,
@@ -45,6 +47,7 @@ impl Replica {
                 workers: limit(service.workers),
                 room: limit(service.queue),
                 drops: service.queue_drops,
+                scaled: service.autoscale.is_some(),
                 shaken: Faults::shaken(plan, |target| is_at(plan, *target, row)),
                 waiting: VecDeque::new(),
                 serving: Vec::new(),
@@ -53,6 +56,10 @@ impl Replica {
             })
         });
         of.collect()
+    }
+
+    fn is_shaken(&self, at: SimTime) -> bool {
+        self.scaled || self.shaken.at(at)
     }
 
     pub(super) fn busy(&self) -> u64 {
@@ -69,7 +76,7 @@ impl Replica {
     }
 
     pub(super) fn admitted(&mut self, request: Request, at: SimTime) -> Result<(), String> {
-        let overtakes = !self.shaken.at(at) && !self.waiting.is_empty();
+        let overtakes = !self.is_shaken(at) && !self.waiting.is_empty();
         all_or(!overtakes, || format!("{request:?} overtakes {:?}", self.waiting))?;
         self.serve(request)
     }
@@ -77,13 +84,13 @@ impl Replica {
     pub(super) fn queued(&mut self, request: Request, at: SimTime) -> Result<(), String> {
         self.waiting.push_back(request);
         all_or(self.waiting() <= self.room, || format!("{} wait where {} may", self.waiting(), self.room))?;
-        let idle = !self.shaken.at(at) && self.busy() < self.workers;
+        let idle = !self.is_shaken(at) && self.busy() < self.workers;
         all_or(!idle, || format!("{request:?} has to wait though only {} workers are busy", self.busy()))
     }
 
     pub(super) fn rejected(&self, answered: bool, at: SimTime) -> Result<(), String> {
         all_or(answered != self.drops, || format!("answered: {answered}, drops: {}", self.drops))?;
-        let idle = !self.shaken.at(at) && self.busy() < self.workers;
+        let idle = !self.is_shaken(at) && self.busy() < self.workers;
         all_or(!idle && self.waiting() >= self.room, || {
             format!("turned away though {} are busy and {} wait", self.busy(), self.waiting())
         })
@@ -116,7 +123,7 @@ impl Replica {
 
     /// The instant is over.
     pub(super) fn at_rest(&self, at: SimTime) -> Result<(), String> {
-        if self.shaken.at(at) {
+        if self.is_shaken(at) {
             return Ok(());
         }
         let full = self.busy() >= self.workers;

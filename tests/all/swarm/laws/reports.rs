@@ -10,7 +10,7 @@ pub(super) fn check(plan: &Plan, arrived: &[Vec<u64>], report: &Report) -> Resul
     let seen = |endpoints: core::ops::Range<usize>| -> u64 {
         endpoints.map(|endpoint| arrived[endpoint][plan.phases.summary()].iter().sum::<u64>()).sum()
     };
-    for (service, (name, load)) in plan.services[plan.real_services..].iter().zip(report.load.iter()) {
+    for (service, (name, load)) in plan.services[plan.first_client..].iter().zip(report.load.iter()) {
         let sum = load.ok + load.degraded + load.failed + load.in_flight;
         all_or(load.offered == sum, || format!("{name}: {} offered, {sum} in all", load.offered))?;
         let offered = seen(service.endpoint_range());
@@ -26,6 +26,21 @@ pub(super) fn check(plan: &Plan, arrived: &[Vec<u64>], report: &Report) -> Resul
     }
     for (name, of) in report.databases.iter() {
         within(name, "connections", of.connections.busy_max, of.connections.limit)?;
+    }
+    for (name, of) in report.caches.iter() {
+        all_or(of.lookups == of.hits + of.misses + of.failed && of.expired <= of.misses, || format!("{name}: {of:?}"))?;
+    }
+    for (name, of) in report.topics.iter() {
+        let sum = of.delivered + of.dead_letters + of.lost + of.in_flight;
+        all_or(of.deliveries == sum, || format!("{name}: {} deliveries, {sum} in all", of.deliveries))?;
+        within(name, "messages", of.backlog.max, of.backlog.limit)?;
+    }
+    for (name, pool) in report.calls.iter().filter_map(|(name, of)| Some((name, of.pool.as_ref()?))) {
+        within(name, "connections", pool.busy_max, pool.limit)?;
+    }
+    for (name, of) in report.services.iter() {
+        all_or(of.cpu_share.is_none_or(|share| share <= 1.001), || format!("{name}: {:?} of its cores", of.cpu_share))?;
+        all_or(of.replicas.min <= of.replicas.max, || format!("{name}: {:?}", of.replicas))?;
     }
     for (name, of) in report.calls.iter() {
         all_or(of.attempts == of.calls + of.retries, || format!("{name}: {of:?}"))?;
