@@ -39,7 +39,7 @@ struct Row {
 impl Log {
     /// An empty log of a run of `plan`, which begins now.
     pub(crate) fn new(plan: &Plan) -> Option<Self> {
-        let clients = &plan.services[plan.real_services..];
+        let clients = &plan.services[plan.first_client..];
         let first_task = clients.iter().map(|client| client.first_endpoint.index()).min().unwrap_or(usize::MAX);
         let tasks = clients.iter().enumerate().flat_map(|(load, client)| client.endpoint_range().map(move |_| load));
         let rows = plan.loads.iter().map(|load| {

@@ -20,9 +20,7 @@
 use squall_policies::breaker::Transition;
 use squall_policies::{Outcome, SimTime, Span};
 
-use crate::plan::{
-    CacheId, DatabaseId, EdgeId, EndpointId, FaultId, ReplicaId, SegmentId, ServiceId, SiteId, TopicId,
-};
+use crate::plan::{CacheId, DatabaseId, EdgeId, EndpointId, FaultId, ReplicaId, SegmentId, ServiceId, SiteId, TopicId};
 
 /// One fact.
 #[derive(Clone, Copy, PartialEq, Debug)]

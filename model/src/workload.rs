@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn users_come_one_by_one_as_the_stages_say() {
-        let stages = [stage(0, 10, 0.0, 5.0), stage(10, 20, 5.0, 2.0), stage(20, 30, 4.0, 4.0), stage(30, 40, 4.0, 6.0)];
+        let stages =
+            [stage(0, 10, 0.0, 5.0), stage(10, 20, 5.0, 2.0), stage(20, 30, 4.0, 4.0), stage(30, 40, 4.0, 6.0)];
         let (mut now, mut rises) = (SimTime::ZERO, Vec::new());
         while let Some(next) = next_rise(&stages, now) {
             rises.push((next.as_secs_f64(), users_at(&stages, next)));

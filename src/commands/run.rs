@@ -30,7 +30,7 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     }
     if run.live {
         let settings = Settings { logged: run.hdr.is_some(), ..run.settings.into() };
-        let changes = Changes::of(topology, run.overrides.sets());
+        let changes = Changes::of(topology, run.overrides.sets(), run.settings.burn);
         let desk = (!quiet).then_some(OpenDesk { changes, announce });
         return hand_in_storm(live::storm(&plan, settings, desk), run.hdr.as_deref(), (run.json.as_deref(), quiet));
     }

@@ -26,7 +26,7 @@ pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
             Some(part)
         }
     };
-    let changes = Changes::of(topology, up.overrides.sets());
+    let changes = Changes::of(topology, up.overrides.sets(), up.settings.burn);
     match live::up(&plan, up.settings.into(), (changes, part), announce) {
         Ok(()) => Ok(Exit::Held),
         Err(failed) => {

@@ -104,7 +104,7 @@ impl Ear for Books {
 
 impl Pulse {
     fn new(plan: &Plan) -> Self {
-        let clients = plan.services[plan.real_services..].iter();
+        let clients = plan.services[plan.first_client..].iter();
         let first_task = clients.map(|client| client.first_endpoint.index()).min().unwrap_or(usize::MAX);
         Self { first_task, ended: 0, failed: 0, times: Histogram::new(), since: SimTime::ZERO }
     }

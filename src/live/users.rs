@@ -90,7 +90,7 @@ impl Users {
         *request.method_mut() = method;
         *request.uri_mut() = path;
         let target = if self.apart { parcel.to.index() } else { 0 };
-        let sent = self.client.send(target, request);
+        let sent = self.client.send(target, request, parcel.fresh);
         let reply = match parcel.limit {
             Some(limit) => tokio::time::timeout(limit, sent).await.map_err(|_| Undelivered::TimedOut)?,
             None => sent.await,

@@ -12,8 +12,8 @@ use crate::levels::Levels;
 use crate::named::Named;
 use crate::recording::Recording;
 use crate::report::{
-    Breaker, Cache, Call, Connections, Database, Endpoint, Engine, Extremes, Failures, Fault, Latency, Load, Pool, Queue,
-    Report, SCHEMA, Scaling, Service, System, Task, Time, Topic, Transition, Verdict, Workers, World,
+    Breaker, Cache, Call, Connections, Database, Endpoint, Engine, Extremes, Failures, Fault, Latency, Load, Pool,
+    Queue, Report, SCHEMA, Scaling, Service, System, Task, Time, Topic, Transition, Verdict, Workers, World,
 };
 use crate::tallies::{self, Requests};
 use crate::timeline::MIB;
@@ -197,8 +197,7 @@ impl Summary<'_> {
     }
 
     fn replicas(&self, row: usize) -> Extremes {
-        let serving =
-            self.recording.books.resources.serving(row, self.recording.stretch(self.segments.clone()));
+        let serving = self.recording.books.resources.serving(row, self.recording.stretch(self.segments.clone()));
         Extremes { min: serving.least, max: serving.most }
     }
 
@@ -248,7 +247,8 @@ impl Summary<'_> {
 
     fn topic(&self, id: TopicId) -> Topic {
         let service = self.plan.topics[id.index()].service;
-        let published = self.recording.books.resources.published.over(id.index()..id.index() + 1, self.segments.clone());
+        let published =
+            self.recording.books.resources.published.over(id.index()..id.index() + 1, self.segments.clone());
         let row = self.service(service.index());
         Topic {
             published: published.ok,

@@ -319,7 +319,8 @@ mod tests {
             calls.fail(failure);
         }
         let failures = Failures { timeout: 3, rejected: 2, breaker_open: 2, error: 2, refused: 1 };
-        let expected = Calls { failures, bulkhead_full: 1, pool_full: 1, no_replica: 1, budget_refused: 1, ..Calls::default() };
+        let expected =
+            Calls { failures, bulkhead_full: 1, pool_full: 1, no_replica: 1, budget_refused: 1, ..Calls::default() };
         assert_eq!(calls, expected);
     }
 

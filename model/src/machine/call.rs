@@ -136,7 +136,14 @@ impl System<'_> {
 
     /// An attempt is out: it goes to the route's target, unless it is lost, and its caller waits.
     #[inline(always)]
-    pub(super) fn send<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, to: ReplicaId, network: Option<Delay>) -> Step {
+    pub(super) fn send<H: Host>(
+        &mut self,
+        host: &mut H,
+        now: SimTime,
+        index: u32,
+        to: ReplicaId,
+        network: Option<Delay>,
+    ) -> Step {
         let key = self.tickets.next(Place::Fiber(index));
         let fiber = &mut self.fibers[index];
         let route = &self.routes[fiber.site.index()];

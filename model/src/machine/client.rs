@@ -8,8 +8,8 @@ use super::key::{Key, Place};
 use super::system::{Step, System};
 use crate::observation::Observation;
 use crate::plan::{EdgeId, EndpointId, Load, LoadId, Plan, ReplicaId, SegmentId, ServiceId, Source};
-use crate::workload::{next_rise, users_at};
 use crate::rng::{Random as _, Stream};
+use crate::workload::{next_rise, users_at};
 
 /// A user whose answer took no time, and who takes none to think, asks again after this: else time would stand still.
 const SHORTEST_ROUND: Span = Span::from_millis(1);

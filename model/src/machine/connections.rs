@@ -39,6 +39,11 @@ impl Connections {
         Self { settings, busy: 0, idle: 0, waiting: VecDeque::new(), live: 0 }
     }
 
+    /// Connections in use, and attempts that wait for one.
+    pub(super) const fn in_use(&self) -> (u32, u32) {
+        (self.busy, self.live)
+    }
+
     /// Takes a connection, if there may be one; answers whether it has to be opened.
     const fn take(&mut self) -> Option<bool> {
         if self.busy >= self.settings.connections {
@@ -71,9 +76,10 @@ impl Connections {
 impl System<'_> {
     /// Whether an attempt finds no connection, and no place to wait for one.
     pub(super) fn pool_is_full(&self, link: u32) -> bool {
-        self.links[link].pool.as_ref().is_some_and(|pool| {
-            pool.busy >= pool.settings.connections && pool.live >= pool.settings.pending
-        })
+        self.links[link]
+            .pool
+            .as_ref()
+            .is_some_and(|pool| pool.busy >= pool.settings.connections && pool.live >= pool.settings.pending)
     }
 
     /// An attempt is out, as far as its caller is concerned: it takes a connection, or waits for one.

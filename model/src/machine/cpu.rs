@@ -100,13 +100,7 @@ impl System<'_> {
     }
 
     /// Somebody's work may be done; answers whether the key was for this.
-    pub(super) fn wake_cpu(
-        &mut self,
-        host: &mut impl Host,
-        now: SimTime,
-        id: ReplicaId,
-        key: super::key::Key,
-    ) -> bool {
+    pub(super) fn wake_cpu(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, key: super::key::Key) -> bool {
         let clock = self.replicas[id.index()].own_clock(now);
         let Some(cpu) = self.cpus[id.index()].as_mut().filter(|cpu| cpu.share.wake == key) else { return false };
         cpu.share.wake_at = SimTime::NEVER;

@@ -124,14 +124,7 @@ impl System<'_> {
 
     /// A query has its connection.
     #[inline(always)]
-    pub(super) fn start_query(
-        &mut self,
-        host: &mut impl Host,
-        now: SimTime,
-        index: u32,
-        id: DatabaseId,
-        time: TimeId,
-    ) {
+    pub(super) fn start_query(&mut self, host: &mut impl Host, now: SimTime, index: u32, id: DatabaseId, time: TimeId) {
         let fiber = &self.fibers[index];
         let queued = matches!(fiber.state, State::Connecting | State::Pooling);
         let (segment, waited) = (fiber.segment(), now - fiber.step_began);

@@ -418,7 +418,12 @@ impl<'p> System<'p> {
 
     /// Whether a message is lost after it was published.
     pub(super) fn topic_loses(&mut self, host: &mut impl Host, now: SimTime, id: TopicId) -> bool {
-        self.strikes(host, now, Scope::Topic(id), |effect| if let Effect::Drop(share) = effect { Some(share) } else { None })
+        self.strikes(
+            host,
+            now,
+            Scope::Topic(id),
+            |effect| if let Effect::Drop(share) = effect { Some(share) } else { None },
+        )
     }
 
     /// Whether a fault strikes whose effect has such a share.
@@ -506,13 +511,7 @@ impl<'p> System<'p> {
     /// What faults make of an attempt on its way to the callee.
     #[cold]
     #[inline(never)]
-    pub(super) fn disturb_edge(
-        &mut self,
-        host: &mut impl Host,
-        now: SimTime,
-        hop: Hop,
-        normal: Delay,
-    ) -> EdgeFault {
+    pub(super) fn disturb_edge(&mut self, host: &mut impl Host, now: SimTime, hop: Hop, normal: Delay) -> EdgeFault {
         let edge = hop.edge;
         if self.is_lost(host, now, hop) {
             return EdgeFault::Lost;

@@ -28,5 +28,5 @@ mod topic;
 
 pub use host::{Class, Delay, Host, Request, Timer};
 pub use key::{Key, Place, Tickets};
-pub use look::{BreakerSeen, DatabaseSeen, ReplicaSeen};
+pub use look::{BreakerSeen, DatabaseSeen, PoolSeen, ReplicaSeen};
 pub use system::{Census, System};

@@ -50,14 +50,7 @@ impl System<'_> {
     }
 
     /// A query has a connection of its pool: it asks for one of the server.
-    fn ask_server(
-        &mut self,
-        host: &mut impl Host,
-        now: SimTime,
-        index: u32,
-        id: DatabaseId,
-        time: TimeId,
-    ) -> Step {
+    fn ask_server(&mut self, host: &mut impl Host, now: SimTime, index: u32, id: DatabaseId, time: TimeId) -> Step {
         let limit = self.connection_limit(now, id);
         if self.databases[id.index()].busy < limit {
             self.take_connection(host, now, id, limit);

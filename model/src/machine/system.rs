@@ -140,8 +140,13 @@ impl<'p> System<'p> {
 
     /// The closed loops' users take their places, and autoscalers begin to look.
     pub fn begin(&mut self, host: &mut impl Host, now: SimTime) {
-        self.begin_scaling(host, now);
+        self.begin_services(host, now);
         self.seat_users(host, now);
+    }
+
+    /// Autoscalers begin to look; users are somebody else's matter.
+    pub fn begin_services(&mut self, host: &mut impl Host, now: SimTime) {
+        self.begin_scaling(host, now);
     }
 
     /// Whether a replica may have begun or ceased to take connections since this was last asked, other than in a wake-up

@@ -67,14 +67,7 @@ impl System<'_> {
         Step::Run(index)
     }
 
-    fn observe_publishing(
-        &mut self,
-        host: &mut impl Host,
-        now: SimTime,
-        index: u32,
-        topic: TopicId,
-        outcome: Outcome,
-    ) {
+    fn observe_publishing(&mut self, host: &mut impl Host, now: SimTime, index: u32, topic: TopicId, outcome: Outcome) {
         let fiber = &self.fibers[index];
         let (segment, took): (_, Span) = (fiber.segment(), now - fiber.step_began);
         host.observe(now, Observation::Published { topic, segment, outcome, took });

@@ -20,8 +20,8 @@ pub use ids::{
     CacheId, DatabaseId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId,
     TimeId, TopicId,
 };
-pub use resources::{Autoscale, Cache, Contention, Hits, Memory, Pool, ScaleOn, Topic};
 pub use phases::{Phase, Phases};
+pub use resources::{Autoscale, Cache, Contention, Hits, Memory, Pool, ScaleOn, Topic};
 
 use crate::dist::Dist;
 
@@ -470,6 +470,14 @@ pub enum Effect {
     Capacity(f64),
     /// The load's rate is multiplied by this.
     Rate(f64),
+}
+
+impl Fault {
+    /// Whether it spoils answers of a service on their way to whoever asked.
+    pub const fn spoils_answers(&self) -> bool {
+        let of_service = matches!(self.target, Target::Service(_) | Target::Endpoint(_) | Target::Replica(_));
+        of_service && matches!(self.effect, Effect::Corrupt(_))
+    }
 }
 
 impl Effect {

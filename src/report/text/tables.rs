@@ -9,8 +9,7 @@ use super::table::{NONE, Table};
 
 /// All tables that have rows.
 pub(super) fn render(page: &Page<'_>) -> String {
-    let tables =
-        [loads(page), services(page), calls(page), pools(page), databases(page), caches(page), topics(page)];
+    let tables = [loads(page), services(page), calls(page), pools(page), databases(page), caches(page), topics(page)];
     tables.into_iter().filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
@@ -120,7 +119,11 @@ fn calls(page: &Page<'_>) -> String {
         .column("rejected", IfRoom, count(|call| call.rejected))
         .column("errors", IfRoom, count(|call| call.errors))
         .column("refused", IfRoom, count(|call| call.refused))
-        .column("not sent", IfAny, count(|call| call.short_circuited + call.bulkhead_full + call.no_replica + pool_full(call)))
+        .column(
+            "not sent",
+            IfAny,
+            count(|call| call.short_circuited + call.bulkhead_full + call.no_replica + pool_full(call)),
+        )
         .column("breaker", Important, all().map(breaker))
         .column("p99", IfRoom, all().map(|call| time(call.latency_ms.as_ref(), |latency| latency.p99)))
         .render(page)

@@ -3,8 +3,8 @@
 use squall_policies::{SimTime, Span};
 
 use super::Compiler;
-use crate::plan::{Claim, Comparison, EndpointId, Expect, LoadId, Metric, Resource, ServiceId, Stretch, Subject};
 use crate::check::Thing;
+use crate::plan::{Claim, Comparison, EndpointId, Expect, LoadId, Metric, Resource, ServiceId, Stretch, Subject};
 use crate::spec;
 use crate::spec::{PhaseRef, Sentence, Within};
 

@@ -48,8 +48,7 @@ impl Compiler<'_> {
                     for Occurrence { from, to, .. } in occurrences.iter().filter(|one| one.hits(place)) {
                         for hit in &hits {
                             let (entry, name, ramp) = (entry as u32, name.clone(), *fault.ramp);
-                            let row =
-                                Fault { entry, name, from: *from, to: *to, ramp, target: *hit, effect: *effect };
+                            let row = Fault { entry, name, from: *from, to: *to, ramp, target: *hit, effect: *effect };
                             self.plan.faults.push(row);
                         }
                     }

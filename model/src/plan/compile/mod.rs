@@ -18,8 +18,7 @@ use std::collections::BTreeMap;
 use squall_policies::{SimTime, Span};
 
 use super::{
-    Edge, EdgeId, Endpoint, EndpointId, Op, Pc, Phase, Phases, Plan, ReplicaId, Role, Service, ServiceId,
-    Site, TimeId,
+    Edge, EdgeId, Endpoint, EndpointId, Op, Pc, Phase, Phases, Plan, ReplicaId, Role, Service, ServiceId, Site, TimeId,
 };
 use crate::spec::{Limit, Problem, Spanned, Topology};
 

@@ -45,8 +45,7 @@ pub(super) fn of(topology: &Topology, load: &Load, end: SimTime) -> Vec<Surge> {
         let Some(factor) = fault.rate.as_ref().map(|rate| rate.value) else { continue };
         for occurrence in faults::occurrences(topology, entry, end) {
             let hit = fault.target.value.0.iter().enumerate().any(|(place, target)| {
-                matches!(&target.value, Target::Name(name) if name.value == load.name.value)
-                    && occurrence.hits(place)
+                matches!(&target.value, Target::Name(name) if name.value == load.name.value) && occurrence.hits(place)
             });
             if hit && occurrence.from < occurrence.to {
                 surges.push(Surge { from: occurrence.from, to: occurrence.to, ramp: *fault.ramp, factor });

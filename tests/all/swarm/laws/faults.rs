@@ -31,10 +31,8 @@ enum Seen {
 impl Faults {
     pub(super) fn new(plan: &Plan) -> Self {
         // A partition may end before anybody meets it: then nothing hangs, and nothing has to be told.
-        let hang = plan
-            .faults
-            .iter()
-            .any(|fault| matches!(fault.effect, Effect::Hang | Effect::Drop(_) | Effect::Partition));
+        let hang =
+            plan.faults.iter().any(|fault| matches!(fault.effect, Effect::Hang | Effect::Drop(_) | Effect::Partition));
         Self { seen: vec![Seen::Nothing; plan.faults.len()], hang }
     }
 
@@ -45,9 +43,11 @@ impl Faults {
 
     /// When faults take capacity away from what `hit` chooses.
     pub(super) fn shaken(plan: &Plan, hit: impl Fn(&Target) -> bool) -> Shaken {
-        let takes = |fault: &&Fault| (matches!(fault.effect, Effect::Capacity(_))
+        let takes = |fault: &&Fault| {
+            (matches!(fault.effect, Effect::Capacity(_))
                 || (fault.effect == Effect::Pause && matches!(fault.target, Target::Topic(_))))
-                && hit(&fault.target);
+                && hit(&fault.target)
+        };
         Shaken(plan.faults.iter().filter(takes).map(|fault| [fault.from, fault.to]).collect())
     }
 
