@@ -176,7 +176,7 @@ mod tests {
             rises.push((next.as_secs_f64(), users_at(&stages, next)));
             now = next;
         }
-        let expected = [(2.0, 1), (4.0, 2), (6.0, 3), (8.0, 4), (10.0, 5), (20.0, 4), (35.0, 5)];
+        let expected = [(2.0, 1), (4.0, 2), (6.0, 3), (8.0, 4), (10.0, 5), (20.0, 4), (35.0, 5), (40.0, 6)];
         assert_eq!(rises, expected);
         let levels = [(0, 0), (15, 3), (19, 2), (25, 4), (39, 5)];
         for (at, users) in levels {

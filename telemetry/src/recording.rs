@@ -122,8 +122,8 @@ impl Recording {
     /// When a replica of a service first died for want of memory, from a time on.
     pub(crate) fn out_of_memory_since(&self, plan: &Plan, service: ServiceId, from: SimTime) -> Option<u64> {
         let replicas = plan.services[service.index()].replica_range();
-        let deaths = self.books.resources.out_of_memory.iter();
-        let first = deaths.filter(|(at, replica)| *at >= from && replicas.contains(&replica.index())).next();
+        let mut deaths = self.books.resources.out_of_memory.iter();
+        let first = deaths.find(|(at, replica)| *at >= from && replicas.contains(&replica.index()));
         first.map(|(at, _)| at.as_nanos())
     }
 

@@ -184,7 +184,7 @@ impl Summary<'_> {
             wait_ms: latency(&waits),
             service_ms: latency(&both(&direct, &over(&times.held))),
             workers: self.workers(row),
-            queue: self.queue(&self.recording.books.waiting, row, capacity(service.queue, replicas.max)),
+            queue: self.queue(&self.recording.books.waiting, row, capacity(service.queue, self.most_replicas(row))),
             cpu_share: self.recording.cpu_share(self.plan, id, self.segments.clone()).map(rounded),
             memory_mib_max: bytes.map(|bytes| rounded(bytes as f64 / MIB)),
             replicas,
@@ -194,6 +194,12 @@ impl Summary<'_> {
             out_of_memory_s: self.deaths(id),
             endpoints: rows.clone().map(one).collect(),
         }
+    }
+
+    /// How many replicas its limits are of.
+    fn most_replicas(&self, row: usize) -> u32 {
+        let service = &self.plan.services[row];
+        if service.autoscale.is_some() { self.replicas(row).max.max(1) } else { service.replicas }
     }
 
     fn replicas(&self, row: usize) -> Extremes {
@@ -304,7 +310,7 @@ impl Summary<'_> {
         let busy = self.recording.books.busy.over(row, self.segments.clone());
         let full = self.recording.books.services_full.over(row, self.segments.clone());
         Workers {
-            limit: capacity(service.workers, self.replicas(row).max),
+            limit: capacity(service.workers, self.most_replicas(row)),
             busy_mean: rounded(busy.mean(self.length())),
             busy_max: busy.peak,
             saturated_first_s: full.first().map(to_seconds),

@@ -11,6 +11,9 @@ pub(super) fn check(topology: &Topology, names: &Names<'_>, whole: bool, found: 
             found.error(fault.target.at, "this fault does nothing", "say what: latency, errors, down, kill, …");
         }
         for target in &fault.target.0 {
+            if let Some(problem) = nothing_to_flush(fault, target, topology) {
+                found.problems.push(problem);
+            }
             match thing(target, &effects, topology, names) {
                 Ok(thing) => effects.iter().for_each(|effect| check_effect(effect, thing, target, found)),
                 Err(problem) => found.problems.push(problem),
@@ -18,6 +21,14 @@ pub(super) fn check(topology: &Topology, names: &Names<'_>, whole: bool, found: 
         }
         check_times(fault, topology, found);
     }
+}
+
+/// A cache with a fixed share of hits holds nothing that could be emptied.
+fn nothing_to_flush(fault: &Fault, target: &Spanned<Target>, topology: &Topology) -> Option<Problem> {
+    let (Some(flush), Target::Name(name)) = (&fault.flush, &target.value) else { return None };
+    topology.caches.find(name).and_then(|cache| cache.hit_rate.as_ref())?;
+    let problem = Problem::error(flush.at, format!("`{}` has a fixed hit rate: there is nothing to empty", name.value));
+    Some(problem.hint("give it `keys` and `capacity` instead of `hit_rate`"))
 }
 
 /// Something a fault does: its key, where that stands, and what it can be done to.

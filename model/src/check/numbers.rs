@@ -3,8 +3,8 @@
 use super::Findings;
 use crate::Span;
 use crate::spec::{
-    Arrivals, Breaker, CallPolicy, Concurrency, Database, Limit, Load, OpenFor, Retry, Service, Spanned, Step,
-    Topology, Window,
+    Arrivals, At, Autoscale, Breaker, CallPolicy, Concurrency, Database, Limit, Load, OpenFor, Retry, ScaleOn, Service,
+    Spanned, Step, Topology, Window,
 };
 
 pub(super) fn check(topology: &Topology, whole: bool, found: &mut Findings) {
@@ -82,6 +82,7 @@ fn service(service: &Service, topology: &Topology, whole: bool, found: &mut Find
         found.require(autoscale.min.value <= autoscale.max.value, autoscale.min.at, "`min` is more than `max`", "less");
         found.require(autoscale.target.value.0 > 0.0, autoscale.target.at, "a target of nothing", "more than 0%");
         positive(Some(&autoscale.every), "a period of no time", found);
+        scales_on(service, autoscale, found);
     }
     admission(service, found);
     call_policy(&service.calls.default, found);
@@ -93,6 +94,18 @@ fn service(service: &Service, topology: &Topology, whole: bool, found: &mut Find
             step(one, topology, whole, found);
         }
     }
+}
+
+/// Whether there is a share of what the autoscaler looks at.
+fn scales_on(service: &Service, autoscale: &Spanned<Autoscale>, found: &mut Findings) {
+    let of = &autoscale.of;
+    let at = if of.at == At::default() { autoscale.at } else { of.at };
+    let (limited, what) = match of.value {
+        ScaleOn::Workers => (service.workers.value != Limit::Unlimited, "workers"),
+        ScaleOn::Cpu => (service.cores.is_some(), "cores"),
+    };
+    let missing = format!("no share of {what} can be busy where there is no end of them");
+    found.require(limited, at, &missing, &format!("give the service `{what}`"));
 }
 
 fn admission(service: &Service, found: &mut Findings) {
@@ -208,6 +221,9 @@ fn open_for(open_for: &Spanned<OpenFor>, found: &mut Findings) {
     found.require(first > Span::ZERO, open_for.at, "open for no time", "more than 0s");
 }
 
+/// Each takes some bytes, also before it is asked for.
+const MOST_KEYS: u64 = 10_000_000;
+
 fn caches(topology: &Topology, whole: bool, found: &mut Findings) {
     for (name, cache) in topology.caches.iter() {
         match (&cache.hit_rate, &cache.keys) {
@@ -222,9 +238,16 @@ fn caches(topology: &Topology, whole: bool, found: &mut Findings) {
                 let hint = "say `hit_rate: 90%`, or `keys` and `capacity`";
                 found.error(name.at, format!("nothing says how often `{}` hits", name.value), hint);
             }
-            (_, Some(keys)) => found.require(keys.value > 0, keys.at, "no keys", "at least 1"),
+            (_, Some(keys)) => {
+                found.require(keys.value > 0, keys.at, "no keys", "at least 1");
+                let hint = format!("at most {MOST_KEYS}");
+                found.require(keys.value <= MOST_KEYS, keys.at, "more keys than fit", &hint);
+            }
             _ => {}
         }
+        let fine = (0.0..=100.0).contains(&cache.zipf.value);
+        found.require(fine, cache.zipf.at, "no such popularity", "from 0, which is all alike, to 100");
+        positive(cache.ttl.as_ref(), "held for no time", found);
     }
 }
 

@@ -33,7 +33,7 @@ impl Zipf {
     /// A key, from 0, the most popular first.
     pub fn draw(&self, random: &mut impl Random) -> u32 {
         let bits = random.next_u64();
-        let key = ((bits >> 32) * self.rows.len() as u64 >> 32) as u32;
+        let key = (((bits >> 32) * self.rows.len() as u64) >> 32) as u32;
         let (own, other) = self.rows[key as usize];
         if (bits as u32) < own { key } else { other }
     }

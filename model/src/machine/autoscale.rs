@@ -28,7 +28,8 @@ pub(super) struct Scaler {
     look: Key,
     /// What it would have had, and when, as far back as it matters.
     wanted: VecDeque<(SimTime, u32)>,
-    /// By replica of the service.
+    /// By replica of the service: whether it is to run, and how busy it was.
+    runs: Vec<bool>,
     meters: Vec<Meter>,
 }
 
@@ -54,6 +55,7 @@ impl Scaler {
                 settings,
                 look: Key::NONE,
                 wanted: VecDeque::from([(SimTime::ZERO, service.at_start)]),
+                runs: (0..service.replicas).map(|number| number < service.at_start).collect(),
                 meters: vec![Meter::default(); service.replicas as usize],
             })
         };
@@ -126,8 +128,9 @@ impl System<'_> {
             return false;
         }
         let range = self.plan.services[service.index()].replica_range();
-        let current = range.clone().filter(|row| self.replicas[*row].wanted).count() as u32;
-        let ready = range.filter(|row| self.replicas[*row].wanted && self.replicas[*row].ready).count() as u32;
+        let current = range.clone().filter(|row| self.is_wanted(ReplicaId::from(*row))).count() as u32;
+        let ready =
+            range.filter(|row| self.is_wanted(ReplicaId::from(*row)) && self.replicas[*row].ready).count() as u32;
         if let Some(used) = self.used_since_last(now, service) {
             let scaler = self.scalers[service.index()].as_mut();
             let to = scaler.map_or(current, |scaler| {
@@ -165,17 +168,17 @@ impl System<'_> {
 
     fn scale_to(&mut self, host: &mut impl Host, now: SimTime, service: ServiceId, to: u32) {
         let range = self.plan.services[service.index()].replica_range();
-        let count = |system: &Self| range.clone().filter(|row| system.replicas[*row].wanted).count() as u32;
+        let count = |system: &Self| range.clone().filter(|row| system.is_wanted(ReplicaId::from(*row))).count() as u32;
         while count(self) < to {
             // One that has nothing left to do, rather than one that is still stopping.
-            let off = || range.clone().filter(|row| !self.replicas[*row].wanted);
+            let off = || range.clone().filter(|row| !self.is_wanted(ReplicaId::from(*row)));
             let idle = off().find(|row| self.replicas[*row].busy == 0);
             let Some(row) = idle.or_else(|| off().next()) else { return };
             self.start_replica(host, now, ReplicaId::from(row));
         }
         while count(self) > to {
             // One that does not serve yet, rather than one that does.
-            let on = || range.clone().rev().filter(|row| self.replicas[*row].wanted);
+            let on = || range.clone().rev().filter(|row| self.is_wanted(ReplicaId::from(*row)));
             let Some(row) = on().find(|row| !self.replicas[*row].ready).or_else(|| on().next()) else { return };
             self.stop_replica(host, now, ReplicaId::from(row));
         }
@@ -183,7 +186,7 @@ impl System<'_> {
 
     /// A replica is started; it serves after its cold start.
     fn start_replica(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
-        self.replicas[id.index()].wanted = true;
+        self.set_wanted(id, true);
         self.clear_memory(id);
         self.restart(host, now, id);
     }
@@ -191,8 +194,8 @@ impl System<'_> {
     /// A replica gets no more requests, and does what it has to the end.
     fn stop_replica(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
         self.meter(now, id);
+        self.set_wanted(id, false);
         let replica = &mut self.replicas[id.index()];
-        replica.wanted = false;
         replica.restart = Key::NONE;
         let served = core::mem::replace(&mut replica.ready, false);
         if served {
@@ -207,21 +210,43 @@ impl System<'_> {
     pub(super) fn activate(&mut self, host: &mut impl Host, now: SimTime, service: ServiceId) -> Option<ReplicaId> {
         let scaler = self.scalers[service.index()].as_ref().filter(|scaler| scaler.settings.min == 0)?;
         let (scaled, range) = (scaler.service, self.plan.services[service.index()].replica_range());
-        if let Some(row) = range.clone().find(|row| self.replicas[*row].wanted) {
+        if let Some(row) = range.clone().find(|row| self.is_wanted(ReplicaId::from(*row))) {
             return Some(ReplicaId::from(row));
         }
         host.observe(now, Observation::Scaled { service: scaled, from: 0, to: 1, ready: 0, used: 0.0 });
         self.scale_to(host, now, service, 1);
-        let row = range.into_iter().find(|row| self.replicas[*row].wanted)?;
+        let row = range.into_iter().find(|row| self.is_wanted(ReplicaId::from(*row)))?;
         self.doors_changed = true;
         Some(ReplicaId::from(row))
+    }
+
+    /// Whether a replica is to run, as far as its autoscaler is concerned.
+    pub(super) fn is_wanted(&self, id: ReplicaId) -> bool {
+        let service = self.replicas[id.index()].service;
+        let place = (id.0 - self.plan.services[service.index()].first_replica.0) as usize;
+        self.scalers[service.index()].as_ref().is_none_or(|scaler| scaler.runs[place])
+    }
+
+    fn set_wanted(&mut self, id: ReplicaId, wanted: bool) {
+        let service = self.replicas[id.index()].service;
+        let place = (id.0 - self.plan.services[service.index()].first_replica.0) as usize;
+        if let Some(scaler) = &mut self.scalers[service.index()] {
+            scaler.runs[place] = wanted;
+        }
+    }
+
+    /// Requests take the long way where replicas come and go.
+    pub(super) fn scaled_take_the_long_way(&mut self) {
+        for replica in &mut self.replicas {
+            replica.disturbed |= self.scalers[replica.service.index()].is_some();
+        }
     }
 
     /// Whether requests wait for this replica to start, instead of being refused.
     pub(super) fn waits_for_start(&self, id: ReplicaId) -> bool {
         let replica = &self.replicas[id.index()];
         let scaler = self.scalers[replica.service.index()].as_ref();
-        replica.wanted && !replica.ready && scaler.is_some_and(|scaler| scaler.settings.min == 0)
+        self.is_wanted(id) && !replica.ready && scaler.is_some_and(|scaler| scaler.settings.min == 0)
     }
 }
 
@@ -250,7 +275,14 @@ mod tests {
             every: Span::from_secs(15),
             scale_down_after: Span::from_secs(60),
         };
-        Scaler { service: ServiceId(0), settings, look: Key::NONE, wanted: VecDeque::new(), meters: Vec::new() }
+        Scaler {
+            service: ServiceId(0),
+            settings,
+            look: Key::NONE,
+            wanted: VecDeque::new(),
+            runs: Vec::new(),
+            meters: Vec::new(),
+        }
     }
 
     #[test]

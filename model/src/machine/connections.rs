@@ -164,6 +164,7 @@ impl System<'_> {
 }
 
 /// How an attempt came to its connection.
+#[derive(Clone, Copy)]
 struct Waited {
     /// Since when it waited, if it did.
     since: Option<SimTime>,

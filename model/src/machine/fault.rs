@@ -161,7 +161,8 @@ impl<'p> System<'p> {
 
     /// Sets the flags that make the rest of the machines look here.
     pub(super) fn mark_disturbed(&mut self) {
-        self.replicas.iter_mut().for_each(|r| r.disturbed = r.scaled);
+        self.replicas.iter_mut().for_each(|r| r.disturbed = false);
+        self.scaled_take_the_long_way();
         self.databases.iter_mut().for_each(|d| d.disturbed = d.share.is_some());
         self.caches.iter_mut().for_each(|c| c.disturbed = false);
         self.topics.iter_mut().for_each(|t| t.disturbed = false);
@@ -236,7 +237,7 @@ impl<'p> System<'p> {
             return Condition::Frozen;
         }
         // One that is being stopped takes what is on its way to it.
-        if !state.ready && state.wanted && !self.waits_for_start(replica) {
+        if !state.ready && self.is_wanted(replica) && !self.waits_for_start(replica) {
             return Condition::Down;
         }
         let (mut at, scope) = (0, self.scope(replica, endpoint));
@@ -408,12 +409,12 @@ impl<'p> System<'p> {
     #[cold]
     #[inline(never)]
     pub(super) fn database_spoils(&mut self, host: &mut impl Host, now: SimTime, id: DatabaseId) -> bool {
-        self.strikes(host, now, Scope::Database(id), |effect| corrupt(effect))
+        self.strikes(host, now, Scope::Database(id), corrupt)
     }
 
     /// Whether what a cache holds is of no use.
     pub(super) fn cache_spoils(&mut self, host: &mut impl Host, now: SimTime, id: CacheId) -> bool {
-        self.strikes(host, now, Scope::Cache(id), |effect| corrupt(effect))
+        self.strikes(host, now, Scope::Cache(id), corrupt)
     }
 
     /// Whether a message is lost after it was published.
@@ -459,7 +460,7 @@ impl<'p> System<'p> {
         outcome: Outcome,
     ) -> Outcome {
         let scope = self.scope(ReplicaId(replica), EndpointId(endpoint));
-        let spoilt = outcome.is_success() && self.strikes(host, now, scope, |effect| corrupt(effect));
+        let spoilt = outcome.is_success() && self.strikes(host, now, scope, corrupt);
         if spoilt { Outcome::Error(502) } else { outcome }
     }
 
@@ -487,7 +488,7 @@ impl<'p> System<'p> {
             }
         }
         let scope = Scope::Edge(route.edge);
-        let spoilt = outcome.is_success() && self.strikes(host, now, scope, |effect| corrupt(effect));
+        let spoilt = outcome.is_success() && self.strikes(host, now, scope, corrupt);
         Some(if spoilt { Outcome::Error(502) } else { outcome })
     }
 

@@ -73,7 +73,7 @@ impl System<'_> {
             workers: replica.workers,
             queued: replica.queue.len(),
             ready: replica.ready,
-            accepts: replica.ready || self.waits_for_start(id) || (!replica.wanted && replica.busy > 0),
+            accepts: replica.ready || self.waits_for_start(id) || (!self.is_wanted(id) && replica.busy > 0),
             paused: replica.pauses > 0,
         }
     }

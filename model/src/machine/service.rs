@@ -49,10 +49,6 @@ pub(super) struct Replica {
     /// Whether requests have to take the long way here: a fault is at work on it, its service, or one of its endpoints;
     /// or it is one that comes and goes.
     pub disturbed: bool,
-    /// Whether it is one that comes and goes.
-    pub scaled: bool,
-    /// Whether it is to run, as far as its autoscaler is concerned.
-    pub wanted: bool,
     pub queue: Fifo,
     pub queue_limit: u32,
     /// How many faults freeze it, and since when.
@@ -77,8 +73,6 @@ impl Replica {
             saturated: false,
             ready: number < at_start,
             disturbed: scaled,
-            scaled,
-            wanted: number < at_start,
             queue: Fifo::EMPTY,
             queue_limit,
             pauses: 0,
@@ -347,7 +341,7 @@ impl System<'_> {
         if core::mem::take(&mut replica.saturated) {
             host.observe(now, Observation::Relieved { replica: id });
         }
-        if self.replicas[id.index()].wanted {
+        if self.is_wanted(id) {
             self.restart(host, now, id);
         }
     }

@@ -10,6 +10,7 @@ use super::tree::{Node, one, scalar};
 
 mod faults;
 mod policies;
+mod resources;
 mod steps;
 
 /// The most requests that one user's request may lead to.
@@ -25,10 +26,14 @@ pub(super) fn topology(seed: u64) -> Node {
     root.set("seed", scalar(seed));
     draw.frame(&mut root);
     let databases = draw.databases();
+    let caches = draw.caches();
     draw.names();
+    let topics = draw.topics();
     let services = draw.services();
     root.set("services", services);
     root.set("databases", databases);
+    root.set("caches", caches);
+    root.set("topics", topics);
     let load = draw.loads();
     root.set("load", load);
     let faults = draw.faults();
@@ -47,6 +52,8 @@ struct Draw {
     /// Everything that is begun must end, however long it takes: nothing may hang.
     patient: bool,
     databases: Vec<String>,
+    caches: Vec<String>,
+    topics: Vec<resources::Topic>,
     services: Vec<Service>,
     loads: Vec<String>,
     /// Who calls whom: names.
@@ -83,6 +90,8 @@ impl Draw {
             duration,
             patient,
             databases: Vec::new(),
+            caches: Vec::new(),
+            topics: Vec::new(),
             services: Vec::new(),
             loads: Vec::new(),
             calls: Vec::new(),
@@ -141,6 +150,7 @@ impl Draw {
             let mut database = one("query", self.time());
             let connections = self.pick(&[1, 1, 2, 5, 50]);
             self.maybe(70, &mut database, "connections", |_| scalar(connections));
+            self.database_limits(&mut database);
             all.set(&name, database);
             self.databases.push(name);
         }
@@ -177,6 +187,7 @@ impl Draw {
         self.maybe(50, &mut service, "queue", Self::queue);
         self.maybe(40, &mut service, "cold_start", |draw| draw.span(&[0, 1, 10, 200]));
         self.maybe(30, &mut service, "balancer", Self::balancer);
+        self.machines(index, &mut service);
         let (calls, attempts) = self.calls(index);
         let mut endpoints = Node::map();
         for endpoint in 0..self.services[index].endpoints.len() {
@@ -246,7 +257,12 @@ impl Draw {
     fn closed(&mut self, load: &mut Node, targets: &[(String, f64)], count: f64) {
         // Each comes back again and again.
         let users = (count as u64 / self.duration).clamp(1, 20);
-        load.set("users", scalar(users));
+        if self.chance(70) {
+            load.set("users", scalar(users));
+        } else {
+            let stages = (0..=self.below(3)).map(|_| self.user_stage(users)).collect();
+            load.set("stages", Node::List(stages));
+        }
         if !self.chance(5) {
             let think = self.time();
             load.set("think", think);
@@ -262,6 +278,14 @@ impl Draw {
             task
         };
         load.set("tasks", Node::List(targets.iter().enumerate().map(task).collect()));
+    }
+
+    fn user_stage(&mut self, users: u64) -> Node {
+        let lasts = self.duration.div_ceil(self.pick(&[1, 2, 3]));
+        let mut stage = one("for", self.steps(lasts));
+        stage.set("users", scalar(self.pick(&[0, 1, users, users])));
+        self.maybe(30, &mut stage, "hold", |_| scalar("true"));
+        stage
     }
 
     /// An open loop of so many requests, about.

@@ -45,8 +45,7 @@ impl Compiler<'_> {
         for (row, (_, topic)) in self.topology.topics.iter().enumerate() {
             let service = self.plan.topics[row].service;
             let first = self.plan.services[service.index()].first_endpoint;
-            let policy =
-                CallPolicy { retry: topic.retry.clone(), timeout: topic.timeout.clone(), ..CallPolicy::default() };
+            let policy = CallPolicy { retry: topic.retry.clone(), timeout: topic.timeout, ..CallPolicy::default() };
             for (number, to) in topic.to.0.iter().enumerate() {
                 let endpoint = self.endpoint(to);
                 let edge = self.edge(service, endpoint, &policy);

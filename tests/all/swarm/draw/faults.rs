@@ -9,6 +9,9 @@ enum Kind {
     Endpoint,
     Database,
     Call,
+    Cache,
+    Topic,
+    Load,
 }
 
 impl Draw {
@@ -40,6 +43,13 @@ impl Draw {
                 fault.set("ramp", self.steps(ramp));
             }
         }
+        if ends && self.chance(20) {
+            let every = self.span(&[1, 5, 20]);
+            fault.set("every", every);
+        }
+        if self.chance(10) {
+            fault.set("pick", scalar(1));
+        }
         let mut done = Vec::new();
         for _ in 0..self.pick(&[1, 1, 1, 2]) {
             let effect = self.effect(kind);
@@ -55,7 +65,16 @@ impl Draw {
     fn victim(&mut self) -> (Node, Kind) {
         let service = self.below(self.services.len() as u64) as usize;
         let (name, replicas) = (self.services[service].name.clone(), self.services[service].replicas);
-        match self.below(10) {
+        match self.below(14) {
+            10 if !self.caches.is_empty() => {
+                let cache = self.below(self.caches.len() as u64) as usize;
+                (scalar(&self.caches[cache]), Kind::Cache)
+            }
+            11 if !self.topics.is_empty() => {
+                let topic = self.below(self.topics.len() as u64) as usize;
+                (scalar(&self.topics[topic].name), Kind::Topic)
+            }
+            12 => (scalar(&self.loads[0]), Kind::Load),
             0 | 1 if !self.databases.is_empty() => {
                 let database = self.below(self.databases.len() as u64) as usize;
                 (scalar(&self.databases[database]), Kind::Database)
@@ -79,21 +98,37 @@ impl Draw {
     }
 
     fn effect(&mut self, kind: Kind) -> &'static str {
-        let all = ["latency", "add", "times", "errors", "down", "pause", "hang", "capacity", "kill"];
-        let kinds = match kind {
-            Kind::Service => 9,
-            Kind::Database => 8,
-            Kind::Endpoint | Kind::Call => 7,
+        let all = [
+            "latency",
+            "add",
+            "times",
+            "errors",
+            "down",
+            "pause",
+            "corrupt",
+            "hang",
+            "drop",
+            "partition",
+            "capacity",
+            "kill",
+        ];
+        let effect = match kind {
+            Kind::Service => self.pick(&all),
+            Kind::Database => self.pick(&all[..11]),
+            Kind::Cache if self.chance(30) => "flush",
+            Kind::Endpoint | Kind::Call | Kind::Topic | Kind::Cache => self.pick(&all[..10]),
+            Kind::Load => "rate",
         };
-        let effect = self.pick(&all[..kinds]);
-        if self.patient && effect == "hang" { "pause" } else { effect }
+        let lasts_for_ever = matches!(effect, "hang" | "drop" | "partition");
+        if self.patient && lasts_for_ever { "pause" } else { effect }
     }
 
     fn how(&mut self, effect: &str) -> Node {
         match effect {
             "latency" | "add" => self.time(),
             "times" => scalar(self.pick(&["0", "0.5", "1", "10", "1000"])),
-            "errors" => scalar(self.pick(&["0%", "50%", "100%"])),
+            "rate" => scalar(self.pick(&["0", "0.5", "2"])),
+            "corrupt" | "drop" | "errors" => scalar(self.pick(&["0%", "50%", "100%"])),
             "capacity" => scalar(self.pick(&["0%", "10%", "50%", "100%"])),
             "kill" => scalar(self.pick(&[1, 1, 2, 100])),
             _ => scalar("true"),

@@ -51,6 +51,7 @@ impl Draw {
             let limit = draw.pick(&["0", "1", "1", "2", "10", "unlimited"]);
             scalar(limit)
         });
+        self.maybe(15, &mut policy, "pool", Self::pool);
         self.maybe(20, &mut policy, "fallback", Self::fallback);
         self.maybe(15, &mut policy, "balancer", Self::balancer);
         self.maybe(15, &mut policy, "network", Self::short_time);
@@ -67,7 +68,7 @@ impl Draw {
         if self.chance(50) { Node::map() } else { one("after", self.span(&[0, 1, 3])) }
     }
 
-    fn retry(&mut self, attempts: u32) -> Node {
+    pub(super) fn retry(&mut self, attempts: u32) -> Node {
         if self.chance(30) {
             return scalar(attempts);
         }

@@ -42,7 +42,7 @@ impl Draw {
 
     /// One step that leads to at most `room` requests, and to how many it does.
     fn step(&mut self, place: &Place<'_>, room: f64) -> (Node, f64) {
-        let kind = self.below(if place.depth < 3 { 16 } else { 8 });
+        let kind = self.below(if place.depth < 3 { 20 } else { 8 });
         match kind {
             0 => (one("wait", self.time()), 0.0),
             1 => (one("fail", self.fail()), 0.0),
@@ -52,6 +52,16 @@ impl Draw {
             11 => self.branches("race", place, room),
             12 | 13 => self.repeat(place, room),
             14 | 15 => self.either(place, room),
+            16 | 17 => match self.publish(place.service, room) {
+                Some(published) => published,
+                None => (one("work", self.time()), 0.0),
+            },
+            18 | 19 if !self.caches.is_empty() => {
+                let inner = Place { depth: place.depth + 1, ..*place };
+                let (miss, cost) = self.list(&inner, room);
+                let get = self.get(miss);
+                get.map_or_else(|| (one("work", scalar("0s")), 0.0), |get| (get, cost))
+            }
             _ => (one("work", self.time()), 0.0),
         }
     }

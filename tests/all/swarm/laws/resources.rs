@@ -93,7 +93,7 @@ impl Resources {
             Observation::ConnectionWanted { edge } => {
                 self.waiting[edge.index()] += 1;
                 let pending = plan.edges[edge.index()].pool.map_or(0, |pool| pool.pending);
-                let room = u64::from(pending) * self.links(plan, edge.index());
+                let room = u64::from(pending) * links(plan, edge.index());
                 all_or(self.waiting[edge.index()] <= room, || format!("{} wait of {room}", self.waiting[edge.index()]))
             }
             Observation::ConnectionGivenUp { edge } => take(&mut self.waiting[edge.index()]),
@@ -103,17 +103,12 @@ impl Resources {
                 }
                 self.busy[edge.index()] += 1;
                 let most = plan.edges[edge.index()].pool.map_or(0, |pool| pool.connections);
-                let room = u64::from(most) * self.links(plan, edge.index());
+                let room = u64::from(most) * links(plan, edge.index());
                 all_or(self.busy[edge.index()] <= room, || format!("{} connections of {room}", self.busy[edge.index()]))
             }
             Observation::ConnectionFreed { edge } => take(&mut self.busy[edge.index()]),
             _ => Ok(()),
         }
-    }
-
-    fn links(&self, plan: &Plan, edge: usize) -> u64 {
-        let edge = &plan.edges[edge];
-        if edge.shared { 1 } else { u64::from(plan.services[edge.caller.index()].replicas) }
     }
 
     fn turns(&mut self, replica: usize, up: bool) -> Result<(), String> {
@@ -153,4 +148,10 @@ fn take(count: &mut u64) -> Result<(), String> {
     let known = *count > 0;
     *count = count.saturating_sub(1);
     all_or(known, || "one more leaves than came".to_owned())
+}
+
+/// How many pools a call has.
+fn links(plan: &Plan, edge: usize) -> u64 {
+    let edge = &plan.edges[edge];
+    if edge.shared { 1 } else { u64::from(plan.services[edge.caller.index()].replicas) }
 }
