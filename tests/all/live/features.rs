@@ -87,7 +87,9 @@ fn replicas_that_are_added_listen_and_those_that_are_taken_away_do_not() {
         .collect();
     wait_until("grows[1]", true);
     assert!(up.ask("grows[1]", "GET /work").unwrap().0.starts_with("HTTP/1.1 200 "));
-    busy.into_iter().for_each(|busy| busy.join().unwrap());
+    for busy in busy {
+        busy.join().unwrap();
+    }
     wait_until("grows[1]", false);
     assert!(listens("grows[0]"), "there is always one");
 }
