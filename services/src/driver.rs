@@ -414,8 +414,8 @@ impl<E: Ear> Driver<E> {
             Belongs { edge, segment }.write(self.run, &mut headers);
         }
         trail.unwrap_or_else(|| Trail::begin(&self.ids)).write(&mut headers, &self.ids);
-        let left = Duration::from_nanos((hop.until - self.now()).as_nanos());
-        let limit = (hop.until != SimTime::NEVER).then(|| left + GRACE);
+        let limit =
+            (hop.until != SimTime::NEVER).then(|| Duration::from_nanos((hop.until - self.now()).as_nanos()) + GRACE);
         let fresh = self.plan.edges[edge.index()].pool.is_some_and(|pool| !pool.reuse);
         let parcel = Parcel { to, endpoint, headers, limit, fresh };
         if hop.meant != SimTime::NEVER {
