@@ -37,7 +37,7 @@ fn the_cascade_is_told_in_order_database_then_order_then_gateway() {
 #[test]
 fn before_the_fault_the_cascade_answers_in_50_ms() {
     let report = report(&["cascade"]);
-    let healthy = report["expect"].as_array().unwrap().iter().find(|e| e["text"] == "checkout p99 < 60ms in healthy");
+    let healthy = report["expect"].as_array().unwrap().iter().find(|e| e["text"] == "checkout p99 < 100ms in healthy");
     assert_eq!(healthy.unwrap()["actual"], "50ms");
 }
 

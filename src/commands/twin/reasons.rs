@@ -12,7 +12,17 @@ const LATE_MS: f64 = 1.0;
 /// Every figure out of tolerance, with its likely reason.
 pub(super) fn of(plan: &Plan, lines: &[Line], sim: &Report, live: &Report) -> Vec<(String, String)> {
     let out = lines.iter().filter(|line| !line.holds);
-    out.map(|line| (line.figure.clone(), likely(plan, line, sim, live))).collect()
+    let reasons = out.map(|line| (line.figure.clone(), likely(plan, line, sim, live)));
+    reasons.chain(expected_otherwise(sim, live)).collect()
+}
+
+/// Every expectation that held in one world alone, with what was found in both.
+fn expected_otherwise(sim: &Report, live: &Report) -> impl Iterator<Item = (String, String)> {
+    let pairs = sim.expect.iter().zip(&live.expect).filter(|(a, b)| a.pass != b.pass);
+    pairs.map(|(a, b)| {
+        let holds = if a.pass { "holds in virtual time alone" } else { "holds over real HTTP alone" };
+        (format!("expect {}", a.text), format!("{holds}: {}, and {}", a.actual, b.actual))
+    })
 }
 
 fn likely(plan: &Plan, line: &Line, sim: &Report, live: &Report) -> String {
@@ -76,6 +86,13 @@ mod tests {
     fn what_is_known_of_the_run_comes_before_what_is_only_likely() {
         assert_eq!(reasons(|_| ()), []);
         let fail = |live: &mut Report| live.verdict = squall_telemetry::report::Verdict::Fail;
+        let otherwise = |live: &mut Report| {
+            live.expect[0].pass = false;
+            live.expect[0].actual = "70ms".into();
+        };
+        let (expected, why) = reasons(otherwise).pop().unwrap();
+        assert_eq!(expected, "expect checkout p99 < 51ms in healthy");
+        assert_eq!(why, "holds in virtual time alone: 50ms, and 70ms");
         let why = |change: &dyn Fn(&mut Report)| reasons(change).pop().unwrap();
         assert!(why(&fail).1.contains("in one world alone"));
         let busy = |live: &mut Report| {
