@@ -25,6 +25,9 @@ services:
 load: [{name: l, to: shop.buy, rate: 1/s}]
 ";
 
+/// How long a machine that has other things to do may take for what should take a fifth of a second.
+const PATIENCE: Duration = Duration::from_secs(8);
+
 const LIMITS: Limits = Limits {
     head: Duration::from_millis(200),
     body: Duration::from_millis(200),
@@ -50,13 +53,13 @@ fn open() -> (Arc<Driver<()>>, SocketAddr, watch::Sender<bool>) {
     (driver, address, stop)
 }
 
-/// Sends `text` and reads until the server hangs up, which must be within a second.
+/// Sends `text` and reads until the server hangs up, which must be soon.
 async fn until_cut_off(address: SocketAddr, text: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    let cut_off = tokio::time::timeout(Duration::from_secs(1), stream.read_to_end(&mut answer)).await;
-    assert!(cut_off.is_ok(), "still open after a second: {text:?}");
+    let cut_off = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    assert!(cut_off.is_ok(), "still open: {text:?}");
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -109,7 +112,7 @@ async fn a_head_that_trickles_in_for_ever_is_cut_off() {
     let began = Instant::now();
     while stream.write_all(b"x").await.is_ok() {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        assert!(began.elapsed() < Duration::from_secs(2), "it may go on for ever");
+        assert!(began.elapsed() < PATIENCE, "it may go on for ever");
     }
 }
 
@@ -149,6 +152,11 @@ async fn an_asker_that_hangs_up_leaves_its_request_to_the_machines() {
         stream.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let began = Instant::now();
+    while driver.replica(squall_model::plan::ReplicaId(0)).busy < 3 {
+        assert!(began.elapsed() < PATIENCE, "not all have arrived");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(driver.replica(squall_model::plan::ReplicaId(0)).busy, 3, "the callee works on");
 }

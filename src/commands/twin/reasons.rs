@@ -74,12 +74,12 @@ mod tests {
         of(&plan, &compared(&plan, &sim, &live), &sim, &live)
     }
 
-    fn kept(late_ms: f64, doubts: &[&str]) -> Option<Live> {
+    fn kept(late_ms: f64, doubts: &[&str]) -> Live {
         let l = late_ms;
         let late = Latency { mean: l, p50: l, p90: l, p95: l, p99: l, p999: l, max: l };
         let doubts: Vec<_> = doubts.iter().map(|doubt| (*doubt).to_owned()).collect();
         let doubtful = !doubts.is_empty();
-        Some(Live { generator_late_ms: None, timers_late_ms: Some(late), hops_per_s: 1.0, doubtful, doubts })
+        Live { generator_late_ms: None, timers_late_ms: Some(late), hops_per_s: 1.0, doubtful, doubts }
     }
 
     #[test]
@@ -97,12 +97,12 @@ mod tests {
         assert!(why(&fail).1.contains("in one world alone"));
         let busy = |live: &mut Report| {
             fail(live);
-            live.live = kept(5.0, &[]);
+            live.live = Some(kept(5.0, &[]));
         };
         assert!(why(&busy).1.contains("this machine was busy"));
         let late = |live: &mut Report| {
             fail(live);
-            live.live = kept(5.0, &["the load was late"]);
+            live.live = Some(kept(5.0, &["the load was late"]));
         };
         assert_eq!(why(&late), ("verdict".to_owned(), "the load was late".to_owned()));
     }

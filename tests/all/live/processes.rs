@@ -4,9 +4,9 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{Up, file, fresh_folder, say, squall, written};
+use super::{PATIENCE, Up, file, fresh_folder, say, squall, written};
 
 /// A peers file with a free port for each.
 fn peers(names: &[&str]) -> PathBuf {
@@ -94,7 +94,7 @@ fn peers_that_are_not_enough_are_a_mistake() {
         assert!(errors.contains(says), "{errors}");
     }
     written(&squall(&["up", &file("processes.yaml"), "--only", "back"]).code(2));
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < PATIENCE);
 }
 
 /// A server that answers every request, and counts its connections.
