@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use squall_model::check::LINTS;
 
 /// Storms a graph of fake services and shows what breaks, deterministically.
 #[derive(Parser, Debug)]
@@ -36,6 +38,8 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Run an experiment, in virtual time or live
     Run(Run),
+    /// Show the actual request at a percentile as a waterfall
+    Trace(Trace),
     /// Run an experiment in both worlds and compare them
     Twin(Twin),
     /// Start the services of a topology over real HTTP, without load, until Ctrl-C
@@ -78,6 +82,50 @@ pub(crate) struct Run {
     /// Write the report as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+}
+
+/// `squall trace`
+#[derive(Args, Debug)]
+pub(crate) struct Trace {
+    /// A path, or the name of a built-in topology
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+
+    /// Which request: p99 (any percentile), slowest, first-failure, slowest-failure, first-degraded, or the first from a
+    /// time on, such as 20.5s; several with commas
+    #[arg(long, value_name = "WHICH", default_value = "p99")]
+    pub(crate) at: Vec<String>,
+
+    /// Whose requests: a load, or one of its tasks as LOAD.TASK [default: the first load]
+    #[arg(long, value_name = "LOAD")]
+    pub(crate) of: Option<String>,
+
+    /// Only requests that started in this phase; also `before PHASE`, `after PHASE`
+    #[arg(long, value_name = "PHASE")]
+    pub(crate) phase: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+
+    /// Write the traces as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write them as OpenTelemetry's OTLP/JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) otlp: Option<PathBuf>,
+
+    /// Write them as Zipkin's JSON, version 2
+    #[arg(long, value_name = "FILE")]
+    pub(crate) zipkin: Option<PathBuf>,
+
+    /// Write them as the JSON that Jaeger's user interface reads
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jaeger: Option<PathBuf>,
+
+    /// When the run began, for those formats: seconds since 1970, or `now` [default: 0]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) epoch: Option<String>,
 }
 
 /// `squall twin`
@@ -157,6 +205,14 @@ pub(crate) struct Check {
     /// Paths, or names of built-in topologies
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<String>,
+
+    /// Exit with 1 if this lint finds anything; repeatable
+    #[arg(long, value_name = "LINT", value_parser = PossibleValuesParser::new(LINTS), hide_possible_values = true)]
+    pub(crate) deny: Vec<String>,
+
+    /// Say nothing of what this lint finds; repeatable, and wins over `--deny`
+    #[arg(long, value_name = "LINT", value_parser = PossibleValuesParser::new(LINTS), hide_possible_values = true)]
+    pub(crate) allow: Vec<String>,
 
     #[command(flatten)]
     pub(crate) overrides: Overrides,

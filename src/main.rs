@@ -13,6 +13,7 @@ mod live;
 mod output;
 mod report;
 mod topologies;
+mod why;
 
 use std::process::ExitCode;
 

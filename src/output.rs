@@ -1,6 +1,7 @@
 //! Standard output and standard error: results to the one, problems to the other, colour only where it is wanted.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
@@ -23,9 +24,28 @@ pub(crate) fn width() -> usize {
 
 /// Writes a result to standard output.
 pub(crate) fn result(text: &str) -> io::Result<()> {
+    raw(text.as_bytes())
+}
+
+fn raw(bytes: &[u8]) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(bytes)?;
     out.flush()
+}
+
+/// Writes a result to a file, or to standard output for `-`; complains and answers `false` if that does not work.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    if path == Path::new("-") {
+        raw(bytes)?;
+        return Ok(true);
+    }
+    match std::fs::write(path, bytes) {
+        Ok(()) => Ok(true),
+        Err(failed) => {
+            error(&format!("cannot write `{}`: {failed}", path.display()), None)?;
+            Ok(false)
+        }
+    }
 }
 
 /// Writes what went wrong, or progress, to standard error.

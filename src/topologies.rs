@@ -18,16 +18,36 @@ macro_rules! built_in {
 
 /// The built-in ones, by name.
 const BUILT_IN: &[(&str, &str)] = built_in![
+    "asynchronous-chain",
+    "autoscaling",
+    "bottleneck",
     "cascade",
     "cascade-breaker",
     "cascade-timeout",
     "chain",
+    "chaos",
+    "chatty",
+    "chatty-batch",
+    "cold-start",
     "graceful-degradation",
     "metastable",
+    "metastable-cache",
+    "metastable-cache-recovers",
+    "metastable-failover",
+    "metastable-failover-recovers",
+    "metastable-gc",
+    "metastable-gc-recovers",
     "metastable-recovers",
+    "no-pooling",
+    "own-databases",
+    "pooling",
     "retry-storm",
     "retry-storm-backoff",
+    "shared-database",
+    "slow-leak",
     "social",
+    "synchronous-chain",
+    "warm-pool",
 ];
 
 /// Longest topology file that is read; a longer one is refused when its text is looked at.

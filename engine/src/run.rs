@@ -4,6 +4,7 @@ use squall_model::machine::{Census, Class, Delay, Host, Key, Place, Request, Sys
 use squall_model::observation::{Called, Observation, Returned, Sink};
 use squall_model::plan::{FaultId, LoadId, Plan, Source};
 use squall_model::rng::Stream;
+use squall_model::trace::TraceFact;
 use squall_model::workload::OpenLoop;
 use squall_model::{Outcome, SimTime};
 
@@ -212,6 +213,13 @@ impl Open {
 }
 
 impl<S: Sink> Sink for World<'_, S> {
+    const TRACED: bool = S::TRACED;
+
+    #[inline(always)]
+    fn trace(&mut self, at: SimTime, what: TraceFact) {
+        self.sink.trace(at, what);
+    }
+
     #[inline(always)]
     fn observe(&mut self, at: SimTime, what: Observation) {
         self.sink.observe(at, what);

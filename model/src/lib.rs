@@ -9,6 +9,7 @@ pub mod observation;
 pub mod plan;
 pub mod rng;
 pub mod spec;
+pub mod trace;
 pub mod workload;
 
 pub use squall_policies::{Outcome, Random, SimTime, Span};

@@ -21,6 +21,7 @@ use squall_policies::breaker::Transition;
 use squall_policies::{Outcome, SimTime, Span};
 
 use crate::plan::{CacheId, DatabaseId, EdgeId, EndpointId, FaultId, ReplicaId, SegmentId, ServiceId, SiteId, TopicId};
+use crate::trace::TraceFact;
 
 /// One fact.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -366,8 +367,17 @@ pub struct Returned {
 
 /// Takes observations, in order. `at` never goes back.
 pub trait Sink {
+    /// Whether it also wants to know which request does what, and for whom. Where it does not, the machines leave it out.
+    const TRACED: bool = false;
+
     /// `what` happened at `at`.
     fn observe(&mut self, at: SimTime, what: Observation);
+
+    /// Only where [`TRACED`](Self::TRACED): what a fiber does from `at` on.
+    #[inline(always)]
+    fn trace(&mut self, at: SimTime, what: TraceFact) {
+        let _ = (at, what);
+    }
 
     /// A call was sent and let in. By default, the two observations that it is.
     #[inline(always)]
@@ -391,4 +401,37 @@ pub trait Sink {
 /// Looks away.
 impl Sink for () {
     fn observe(&mut self, _: SimTime, _: Observation) {}
+}
+
+/// Both listen, the first one first.
+impl<A: Sink, B: Sink> Sink for (&mut A, &mut B) {
+    const TRACED: bool = A::TRACED || B::TRACED;
+
+    #[inline(always)]
+    fn observe(&mut self, at: SimTime, what: Observation) {
+        self.0.observe(at, what);
+        self.1.observe(at, what);
+    }
+
+    #[inline(always)]
+    fn called(&mut self, at: SimTime, what: Called) {
+        self.0.called(at, what);
+        self.1.called(at, what);
+    }
+
+    #[inline(always)]
+    fn returned(&mut self, at: SimTime, what: Returned) {
+        self.0.returned(at, what);
+        self.1.returned(at, what);
+    }
+
+    #[inline(always)]
+    fn trace(&mut self, at: SimTime, what: TraceFact) {
+        if A::TRACED {
+            self.0.trace(at, what);
+        }
+        if B::TRACED {
+            self.1.trace(at, what);
+        }
+    }
 }

@@ -181,7 +181,7 @@ impl<E: Ear> Driver<E> {
             if program.closed {
                 inner.system.begin(&mut inner.world, now);
             } else {
-                inner.system.begin_services(&mut inner.world, now);
+                inner.system.begin_without_load(&mut inner.world, now);
             }
             // Some replicas may have to be started first.
             inner.doors = true;

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use crate::cli::{Check, Overrides};
+use squall_model::spec::{Problem, Severity};
+
+use crate::cli::Check;
 use crate::exit::Exit;
 use crate::output;
 use crate::topologies::Topology;
@@ -11,18 +13,24 @@ use crate::topologies::Topology;
 pub(crate) fn run(check: &Check, quiet: bool) -> io::Result<Exit> {
     let mut exit = Exit::Held;
     for file in &check.files {
-        exit = exit.max(check_one(file, &check.overrides, quiet)?);
+        exit = exit.max(check_one(file, check, quiet)?);
     }
     Ok(exit)
 }
 
-fn check_one(file: &str, overrides: &Overrides, quiet: bool) -> io::Result<Exit> {
+fn check_one(file: &str, check: &Check, quiet: bool) -> io::Result<Exit> {
+    let overrides = &check.overrides;
     let Some(topology) = Topology::find(file)? else { return Ok(Exit::Wrong) };
-    let Some(loaded) = topology.load(overrides)? else { return Ok(Exit::Wrong) };
+    let Some(mut loaded) = topology.load(overrides)? else { return Ok(Exit::Wrong) };
+    let denied = sort_out(&mut loaded.warnings, check);
+    let exit = if denied > 0 { Exit::Failed } else { Exit::Held };
     if quiet {
-        return Ok(Exit::Held);
+        loaded.warnings.retain(|problem| problem.severity == Severity::Error);
     }
     topology.warn(&loaded, overrides)?;
+    if quiet || exit == Exit::Failed {
+        return Ok(exit);
+    }
     let services = counted(loaded.topology.services.len(), "service");
     let loads = counted(loaded.topology.load.len(), "load");
     let warnings = match loaded.warnings.len() {
@@ -31,6 +39,14 @@ fn check_one(file: &str, overrides: &Overrides, quiet: bool) -> io::Result<Exit>
     };
     output::result(&format!("{file}: ok, {services}, {loads}{warnings}\n"))?;
     Ok(Exit::Held)
+}
+
+/// Leaves out what is allowed, and makes errors of what is denied; answers how many.
+fn sort_out(problems: &mut Vec<Problem>, check: &Check) -> usize {
+    let of = |lints: &[String], problem: &Problem| problem.lint.is_some_and(|lint| lints.iter().any(|one| one == lint));
+    problems.retain(|problem| !of(&check.allow, problem));
+    let denied = problems.iter_mut().filter(|problem| of(&check.deny, problem));
+    denied.map(|problem| problem.severity = Severity::Error).count()
 }
 
 fn counted(count: usize, noun: &str) -> String {

@@ -7,6 +7,7 @@ mod load;
 mod new;
 mod run;
 mod schema;
+mod trace;
 mod twin;
 mod up;
 
@@ -19,6 +20,7 @@ use crate::exit::Exit;
 pub(crate) fn run(cli: &Cli) -> io::Result<Exit> {
     match &cli.command {
         Command::Run(run) => run::run(run, cli.quiet),
+        Command::Trace(trace) => trace::run(trace, cli.quiet),
         Command::Twin(twin) => twin::run(twin),
         Command::Up(up) => up::run(up, cli.quiet),
         Command::Load(load) => load::run(load, cli.quiet),

@@ -82,7 +82,7 @@ pub(crate) fn hand_in(
     (json, quiet): (Option<&Path>, bool),
 ) -> io::Result<Exit> {
     if let Some(path) = json
-        && !write_json(report, path)?
+        && !output::write(path, json::render(report)?.as_bytes())?
     {
         return Ok(Exit::CouldNotRun);
     }
@@ -143,25 +143,5 @@ impl Sink for Logged {
 /// Writes the log of latencies where it is wanted; complains and answers `false` if that does not work.
 fn write_log(log: Option<&[u8]>, path: Option<&Path>) -> io::Result<bool> {
     let (Some(log), Some(path)) = (log, path) else { return Ok(true) };
-    write_file(path, log)
-}
-
-/// Writes the report; complains and answers `false` if that does not work.
-fn write_json(report: &Report, path: &Path) -> io::Result<bool> {
-    let text = json::render(report)?;
-    if path == Path::new("-") {
-        output::result(&text)?;
-        return Ok(true);
-    }
-    write_file(path, text.as_bytes())
-}
-
-fn write_file(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    match std::fs::write(path, bytes) {
-        Ok(()) => Ok(true),
-        Err(error) => {
-            output::error(&format!("cannot write `{}`: {error}", path.display()), None)?;
-            Ok(false)
-        }
-    }
+    output::write(path, log)
 }

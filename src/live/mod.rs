@@ -154,9 +154,6 @@ fn burning(mut plan: Plan) -> Plan {
     plan
 }
 
-/// Services that run until they are stopped: no load of theirs ever ends.
-const FOR_EVER: Span = Span::from_secs(100 * 365 * 24 * 3600);
-
 /// Runs a plan to its end, or until Ctrl-C.
 /// `desk` is told where its control desk is, and makes the changes that are wanted there.
 pub(crate) fn storm(plan: &Plan, settings: Settings, desk: Option<OpenDesk>) -> Result<Stormed, Failed> {
@@ -235,7 +232,7 @@ pub(crate) fn up(
     (changes, part): (Changes, Option<Part>),
     announce: impl FnOnce(&Doors, &Desk) -> io::Result<()>,
 ) -> Result<(), Failed> {
-    let plan = for_ever(&Plan { duration: FOR_EVER, ..plan.clone() }, settings);
+    let plan = for_ever(plan, settings);
     let allowed = descriptors::enough_for(plan)?;
     let _awake = settings.precise.then(awake);
     in_runtime(async {

@@ -9,21 +9,23 @@ use squall_model::SimTime;
 use squall_model::plan::{EdgeId, Fault, Plan, ServiceId};
 use squall_policies::breaker::State;
 
+use crate::because;
 use crate::firsts::{FirstTimes, Firsts};
 use crate::format;
 use crate::recording::Recording;
 use crate::recovery::{self, Recovery};
-use crate::report::{Cause, CauseKind};
+use crate::report::{Because, Cause, CauseKind};
 use crate::saturation::Saturation;
 use crate::summary::to_seconds;
 use crate::tallies::Calls;
+use crate::web::{self, Thing, Web};
 use crate::wording;
 
 /// Saturated for this share of the time before the first fault, a service is simply like that.
 const USUALLY_FULL: f64 = 0.2;
 
 /// What went wrong, in order.
-pub(crate) fn story(plan: &Plan, recording: &Recording) -> Vec<Cause> {
+pub(crate) fn story(plan: &Plan, recording: &Recording) -> Story {
     let first_fault = recording.faults().iter().filter_map(|fault| fault.began).min();
     let mut teller = Teller { plan, recording, first_fault, story: Vec::new() };
     teller.faults();
@@ -34,22 +36,42 @@ pub(crate) fn story(plan: &Plan, recording: &Recording) -> Vec<Cause> {
     teller.rejections();
     teller.failures();
     teller.recovery();
-    teller.story.sort_by_key(|event| event.at);
-    teller.story.into_iter().map(Event::into_cause).collect()
+    let mut events = teller.story;
+    events.sort_by_key(|event| event.at);
+    let web = Web::new(plan);
+    let because = because::explain(plan, &web, &events);
+    Story { events, because }
+}
+
+/// What went wrong, and what followed from what.
+pub(crate) struct Story {
+    pub(crate) events: Vec<Event>,
+    /// By event.
+    pub(crate) because: Vec<Option<Because>>,
+}
+
+impl Story {
+    /// As the report tells it.
+    pub(crate) fn causes(&self) -> Vec<Cause> {
+        let told = |(event, because): (&Event, &Option<Because>)| Cause {
+            at_s: to_seconds(event.at),
+            what: event.what.clone(),
+            kind: event.kind,
+            subject: event.subject.clone(),
+            because: because.clone(),
+        };
+        self.events.iter().zip(&self.because).map(told).collect()
+    }
 }
 
 /// A cause with its exact time. Those of the same instant stay in the order they were told.
-struct Event {
-    at: u64,
-    kind: CauseKind,
-    subject: String,
-    what: String,
-}
-
-impl Event {
-    fn into_cause(self) -> Cause {
-        Cause { at_s: to_seconds(self.at), what: self.what, kind: self.kind, subject: self.subject }
-    }
+pub(crate) struct Event {
+    pub(crate) at: u64,
+    pub(crate) kind: CauseKind,
+    pub(crate) subject: String,
+    pub(crate) what: String,
+    /// What it happened to.
+    pub(crate) about: Vec<Thing>,
 }
 
 struct Teller<'r> {
@@ -61,9 +83,10 @@ struct Teller<'r> {
 
 impl Teller<'_> {
     /// `what` follows the name of what it happened to.
-    fn tell(&mut self, at: u64, kind: CauseKind, subject: &str, what: &str) {
+    fn tell(&mut self, at: u64, kind: CauseKind, about: Thing, what: &str) {
+        let subject = web::name(self.plan, about).to_owned();
         let what = format!("{subject}: {what}");
-        self.story.push(Event { at, kind, subject: subject.to_owned(), what });
+        self.story.push(Event { at, kind, subject, what, about: vec![about] });
     }
 
     fn faults(&mut self) {
@@ -72,34 +95,36 @@ impl Teller<'_> {
             let faults: Vec<&Fault> = rows.iter().map(|(fault, _)| *fault).collect();
             let name = faults.first().map_or("", |fault| fault.name.as_str());
             let subject = name.to_owned();
+            let about: Vec<Thing> = faults.iter().map(|fault| web::hit(self.plan, fault.target)).collect();
             if let Some(began) = rows.iter().filter_map(|(_, record)| record.began).min() {
                 let what = format!("fault {name} begins ({})", wording::faults(self.plan, &faults));
-                let (at, subject) = (began.as_nanos(), subject.clone());
-                self.story.push(Event { at, kind: CauseKind::FaultBegan, subject, what });
+                let (at, subject, about) = (began.as_nanos(), subject.clone(), about.clone());
+                self.story.push(Event { at, kind: CauseKind::FaultBegan, subject, what, about });
             }
             // One that lasts to the end of the load has no end worth telling.
             let end = SimTime::ZERO + self.plan.duration;
             let ended = rows.iter().filter_map(|(_, record)| record.ended).max();
             if let Some(ended) = ended.filter(|ended| *ended < end) {
                 let what = format!("fault {name} ends");
-                self.story.push(Event { at: ended.as_nanos(), kind: CauseKind::FaultEnded, subject, what });
+                self.story.push(Event { at: ended.as_nanos(), kind: CauseKind::FaultEnded, subject, what, about });
             }
         }
     }
 
     fn saturation(&mut self) {
         for (row, database) in self.plan.databases.iter().enumerate() {
-            if let Some(at) = self.newly_full(&self.recording.books.databases_full, row) {
+            let waited = self.recording.books.pending.whole(row).peak > 0;
+            if let Some(at) = self.newly_full(&self.recording.books.databases_full, row).filter(|_| waited) {
                 let what = format!("all {} connections busy", database.connections);
-                self.tell(at, CauseKind::Saturated, &database.name, &what);
+                self.tell(at, CauseKind::Saturated, Thing::Database(row), &what);
             }
         }
         for row in 0..self.plan.real_services {
             let service = &self.plan.services[row];
-            if let Some(at) = self.newly_full(&self.recording.books.services_full, row) {
+            if let Some(at) = self.newly_full(&self.recording.books.services_full, row).filter(|_| self.wanted(row)) {
                 let all = u64::from(service.workers) * u64::from(service.replicas);
                 let what = if all == 1 { "its only worker busy".to_owned() } else { format!("all {all} workers busy") };
-                self.tell(at, CauseKind::Saturated, &service.name, &what);
+                self.tell(at, CauseKind::Saturated, Thing::Service(row), &what);
             }
         }
     }
@@ -110,14 +135,21 @@ impl Teller<'_> {
         for row in 0..self.plan.real_services {
             let service = &self.plan.services[row];
             if let Some(at) = service.cores.and_then(|_| self.newly_full(&resources.cpu_full, row)) {
-                self.tell(at, CauseKind::Saturated, &service.name, "all cores busy");
+                self.tell(at, CauseKind::Saturated, Thing::Service(row), "all cores busy");
             }
             let mut deaths = resources.out_of_memory.iter();
             if let Some((at, _)) = deaths.find(|(_, replica)| service.replica_range().contains(&replica.index())) {
                 let what = "out of memory, the replica is killed";
-                self.tell(at.as_nanos(), CauseKind::OutOfMemory, &service.name, what);
+                self.tell(at.as_nanos(), CauseKind::OutOfMemory, Thing::Service(row), what);
             }
         }
+    }
+
+    /// Whether anybody ever wanted a worker of a service and found none. All busy and nobody waiting is no trouble.
+    fn wanted(&self, row: usize) -> bool {
+        let books = &self.recording.books;
+        let away = books.requests.whole(self.plan.services[row].endpoint_range()).turned_away;
+        away > 0 || books.waiting.whole(row).peak > 0
     }
 
     /// Segments before and since the first fault; all of them are since if there is none.
@@ -147,7 +179,7 @@ impl Teller<'_> {
             let books = &self.recording.books;
             let usual = books.firsts_before.as_ref().is_some_and(|firsts| firsts.queued.of(row).is_some());
             if let Some(at) = books.firsts.queued.of(row).filter(|_| lasting && !usual && !told) {
-                self.tell(at, CauseKind::Queued, name, "requests wait for a worker");
+                self.tell(at, CauseKind::Queued, Thing::Service(row), "requests wait for a worker");
             }
         }
     }
@@ -163,7 +195,7 @@ impl Teller<'_> {
         for (row, edge) in self.plan.edges.iter().enumerate() {
             let users = edge.caller.index() >= self.plan.first_client;
             if let Some(at) = self.first(|firsts| &firsts.timed_out, row).filter(|_| !users) {
-                self.tell(at, CauseKind::TimedOut, &edge.name, "first timeout");
+                self.tell(at, CauseKind::TimedOut, Thing::Edge(row), "first timeout");
             }
             let end = self.plan.duration.as_nanos();
             let windows = self.recording.books.windows.calls(row).into_iter().zip(self.recording.windows());
@@ -171,7 +203,7 @@ impl Teller<'_> {
             if let Some((count, (start, _))) = storm {
                 let [retries, firsts] = [count.retries, count.begun].map(format::count);
                 let what = format!("more retries than first attempts ({retries} to {firsts} in one step)");
-                self.tell(start, CauseKind::RetryStorm, &edge.name, &what);
+                self.tell(start, CauseKind::RetryStorm, Thing::Edge(row), &what);
             }
             self.breaker(EdgeId::from(row));
         }
@@ -179,22 +211,21 @@ impl Teller<'_> {
 
     /// A breaker's first opening, and the closing after which it stayed closed.
     fn breaker(&mut self, edge: EdgeId) {
-        let name = &self.plan.edges[edge.index()].name;
+        let about = Thing::Edge(edge.index());
         let changes: Vec<_> = self.recording.breakers().iter().filter(|change| change.edge == edge).collect();
         if let Some(opened) = changes.iter().find(|change| change.transition.to == State::Open) {
             let what = format!("breaker opens ({})", opened.transition.why);
-            self.tell(opened.at.as_nanos(), CauseKind::BreakerOpened, name, &what);
+            self.tell(opened.at.as_nanos(), CauseKind::BreakerOpened, about, &what);
         }
         if let Some(closed) = changes.last().filter(|change| change.transition.to == State::Closed) {
-            self.tell(closed.at.as_nanos(), CauseKind::BreakerClosed, name, "breaker closes");
+            self.tell(closed.at.as_nanos(), CauseKind::BreakerClosed, about, "breaker closes");
         }
     }
 
     fn rejections(&mut self) {
         for row in 0..self.plan.real_services {
-            let name = &self.plan.services[row].name;
             if let Some(at) = self.first(|firsts| &firsts.turned_away, row) {
-                self.tell(at, CauseKind::Rejected, name, "queue full, first request turned away");
+                self.tell(at, CauseKind::Rejected, Thing::Service(row), "queue full, first request turned away");
             }
         }
     }
@@ -202,7 +233,7 @@ impl Teller<'_> {
     fn failures(&mut self) {
         for load in &self.plan.loads {
             if let Some(at) = self.first(|firsts| &firsts.failed, load.clients.index()) {
-                self.tell(at, CauseKind::Failed, &load.name, "first request fails");
+                self.tell(at, CauseKind::Failed, Thing::Service(load.clients.index()), "first request fails");
             }
         }
     }
@@ -215,13 +246,19 @@ impl Teller<'_> {
             // In the first step answers are merely late.
             Recovery::Since(at) if at > fault.as_nanos() + self.recording.step() => {
                 let what = "recovered: goodput is back where it was before the fault".to_owned();
-                self.story.push(Event { at, kind: CauseKind::Recovered, subject: "system".to_owned(), what });
+                self.story.push(Event {
+                    at,
+                    kind: CauseKind::Recovered,
+                    subject: "system".to_owned(),
+                    what,
+                    about: vec![Thing::System],
+                });
             }
             Recovery::Never { before, last } => {
                 let [before, last] = [before, last].map(format::rate);
                 let what = format!("never recovered: goodput {last} at the end, {before} before the fault");
                 let (at, kind) = (self.plan.duration.as_nanos(), CauseKind::NeverRecovered);
-                self.story.push(Event { at, kind, subject: "system".to_owned(), what });
+                self.story.push(Event { at, kind, subject: "system".to_owned(), what, about: vec![Thing::System] });
             }
             Recovery::Since(_) | Recovery::NothingBefore | Recovery::NothingAfter => {}
         }
@@ -229,7 +266,7 @@ impl Teller<'_> {
 }
 
 /// More retries than first attempts, and by more than a few.
-const fn is_storm(count: &Calls) -> bool {
+pub(crate) const fn is_storm(count: &Calls) -> bool {
     count.retries >= 10 && count.retries * 10 > count.begun * 11
 }
 
@@ -244,7 +281,7 @@ mod tests {
 
     fn told(story: Story<'_>) -> Vec<(f64, String)> {
         let plan = story.plan;
-        super::story(plan, &story.record(10_000)).into_iter().map(|cause| (cause.at_s, cause.what)).collect()
+        super::story(plan, &story.record(10_000)).causes().into_iter().map(|cause| (cause.at_s, cause.what)).collect()
     }
 
     fn is(told: &[(f64, String)], expected: &[(f64, &str)]) {
@@ -272,6 +309,8 @@ mod tests {
         fault(&mut story);
         story.saturated(ITEM, 4_500, 2_000);
         story.saturated(PAGE, 5_500, 1_500);
+        story.visit(ITEM, 4_600, [100, 10], Outcome::Ok);
+        story.visit(PAGE, 5_600, [100, 10], Outcome::Ok);
         story.visit(USER, 4_600, [0, 1_000], Outcome::Timeout);
         is(
             &told(story),
@@ -367,6 +406,10 @@ mod tests {
         let mut overload = Story::new(&plan);
         users(&mut overload, 0..0);
         overload.saturated(ITEM, 3_000, 200);
+        let mut busy = Story::new(&plan);
+        busy.saturated(ITEM, 3_000, 200);
+        is(&told(busy), &[]);
+        overload.visit(ITEM, 3_050, [150, 10], Outcome::Ok);
         is(&told(overload), &[(3.0, "back: all 2 workers busy")]);
     }
 }

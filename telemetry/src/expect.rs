@@ -167,6 +167,11 @@ impl Judge<'_> {
             }
             Metric::Cpu => self.cpu(subject, over),
             Metric::Memory => self.memory(subject, segments),
+            Metric::Replicas => {
+                let Subject::Service(id) = subject else { return Err(NO_SUCH_FIGURE) };
+                let stretch = self.recording.stretch(segments);
+                Ok(number(self.recording.books.resources.serving(id.index(), stretch).most.into()))
+            }
             Metric::HitRate => self.hit_rate(subject, segments),
         }
     }

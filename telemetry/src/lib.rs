@@ -10,6 +10,7 @@
     reason = "the kind of an observation is known where it is made: inlined there, deciding by kind costs nothing"
 )]
 
+mod because;
 mod blame;
 mod causes;
 mod clock;
@@ -32,6 +33,9 @@ mod tallies;
 #[cfg(test)]
 mod testing;
 mod timeline;
+pub mod trace;
+mod verdicts;
+mod web;
 mod windows;
 mod wording;
 

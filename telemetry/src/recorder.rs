@@ -138,7 +138,7 @@ impl Recorder {
             waiting: levels(services),
             connections: levels(databases),
             pending: levels(databases),
-            services_full: Saturation::new(plan.services.iter().map(|service| service.replicas), segments),
+            services_full: Saturation::new(plan.services.iter().map(|service| service.at_start), segments),
             databases_full: Saturation::new(plan.databases.iter().map(|_| 1), segments),
             windows: Windows::new(plan, windows),
             turned_away: FirstBySegment::new(services, segments),

@@ -47,6 +47,9 @@ pub struct Report {
     pub faults: Vec<Fault>,
     /// What went wrong, in order.
     pub causes: Vec<Cause>,
+    /// What it is a case of, the worst first; none of a healthy run.
+    #[serde(default)]
+    pub verdicts: Vec<Finding>,
     /// What should have held.
     pub expect: Vec<Expectation>,
     /// Figures over time.
@@ -530,6 +533,67 @@ pub struct Cause {
     pub kind: CauseKind,
     /// The name of what it happened to.
     pub subject: String,
+    /// Which of the causes before it is the reason, where one follows from another along a call.
+    #[serde(default)]
+    pub because: Option<Because>,
+}
+
+/// Why a cause came about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Because {
+    /// The place of the reason in the list of causes, from 0.
+    pub cause: usize,
+    /// The names on the way from what happened to its reason, both included; empty where they are the same.
+    pub along: Vec<String>,
+    /// In words: `because order is saturated`.
+    pub text: String,
+}
+
+/// What a run is a case of, with what proves it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is.
+    pub kind: FindingKind,
+    /// The name of what is to blame.
+    pub subject: String,
+    /// When it began.
+    pub at_s: f64,
+    /// In a sentence.
+    pub what: String,
+    /// The figures that prove it, a sentence each; never empty.
+    pub evidence: Vec<String>,
+}
+
+/// What a run can be a case of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// Healthy services starved because of something further down.
+    CascadingFailure,
+    /// Retries made the load many times what it was.
+    RetryStorm,
+    /// The trigger is gone, and goodput is not back.
+    Metastable,
+    /// More was asked for than something can do.
+    Overload,
+    /// Something that others need was slow, and nothing worse came of it.
+    SlowDependency,
+    /// Something that others need failed, and nothing worse came of it.
+    FailingDependency,
+}
+
+impl FindingKind {
+    /// Words for it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::CascadingFailure => "cascading failure",
+            Self::RetryStorm => "retry storm",
+            Self::Metastable => "metastable failure",
+            Self::Overload => "overload",
+            Self::SlowDependency => "slow dependency",
+            Self::FailingDependency => "failing dependency",
+        }
+    }
 }
 
 /// What kind of thing went wrong.

@@ -26,10 +26,12 @@ pub(crate) struct Resources {
     pub(crate) held: Peaks,
     /// By topic.
     pub(crate) published: Tallies<Publishings>,
-    /// By service: thousandths of a core in use.
+    /// By service: thousandths of a core in use, on replicas that serve.
     pub(crate) cpu: Levels,
     /// By service: all cores of all replicas in use.
     pub(crate) cpu_full: Saturation,
+    /// By replica: thousandths of a core in use, and whether those are all.
+    computing: Vec<u32>,
     computing_all: Vec<bool>,
     /// By service: the most bytes in use on one replica.
     pub(crate) memory: Peaks,
@@ -79,6 +81,7 @@ impl Resources {
             published: Tallies::new(plan.topics.len(), segments, |_, _| 0, |row| row as u32),
             cpu: levels(services),
             cpu_full: Saturation::new(plan.services.iter().map(|service| service.at_start), segments),
+            computing: vec![0; up.len()],
             computing_all: vec![false; up.len()],
             memory: Peaks::new(services, segments),
             out_of_memory: Vec::new(),
@@ -129,7 +132,7 @@ impl Resources {
                 let count = self.published.at(topic.index(), segment.index());
                 *(if outcome.is_success() { &mut count.ok } else { &mut count.failed }) += 1;
             }
-            Observation::Computing { replica, from, to, all } => self.computing(replica, now, [from, to], all),
+            Observation::Computing { replica, to, all, .. } => self.computing(replica, now, to, all),
             Observation::MemoryUsed { replica, bytes } => {
                 self.memory.note(self.service_of_replica[replica.index()] as usize, current, bytes);
             }
@@ -162,14 +165,16 @@ impl Resources {
         self.pool_waits.record(edge, segment, waited.as_nanos());
     }
 
-    fn computing(&mut self, replica: ReplicaId, now: u64, [from, to]: [u32; 2], all: bool) {
+    fn computing(&mut self, replica: ReplicaId, now: u64, to: u32, all: bool) {
         let row = self.service_of_replica[replica.index()] as usize;
-        if to > from {
-            self.cpu.rise_by(row, now, to - from);
-        } else {
-            self.cpu.fall_by(row, now, from - to);
+        let from = core::mem::replace(&mut self.computing[replica.index()], to);
+        let changes = core::mem::replace(&mut self.computing_all[replica.index()], all) != all;
+        if !self.up[replica.index()] {
+            return;
         }
-        if core::mem::replace(&mut self.computing_all[replica.index()], all) != all && self.up[replica.index()] {
+        self.cpu.rise_by(row, now, to);
+        self.cpu.fall_by(row, now, from);
+        if changes {
             self.cpu_full.change(row, now, 0, if all { 1 } else { -1 });
         }
     }
@@ -177,6 +182,12 @@ impl Resources {
     fn comes_or_goes(&mut self, replica: ReplicaId, now: u64, up: bool, full: &mut Saturation) {
         let row = self.service_of_replica[replica.index()] as usize;
         self.up[replica.index()] = up;
+        let used = self.computing[replica.index()];
+        if up {
+            self.cpu.rise_by(row, now, used);
+        } else {
+            self.cpu.fall_by(row, now, used);
+        }
         let sign = if up { 1 } else { -1 };
         let part = |is: bool| if is { sign } else { 0 };
         full.change(row, now, sign, part(self.full[replica.index()]));

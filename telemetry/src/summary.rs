@@ -17,7 +17,7 @@ use crate::report::{
 };
 use crate::tallies::{self, Requests};
 use crate::timeline::MIB;
-use crate::{blame, causes, expect, timeline, wording};
+use crate::{blame, causes, expect, timeline, verdicts, wording};
 
 /// What a recording cannot know of its run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +37,7 @@ impl Report {
     pub fn new(plan: &Plan, recording: &Recording, run: &Run) -> Self {
         let summary = Summary { plan, recording, segments: plan.phases.summary() };
         let expect = expect::judge(plan, recording);
+        let story = causes::story(plan, recording);
         let passed = expect.iter().all(|expectation| expectation.pass);
         Self {
             schema: SCHEMA,
@@ -55,7 +56,8 @@ impl Report {
             topics: summary.topics(),
             calls: summary.calls(),
             faults: faults(plan, recording),
-            causes: causes::story(plan, recording),
+            causes: story.causes(),
+            verdicts: verdicts::of(plan, recording, &story),
             expect,
             timeline: timeline::of(plan, recording),
             live: None,
@@ -598,7 +600,7 @@ mod tests {
         let top: Named<serde_json::Value> = serde_json::from_str(&text).unwrap();
         let names: Vec<_> = top.iter().map(|(name, _)| name).collect();
         let expected = "schema scenario world seed digest verdict time engine load system services databases caches topics \
-                        calls faults causes expect timeline";
+                        calls faults causes verdicts expect timeline";
         assert_eq!(names.join(" "), expected);
         assert!(text.starts_with(r#"{"schema":1,"scenario":"chain","world":"sim","seed":1,"digest":""#), "{text}");
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -86,3 +86,34 @@ fn colour_is_for_terminals_or_for_those_who_ask() {
 fn quiet_says_nothing_of_what_is_fine() {
     squall(&["check", "--quiet", &file("everything.yaml")]).code(0).stdout_eq("").stderr_eq("");
 }
+
+#[test]
+fn every_lint_has_a_file_that_sets_it_off_and_one_that_nearly_does() {
+    for lint in squall_model::check::LINTS {
+        let (out, errors) = written(&squall(&["check", &format!("lints/{lint}.yaml"), "--deny", lint]).code(1));
+        assert!(out.is_empty() && errors.contains(&format!("error[{lint}]")), "{lint}: {out}{errors}");
+        let nearly = format!("lints/{lint}-nearly.yaml");
+        let (_, errors) = written(&squall(&["check", &nearly, "--deny", lint]).code(0));
+        assert!(!errors.contains(&format!("[{lint}]")), "{lint}: {errors}");
+        let (_, errors) = written(&squall(&["check", &format!("lints/{lint}.yaml"), "--allow", lint]).code(0));
+        assert!(!errors.contains(&format!("[{lint}]")), "{lint}: {errors}");
+    }
+}
+
+#[test]
+fn a_lint_that_does_not_exist_is_a_mistake_of_the_command_line() {
+    let (_, errors) = written(&squall(&["check", "chain", "--deny", "no-timeouts"]).code(2));
+    assert!(errors.contains("no-timeout"), "{errors}");
+}
+
+#[test]
+fn built_in_topologies_are_refused_nothing_and_warn_of_what_they_show() {
+    let (names, _) = written(&squall(&["list"]));
+    // What these are about is what the lints find.
+    let about = ["cascade", "cascade-breaker", "chatty", "retry-storm", "shared-database", "synchronous-chain"];
+    for name in names.lines().filter_map(|line| line.split_whitespace().next()) {
+        let (out, errors) = written(&squall(&["check", name]).code(0));
+        let silent = !out.contains("warning");
+        assert!(silent || about.contains(&name), "{name}: {errors}");
+    }
+}

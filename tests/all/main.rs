@@ -13,11 +13,13 @@ mod hostile;
 mod licences;
 mod live;
 mod program;
+mod resources;
 mod run;
 mod schema;
 mod streams;
 mod swarm;
 mod theory;
+mod why;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -35,6 +35,7 @@ pub fn metrics(thing: Thing) -> Vec<Metric> {
             M::Queue,
             M::Cpu,
             M::Memory,
+            M::Replicas,
         ],
         Thing::Endpoint => &[M::Success, M::Degraded, M::Failed, M::Rate, M::Goodput, M::Rejected],
         Thing::Database => &[M::Success, M::Failed, M::Rate, M::Timeouts, M::Connections, M::Queue],

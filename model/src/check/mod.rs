@@ -13,6 +13,7 @@ mod references;
 mod tests;
 
 pub use expectations::metrics;
+pub use lints::LINTS;
 pub use names::{Names, Thing};
 
 use crate::spec::{At, Problem, Topology};

@@ -11,6 +11,7 @@ defaults: {call: {timeout: 1s}}
 services:
   gateway:
     workers: 10
+    queue: 50
     endpoints:
       feed: {steps: [{work: 1ms}, {call: posts.list}]}
     calls:
@@ -178,14 +179,19 @@ fn a_circle_of_calls_needs_a_chance_to_leave_it() {
 fn what_is_rarely_wise_is_a_warning_with_a_figure() {
     let table = [
         (
-            "{timeout: 1s}",
-            "{}",
+            "breaker: {}",
+            "timeout: none",
             "no-timeout: ‹{call: posts.list}› `gateway -> posts` has no timeout: it waits for as long as the callee takes",
         ),
         (
             "breaker: {}",
-            "retry: {attempts: 4, budget: 10%}",
-            "no-backoff: ‹{attempts: 4, budget: 10%}› `gateway -> posts` makes 4 attempts without a wait in between",
+            "retry: {attempts: 4}",
+            "no-backoff: ‹{attempts: 4}› `gateway -> posts` makes 4 attempts without a wait in between",
+        ),
+        (
+            "    queue: 50\n",
+            "",
+            "unbounded-queue: ‹gateway› any number of requests may wait at `gateway`, long after their callers have left",
         ),
         (
             "breaker: {}",
@@ -236,6 +242,9 @@ services:
     let shown: Vec<String> = warnings.iter().map(|problem| shown(source, problem)).collect();
     assert_eq!(
         shown,
-        ["timeout-inversion: ‹100ms› `a -> b` gives up after 100ms, while `b -> c` goes on for up to 160ms"]
+        [
+            "timeout-inversion: ‹100ms› `a -> b` gives up after 100ms, while `b.x` may wait for up to 161ms for those that it \
+          calls"
+        ]
     );
 }

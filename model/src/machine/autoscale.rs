@@ -102,11 +102,10 @@ impl System<'_> {
     }
 
     fn look_again(&mut self, host: &mut impl Host, now: SimTime, service: ServiceId) {
-        let end = SimTime::ZERO + self.plan.duration;
         let first = self.plan.services[service.index()].first_replica;
         let Some(scaler) = &mut self.scalers[service.index()] else { return };
         let next = now + scaler.settings.every;
-        if next <= end {
+        if next <= self.scaled_until {
             scaler.look = self.tickets.next(Place::Replica(first.0));
             host.arm(now, Delay::of(scaler.settings.every), Class::Completion, scaler.look);
         }

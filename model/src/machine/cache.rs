@@ -194,6 +194,7 @@ impl System<'_> {
         let fiber = &mut self.fibers[index];
         fiber.state = State::Looking;
         fiber.mark = clock + delay.span;
+        self.tell_state(host, now, index);
         host.arm(now, delay, Class::Completion, key);
         Step::Rest
     }

@@ -156,9 +156,10 @@ impl System<'_> {
         if let Some(delay) = patience {
             fiber.timer = host.arm(now, delay, Class::Timeout, key);
         }
-        let Some(delay) = network else { return Step::Rest };
         let Route { edge, endpoint, .. } = *route;
         let request = Request { from: key, edge, to, endpoint, segment: fiber.segment() };
+        self.tell_state(host, now, index);
+        let Some(delay) = network else { return Step::Rest };
         if H::INSTANT && delay.span.is_zero() {
             return Step::Arrive(request);
         }
@@ -331,6 +332,7 @@ impl System<'_> {
     #[inline(never)]
     fn after_failure<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, failure: Failure) -> Step {
         let plan = self.plan;
+        self.tell_failed(host, now, index, failure);
         self.call_aside(index);
         let fiber = &self.fibers[index];
         let (edge, retry) = (self.route(index).edge, &plan.sites[fiber.site.index()].retry);
@@ -353,6 +355,7 @@ impl System<'_> {
         let wait = retry.wait(attempts, failure.seen(), &mut aside.backoff, &mut streams.backoff);
         let wait = wait.min(aside.deadline - now);
         let key = self.ticket(index);
+        self.tell_state(host, now, index);
         if wait.is_zero() {
             return Step::Wake(key);
         }
@@ -375,6 +378,7 @@ impl System<'_> {
         }
         self.fibers[index].state = State::FallingBack;
         let key = self.ticket(index);
+        self.tell_state(host, now, index);
         host.arm(now, delay, Class::Completion, key);
         Step::Rest
     }

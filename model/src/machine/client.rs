@@ -153,6 +153,7 @@ impl System<'_> {
         let fiber = &self.fibers[index];
         let (endpoint, replica, segment, took) = (fiber.endpoint, fiber.replica, fiber.segment(), now - fiber.arrived);
         host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
+        Self::tell_ended(host, now, index, outcome);
         let clients = &mut self.replicas[replica.index()];
         clients.busy -= 1;
         let load = LoadId(clients.service.0 - self.plan.first_client as u32);
@@ -203,6 +204,7 @@ impl System<'_> {
         fiber.started = meant;
         fiber.kind = Kind::User;
         host.observe(now, Observation::Admitted { endpoint, replica, segment });
+        self.tell_began(host, now, index);
         Step::Run(index)
     }
 

@@ -68,6 +68,7 @@ impl System<'_> {
         let fiber = &mut self.fibers[index];
         fiber.key = key;
         fiber.state = State::Computing;
+        self.tell_state(host, now, index);
         self.share_cpu(host, now, id);
         Step::Rest
     }

@@ -88,6 +88,7 @@ impl System<'_> {
             database.queue.push(&mut self.fibers, index);
             self.fibers[index].state = State::Connecting;
             self.fibers[index].key = Key::NONE;
+            self.tell_state(host, now, index);
             return Step::Rest;
         }
         self.take_connection(host, now, id, limit);
@@ -144,6 +145,7 @@ impl System<'_> {
             return self.contend(host, now, id, (delay, key));
         }
         host.arm(now, delay, Class::Completion, key);
+        self.tell_state(host, now, index);
     }
 
     /// Whether the database was frozen meanwhile, so that some of the query's time is still to come.

@@ -53,6 +53,8 @@ impl System<'_> {
         request.express = true;
         let (edge, endpoint, replica) = (route.edge, route.endpoint, route.target);
         host.called(now, Called { site, edge, endpoint, replica, segment: request.segment() });
+        self.tell_state(host, now, index);
+        self.tell_began(host, now, child);
         Some(child)
     }
 
@@ -72,6 +74,7 @@ impl System<'_> {
             return None;
         }
         replica.busy -= 1;
+        Self::tell_ended(host, now, index, Outcome::Ok);
         self.fibers.release(index);
         let fiber = &mut self.fibers[caller];
         fiber.key = Key::NONE;

@@ -24,6 +24,7 @@ mod service;
 mod share;
 mod system;
 mod take_over;
+mod tell;
 mod topic;
 
 pub use host::{Class, Delay, Host, Request, Timer};

@@ -43,6 +43,7 @@ impl System<'_> {
             pool.waiting.push(&mut self.fibers, index);
             self.wait_for_connection(host, now, index, id);
             self.fibers[index].state = State::Pooling;
+            self.tell_state(host, now, index);
             return Step::Rest;
         }
         pool.busy += 1;
@@ -61,6 +62,7 @@ impl System<'_> {
             self.wait_for_connection(host, now, index, id);
         }
         self.fibers[index].state = State::Connecting;
+        self.tell_state(host, now, index);
         self.databases[id.index()].queue.push(&mut self.fibers, index);
         Step::Rest
     }

@@ -102,6 +102,7 @@ impl System<'_> {
                 Condition::Up => {}
                 Condition::Lost => return Step::Rest,
                 Condition::Frozen => {
+                    Self::tell_held_up(host, now, from);
                     self.replicas[to.index()].stash.push(Stashed::Request(request));
                     return Step::Rest;
                 }
@@ -131,10 +132,14 @@ impl System<'_> {
                 host.observe(now, Observation::Saturated { replica: to });
             }
             fiber.started = now;
-            if replica.disturbed { Step::Serve(index) } else { Step::Run(index) }
+            let disturbed = replica.disturbed;
+            self.tell_began(host, now, index);
+            if disturbed { Step::Serve(index) } else { Step::Run(index) }
         } else {
             replica.queue.push(&mut self.fibers, index);
             host.observe(now, Observation::Queued { endpoint, replica: to, segment });
+            self.tell_began(host, now, index);
+            self.tell_state(host, now, index);
             Step::Rest
         }
     }
@@ -174,6 +179,7 @@ impl System<'_> {
         fiber.state = State::Busy;
         fiber.mark = self.replicas[fiber.replica.index()].own_clock(now) + delay.span;
         host.arm(now, delay, Class::Completion, key);
+        self.tell_state(host, now, index);
         true
     }
 
@@ -203,6 +209,7 @@ impl System<'_> {
         if self.replicas[replica.index()].disturbed {
             answer = self.disturb_answer(host, now, [replica.0, endpoint.0], outcome);
         }
+        Self::tell_ended(host, now, index, outcome);
         self.fibers.release(index);
         self.free_worker(host, now, replica);
         self.send_back(host, now, edge, reply_to, answer)
@@ -388,6 +395,7 @@ impl System<'_> {
             let step = self.send_back(host, now, edge, reply_to, outcome);
             self.later.push_back(step);
         }
+        Self::tell_ended(host, now, index, Outcome::Refused);
         self.fibers.release(index);
     }
 

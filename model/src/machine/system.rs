@@ -43,6 +43,8 @@ pub struct System<'p> {
     pub(super) memories: Vec<Option<Memory>>,
     /// By service.
     pub(super) scalers: Vec<Option<Scaler>>,
+    /// Autoscalers do not look after this.
+    pub(super) scaled_until: SimTime,
     pub(super) holds: Holds,
     pub(super) links: Links,
     /// By call step.
@@ -110,6 +112,7 @@ impl<'p> System<'p> {
             cpus: Cpu::all(plan),
             memories: Memory::all(plan),
             scalers: Scaler::all(plan),
+            scaled_until: SimTime::ZERO + plan.duration,
             holds: Holds::default(),
             links: Links::new(plan),
             routes: plan.sites.iter().map(|site| Route::new(plan, site)).collect(),
@@ -144,8 +147,9 @@ impl<'p> System<'p> {
         self.seat_users(host, now);
     }
 
-    /// Autoscalers begin to look; users are somebody else's matter.
-    pub fn begin_services(&mut self, host: &mut impl Host, now: SimTime) {
+    /// Autoscalers begin to look, and go on for ever: there is no load of the plan's own, and no end of it.
+    pub fn begin_without_load(&mut self, host: &mut impl Host, now: SimTime) {
+        self.scaled_until = SimTime::NEVER;
         self.begin_scaling(host, now);
     }
 
@@ -308,6 +312,7 @@ impl<'p> System<'p> {
         let seen = self.disturb_reply(host, now, index, outcome)?;
         if self.frozen(index) {
             let key = self.fibers[index].key;
+            Self::tell_held_up(host, now, key);
             self.stash(index, Stashed::Reply(key, seen));
             return None;
         }
@@ -321,6 +326,10 @@ impl<'p> System<'p> {
         loop {
             let fiber = &mut self.fibers[index];
             fiber.state = State::Running;
+            if H::TRACED {
+                self.tell_state(host, now, index);
+            }
+            let fiber = &mut self.fibers[index];
             if !fiber.outcome.is_success() {
                 // A branch has failed, and so has this.
                 return Step::Finish(index, fiber.outcome);
@@ -351,14 +360,14 @@ impl<'p> System<'p> {
                 Op::Join => return Step::Finish(index, fiber.outcome),
                 Op::Fork { first, count, .. } => {
                     if count > 0 {
-                        self.fork(index, &plan.branches[first as usize..(first + count) as usize], 0);
+                        self.fork(host, now, index, (&plan.branches[first as usize..(first + count) as usize], 0));
                         return Step::Rest;
                     }
                 }
                 Op::Repeat { times, after } => {
                     fiber.pc = after;
                     if times > 0 {
-                        self.fork(index, &[Pc(pc.0 + 1)], times);
+                        self.fork(host, now, index, (&[Pc(pc.0 + 1)], times));
                         return Step::Rest;
                     }
                 }
@@ -399,10 +408,11 @@ impl<'p> System<'p> {
     /// Splits a fiber into branches; it waits for them.
     #[cold]
     #[inline(never)]
-    fn fork(&mut self, index: u32, branches: &[Pc], rounds: u32) {
+    fn fork(&mut self, host: &mut impl Host, now: SimTime, index: u32, (branches, rounds): (&[Pc], u32)) {
         let key = self.ticket(index);
         self.fibers[index].state = State::Forked;
         self.fibers.aside(index).pending = branches.len() as u32;
+        self.tell_state(host, now, index);
         for pc in branches {
             let child = self.fibers.alloc();
             let parent = &self.fibers[index];
@@ -423,6 +433,7 @@ impl<'p> System<'p> {
             if rounds > 0 {
                 self.fibers.aside(child).rounds = rounds;
             }
+            self.tell_began(host, now, child);
             self.later.push_back(Step::Run(child));
         }
     }
@@ -433,14 +444,15 @@ impl<'p> System<'p> {
         match self.fibers[index].kind {
             Kind::Request => self.answer(host, now, index, outcome),
             Kind::User => self.user_answered(host, now, index, outcome),
-            Kind::Branch => self.join(index, outcome),
+            Kind::Branch => self.join(host, now, index, outcome),
         }
     }
 
     /// A branch has ended: its parent may go on.
     #[cold]
     #[inline(never)]
-    fn join(&mut self, index: u32, outcome: Outcome) -> Step {
+    fn join(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) -> Step {
+        Self::tell_ended(host, now, index, outcome);
         let parent_key = self.fibers[index].reply_to;
         self.fibers.release(index);
         let Some(parent) = self.fibers.waiting(parent_key) else { return Step::Rest };

@@ -45,6 +45,7 @@ impl System<'_> {
         }
         let key = self.ticket(index);
         self.fibers[index].state = State::Publishing;
+        self.tell_state(host, now, index);
         host.arm(now, delay, Class::Completion, key);
         Step::Rest
     }

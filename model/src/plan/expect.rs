@@ -157,6 +157,8 @@ pub enum Metric {
     Cpu,
     /// Greatest memory used, bytes.
     Memory,
+    /// Greatest number of replicas that served.
+    Replicas,
     /// Greatest number of connections busy.
     Connections,
     /// Share of look-ups that hit.

@@ -205,6 +205,7 @@ mod tests {
             what: String::new(),
             kind: CauseKind::Saturated,
             subject: (*subject).into(),
+            because: None,
         };
         causes.iter().map(cause).collect()
     }

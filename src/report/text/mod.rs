@@ -8,6 +8,7 @@ mod spark;
 mod table;
 mod tables;
 mod timeline;
+mod trace;
 mod verdict;
 
 use squall_model::plan::Plan;
@@ -16,6 +17,7 @@ use squall_telemetry::report::{Cause, CauseKind, Engine, Expectation, Report, Ve
 
 use paint::Paint;
 pub(crate) use paint::Style;
+pub(crate) use trace::render as traces;
 
 /// Narrower than this nothing can be read; wider lines are not filled.
 const WIDTHS: core::ops::RangeInclusive<usize> = 40..=240;
@@ -27,6 +29,7 @@ pub(crate) fn render(report: &Report, plan: &Plan, width: usize, style: Style) -
         page.verdict(),
         page.doubts(),
         page.story(),
+        page.findings(),
         page.expectations(),
         page.section("Over time", timeline::render(&page)),
         tables::render(&page),
@@ -75,9 +78,26 @@ impl Page<'_> {
             CauseKind::NeverRecovered => self.paint.bad(line),
             _ => line.clone(),
         };
-        let lines = wrapped(&cause.what, self.width - INDENT.len() - widest - 2);
+        let because = cause.because.as_ref().map(|because| format!(", {}", because.text)).unwrap_or_default();
+        let lines = wrapped(&format!("{}{because}", cause.what), self.width - INDENT.len() - widest - 2);
         let times = std::iter::once(time_of(cause)).chain(std::iter::repeat(String::new()));
         lines.iter().zip(times).map(|(line, time)| format!("{INDENT}{time:>widest$}  {}", paint(line))).collect()
+    }
+
+    /// What it is a case of, each with its evidence.
+    fn findings(&self) -> String {
+        let body = self.report.verdicts.iter().map(|finding| {
+            let sentence = format!("{}: {}", finding.kind.words(), finding.what);
+            let lines = wrapped(&sentence, self.width - INDENT.len());
+            let first = lines.iter().map(|line| format!("{INDENT}{}", self.paint.bad(line)));
+            let evidence = finding.evidence.iter().flat_map(|text| {
+                let marks = std::iter::once("·").chain(std::iter::repeat(" "));
+                let lines = wrapped(text, self.width - INDENT.len() - 4);
+                lines.into_iter().zip(marks).map(|(line, mark)| format!("{INDENT}  {mark} {line}")).collect::<Vec<_>>()
+            });
+            joined(first.chain(evidence))
+        });
+        self.section("What it was", body.collect())
     }
 
     fn expectations(&self) -> String {

@@ -107,6 +107,7 @@ pub(crate) fn healthy() -> Report {
         calls: Named::default(),
         faults: Vec::new(),
         causes: Vec::new(),
+        verdicts: Vec::new(),
         expect: vec![expectation(("checkout p99 < 51ms", true, "50ms"))],
         timeline: Timeline {
             caches: Named::default(),
@@ -188,7 +189,7 @@ fn named<T, const N: usize>(pairs: [(&str, T); N]) -> Named<T> {
 }
 
 fn cause((at_s, kind, subject, what): (f64, CauseKind, &str, &str)) -> Cause {
-    Cause { at_s, what: what.to_owned(), kind, subject: subject.to_owned() }
+    Cause { at_s, what: what.to_owned(), kind, subject: subject.to_owned(), because: None }
 }
 
 fn expectation((text, pass, actual): (&str, bool, &str)) -> Expectation {

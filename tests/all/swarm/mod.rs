@@ -8,6 +8,7 @@ mod found;
 mod laws;
 mod shrink;
 mod storm;
+mod traces;
 mod tree;
 
 use std::collections::BTreeMap;

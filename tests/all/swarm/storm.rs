@@ -50,7 +50,7 @@ pub(super) fn digest(text: &str) -> Option<String> {
     (!ended.cut_short).then_some(digest)
 }
 
-fn plan_of(text: &str) -> Result<Plan, String> {
+pub(super) fn plan_of(text: &str) -> Result<Plan, String> {
     let no_files = |_: &str| Err("a swarm has no files".to_owned());
     let first = |problems: Vec<spec::Problem>| problems.first().map(|problem| problem.what.clone()).unwrap_or_default();
     let loaded = spec::load(text, &[], &no_files).map_err(first)?;

@@ -2,6 +2,7 @@
 
 mod networks;
 mod queues;
+mod resources;
 mod retries;
 mod statistics;
 

@@ -158,6 +158,7 @@ fn metric_of(metric: spec::Metric) -> Metric {
         spec::Metric::Queue => Metric::Queue,
         spec::Metric::Cpu => Metric::Cpu,
         spec::Metric::Memory => Metric::Memory,
+        spec::Metric::Replicas => Metric::Replicas,
         spec::Metric::Connections => Metric::Connections,
         spec::Metric::HitRate => Metric::HitRate,
         spec::Metric::Backlog => Metric::Backlog,

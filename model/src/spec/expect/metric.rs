@@ -45,6 +45,8 @@ pub enum Metric {
     Cpu,
     /// Memory in use.
     Memory,
+    /// Replicas that serve.
+    Replicas,
     /// Connections in use.
     Connections,
     /// Share of hits.
@@ -105,6 +107,7 @@ impl Metric {
         ("queue", Self::Queue),
         ("cpu", Self::Cpu),
         ("memory", Self::Memory),
+        ("replicas", Self::Replicas),
         ("connections", Self::Connections),
         ("hit_rate", Self::HitRate),
         ("backlog", Self::Backlog),

@@ -1,0 +1,68 @@
+//! What is allowed but rarely wise. Each lint has a name, a reason, a figure, and a way to mend it.
+
+mod breakers;
+mod calls;
+mod paths;
+mod resources;
+mod traffic;
+
+use super::Findings;
+use crate::spec::{At, CallPolicy, CallStep, Step, Topology};
+
+/// The names of all lints.
+pub const LINTS: [&str; 16] = [
+    "breaker-blind",
+    "breaker-never-opens",
+    "bulkhead-above-workers",
+    "chatty-call",
+    "cold-start-above-spike",
+    "long-chain",
+    "no-backoff",
+    "no-timeout",
+    "pool-above-database",
+    "post-retried",
+    "probe-without-end",
+    "retry-amplification",
+    "shared-database",
+    "slow-above-timeout",
+    "timeout-inversion",
+    "unbounded-queue",
+];
+
+pub(super) fn check(topology: &Topology, found: &mut Findings) {
+    let calls = calls(topology);
+    calls::check(topology, &calls, found);
+    breakers::check(topology, &calls, found);
+    resources::check(topology, found);
+    paths::check(topology, found);
+}
+
+/// A call as it is made: by whom, with which policies.
+struct Call<'a> {
+    service: &'a str,
+    step: &'a CallStep,
+    at: At,
+    policy: &'a CallPolicy,
+}
+
+impl Call<'_> {
+    /// `caller -> callee`.
+    fn shown(&self) -> String {
+        format!("`{} -> {}`", self.service, self.step.to.service.value)
+    }
+}
+
+fn calls(topology: &Topology) -> Vec<Call<'_>> {
+    let mut calls = Vec::new();
+    for (service, one) in topology.services.iter() {
+        for (_, body) in one.endpoints.iter() {
+            for step in Step::all(&body.steps) {
+                if let Step::Call(call) = &step.value {
+                    let policy = one.policy_of(call);
+                    calls.push(Call { service, step: call, at: step.at, policy });
+                }
+            }
+        }
+    }
+    calls
+}

@@ -1,0 +1,100 @@
+//! What the machines tell a tracing host. A host that does not trace makes all of this vanish; nothing here changes what
+//! the machines do.
+
+use squall_policies::{Outcome, SimTime};
+
+use super::fiber::{Kind, State};
+use super::host::Host;
+use super::key::Key;
+use super::system::System;
+use crate::observation::Failure;
+use crate::plan::Op;
+use crate::trace::{Activity, Origin, TraceFact};
+
+impl System<'_> {
+    /// A fiber begins.
+    #[inline(always)]
+    pub(super) fn tell_began<H: Host>(&self, host: &mut H, now: SimTime, index: u32) {
+        if H::TRACED {
+            let fiber = &self.fibers[index];
+            let origin = match fiber.kind {
+                Kind::User => Origin::User { meant: fiber.arrived },
+                Kind::Request => Origin::Request,
+                Kind::Branch => Origin::Branch,
+            };
+            let (parent, endpoint, replica) = (fiber.reply_to, fiber.endpoint, fiber.replica);
+            host.trace(now, TraceFact::Began { fiber: index, parent, endpoint, replica, origin });
+        }
+    }
+
+    /// A fiber's state has changed.
+    #[inline(always)]
+    pub(super) fn tell_state<H: Host>(&self, host: &mut H, now: SimTime, index: u32) {
+        if H::TRACED
+            && let Some(to) = self.activity(index)
+        {
+            host.trace(now, TraceFact::Turned { fiber: index, key: self.fibers[index].key, to });
+        }
+    }
+
+    /// An attempt of a fiber's call failed.
+    #[inline(always)]
+    pub(super) fn tell_failed<H: Host>(&self, host: &mut H, now: SimTime, index: u32, failure: Failure) {
+        if H::TRACED {
+            let (site, attempt) = (self.fibers[index].site, self.fibers[index].attempts);
+            host.trace(now, TraceFact::Failed { fiber: index, site, attempt, failure });
+        }
+    }
+
+    /// A fiber has ended.
+    #[inline(always)]
+    pub(super) fn tell_ended<H: Host>(host: &mut H, now: SimTime, index: u32, outcome: Outcome) {
+        if H::TRACED {
+            host.trace(now, TraceFact::Ended { fiber: index, outcome });
+        }
+    }
+
+    /// A frozen replica holds a message up.
+    #[inline(always)]
+    pub(super) fn tell_held_up<H: Host>(host: &mut H, now: SimTime, key: Key) {
+        if H::TRACED {
+            host.trace(now, TraceFact::HeldUp { key });
+        }
+    }
+
+    /// What a fiber in use does.
+    fn activity(&self, index: u32) -> Option<Activity> {
+        let fiber = &self.fibers[index];
+        let step = fiber.pc.index().checked_sub(1).map(|pc| self.plan.ops[pc]);
+        Some(match (fiber.state, step) {
+            (State::Free | State::Thinking, _) => return None,
+            (State::Queued, _) => Activity::Queued,
+            (State::Busy, Some(Op::Work(_) | Op::Compute(_))) | (State::Computing, _) => Activity::Working,
+            (State::Busy, Some(Op::Wait(_))) => Activity::Waiting,
+            (State::Busy, _) => Activity::Disturbed,
+            (State::Connecting | State::Pooling, Some(Op::Query(database, _) | Op::PooledQuery(database, _))) => {
+                Activity::Connecting(database)
+            }
+            (State::Querying, Some(Op::Query(database, _) | Op::PooledQuery(database, _))) => {
+                Activity::Querying(database)
+            }
+            (State::Looking, Some(Op::Get { cache, .. })) => Activity::Looking(cache),
+            (State::Publishing, Some(Op::Publish(topic))) => Activity::Publishing(topic),
+            (
+                State::Running
+                | State::Connecting
+                | State::Pooling
+                | State::Querying
+                | State::Looking
+                | State::Publishing,
+                _,
+            ) => Activity::Running,
+            (State::Calling, _) => {
+                Activity::Calling { site: fiber.site, attempt: fiber.attempts, target: fiber.target }
+            }
+            (State::BackingOff, _) => Activity::BackingOff(fiber.site),
+            (State::FallingBack, _) => Activity::FallingBack(fiber.site),
+            (State::Forked, _) => Activity::Forked,
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! The first cause and the verdicts of every built-in topology, and of its healthy variant. A new topology needs a row.
+
+use super::{json, names};
+
+/// What is expected of a topology.
+struct Row {
+    name: &'static str,
+    /// The kind of the first thing that goes wrong, and what it happens to; nothing goes wrong in a healthy one.
+    first: Option<(&'static str, &'static str)>,
+    /// What it is a case of, the worst first.
+    verdicts: &'static [&'static str],
+    /// What makes it healthy.
+    healthy: &'static [&'static str],
+}
+
+const NO_FAULTS: &[&str] = &["faults=[]", "expect=[]"];
+
+const fn row(
+    name: &'static str,
+    first: Option<(&'static str, &'static str)>,
+    verdicts: &'static [&'static str],
+) -> Row {
+    Row { name, first, verdicts, healthy: NO_FAULTS }
+}
+
+const TABLE: &[Row] = &[
+    row("cascade", Some(("fault_began", "db-slow")), &["cascading_failure"]),
+    row("cascade-breaker", Some(("fault_began", "db-slow")), &["slow_dependency"]),
+    row("cascade-timeout", Some(("fault_began", "slower")), &["slow_dependency"]),
+    row("chain", None, &[]),
+    row("graceful-degradation", Some(("fault_began", "recommendation-down")), &["failing_dependency"]),
+    row("metastable", Some(("fault_began", "standstill")), &["metastable", "retry_storm"]),
+    row("metastable-recovers", Some(("fault_began", "standstill")), &["slow_dependency"]),
+    row("retry-storm", Some(("fault_began", "flaky")), &["metastable", "retry_storm"]),
+    row("retry-storm-backoff", Some(("fault_began", "flaky")), &["slow_dependency"]),
+    row("social", Some(("fault_began", "recommendation-down")), &["failing_dependency"]),
+];
+
+fn verdicts(report: &serde_json::Value) -> Vec<&str> {
+    report["verdicts"].as_array().unwrap().iter().map(|found| found["kind"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn every_built_in_topology_has_the_first_cause_and_the_verdicts_that_it_should() {
+    for name in names() {
+        let row = TABLE.iter().find(|row| row.name == name);
+        let row = row.unwrap_or_else(|| panic!("say in tests/all/why/verdicts.rs what `{name}` is a case of"));
+        let report = json(&["run", &name]);
+        let first = report["causes"].get(0);
+        let first = first.map(|cause| (cause["kind"].as_str().unwrap(), cause["subject"].as_str().unwrap()));
+        assert_eq!(first, row.first, "{name}: {}", report["causes"]);
+        assert_eq!(verdicts(&report), row.verdicts, "{name}: {}", report["verdicts"]);
+        for found in report["verdicts"].as_array().unwrap() {
+            assert!(
+                !found["evidence"].as_array().unwrap().is_empty(),
+                "{name} has a verdict without evidence: {found}"
+            );
+        }
+        assert!(
+            TABLE.iter().all(|row| names().iter().any(|name| name == row.name)),
+            "a row for a topology that is gone"
+        );
+    }
+}
+
+#[test]
+fn a_healthy_variant_of_every_built_in_topology_has_no_verdict() {
+    for row in TABLE {
+        let mut arguments = vec!["run", row.name];
+        arguments.extend(row.healthy.iter().flat_map(|set| ["--set", set]));
+        let report = json(&arguments);
+        assert_eq!(verdicts(&report), [""; 0], "{}: {}", row.name, report["verdicts"]);
+        assert_eq!(report["causes"].as_array().unwrap().len(), 0, "{}: {}", row.name, report["causes"]);
+    }
+}
+
+#[test]
+fn without_retries_nothing_is_called_a_retry_storm() {
+    for row in TABLE {
+        let sets: &[&str] = match row.name {
+            "retry-storm" | "retry-storm-backoff" => &["services.gateway.calls.order.retry.attempts=1", "expect=[]"],
+            "metastable" => &["load.clients.retry.attempts=1", "expect=[]"],
+            _ => continue,
+        };
+        let mut arguments = vec!["run", row.name];
+        arguments.extend(sets.iter().flat_map(|set| ["--set", set]));
+        let report = json(&arguments);
+        assert!(!verdicts(&report).contains(&"retry_storm"), "{}: {}", row.name, report["verdicts"]);
+    }
+}
+
+#[test]
+fn the_cascade_says_what_follows_from_what() {
+    let report = json(&["run", "cascade"]);
+    let causes = report["causes"].as_array().unwrap();
+    let of = |subject: &str| causes.iter().position(|cause| cause["subject"] == subject).unwrap();
+    let because = |subject: &str| causes[of(subject)]["because"]["cause"].as_u64().unwrap() as usize;
+    assert_eq!(because("order"), of("db-slow"));
+    assert_eq!(because("gateway"), of("order"));
+    assert_eq!(because("checkout"), of("gateway"));
+    let way = &causes[of("order")]["because"]["along"];
+    assert_eq!(way, &serde_json::json!(["order", "inventory", "stock-db"]));
+    assert!(report["verdicts"][0]["subject"] == "stock-db", "{}", report["verdicts"]);
+}
