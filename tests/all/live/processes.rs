@@ -122,8 +122,7 @@ fn counting() -> (String, std::sync::Arc<std::sync::atomic::AtomicU32>) {
 
 #[test]
 fn a_call_without_a_pool_opens_a_connection_each_time_and_others_keep_theirs() {
-    for (set, wanted) in [("services.middle.calls.back.timeout=500ms", 1), ("services.middle.calls.back.pool=none", 5)]
-    {
+    for (set, wanted) in [("services.middle.calls.back.timeout=19s", 1), ("services.middle.calls.back.pool=none", 5)] {
         let (back, connections) = counting();
         let path = peers(&["front", "middle"]);
         let known = std::fs::read_to_string(&path).unwrap();
