@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use squall_model::check::LINTS;
+use squall_model::{Span, spec};
 
 /// Storms a graph of fake services and shows what breaks, deterministically.
 #[derive(Parser, Debug)]
@@ -186,6 +187,10 @@ pub(crate) struct Load {
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_remote: Vec<String>,
 
+    /// Give up when the target has taken no connection for this long
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub(crate) give_up_after: Span,
+
     /// Keep the CPU from deep sleep, so that nothing is late for it (needs root)
     #[arg(long)]
     pub(crate) precise: bool,
@@ -271,6 +276,10 @@ impl Overrides {
         let duration = self.duration.as_ref().map(|duration| ("duration".to_owned(), duration.clone()));
         self.set.iter().cloned().chain(seed).chain(duration).collect()
     }
+}
+
+fn time(text: &str) -> Result<Span, String> {
+    spec::read_element(text).map_err(|_| "write a time with its unit, such as 10s or 500ms".into())
 }
 
 fn path_and_value(text: &str) -> Result<(String, String), String> {

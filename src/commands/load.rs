@@ -22,7 +22,11 @@ pub(crate) fn run(load: &Load, quiet: bool) -> io::Result<Exit> {
     };
     only_seen_from_outside(&mut plan);
     let settings = Settings { precise: load.precise, logged: load.hdr.is_some(), ..Settings::default() };
-    hand_in_storm(live::load(&plan, target, settings), load.hdr.as_deref(), (load.json.as_deref(), quiet))
+    hand_in_storm(
+        live::load(&plan, (target, load.give_up_after), settings),
+        load.hdr.as_deref(),
+        (load.json.as_deref(), quiet),
+    )
 }
 
 fn refuse(url: &str, error: &TargetError) -> io::Result<Exit> {

@@ -132,7 +132,7 @@ impl From<io::Error> for Failed {
 
 /// How often the run is asked whether it is over.
 const LOOKS: Duration = Duration::from_millis(20);
-/// How long a target may take to accept a first connection, and for how long it may take none at all later on.
+/// How long a target may take to accept a first connection.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Where nobody listens.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -178,14 +178,14 @@ pub(crate) fn storm(plan: &Plan, settings: Settings, desk: Option<OpenDesk>) -> 
 }
 
 /// Offers a plan's load to `target`, to its end or until Ctrl-C. Of the plan only the load and its clients are used.
-pub(crate) fn load(plan: &Plan, target: Target, settings: Settings) -> Result<Stormed, Failed> {
+pub(crate) fn load(plan: &Plan, (target, patience): (Target, Span), settings: Settings) -> Result<Stormed, Failed> {
     let plan = for_ever(plan, settings);
     descriptors::enough_for(plan)?;
     let _awake = settings.precise.then(awake);
     in_runtime(async {
         connect(&target).await?;
         let driver = Driver::new(plan, settings.books(plan))?;
-        let reach = Reach::of(target.authority.clone());
+        let reach = Reach::of(target.clone(), Duration::from_nanos(patience.as_nanos()));
         let users = users::to_one_target(plan, Client::new(vec![target]), reach.clone());
         driver.carry_with(Carriers { services: users.clone(), users, marked: false });
         let open = squall_loadgen::open_loops(plan);
@@ -337,9 +337,13 @@ async fn until_over(driver: &Driver<Books>, reach: &Reach, stopping: &watch::Rec
         if driver.is_exhausted() {
             return Err(Failed::Exhausted);
         }
-        if let Some(since) = reach.lost_for(PATIENCE) {
-            let since = driver.now().as_nanos().saturating_sub(since.as_nanos() as u64);
-            return Err(Failed::Died(reach.target().to_owned(), SimTime::from_nanos(since)));
+        if let Some((target, lost)) = reach.lost() {
+            // Perhaps nobody has asked since.
+            if connect(target).await.is_err() {
+                let since = driver.now().as_nanos().saturating_sub(lost.as_nanos() as u64);
+                return Err(Failed::Died(target.authority.clone(), SimTime::from_nanos(since)));
+            }
+            reach.note(false);
         }
         if driver.is_done() {
             return Ok(false);

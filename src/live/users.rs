@@ -1,37 +1,38 @@
 //! The way from users to services: the load generator's own connections, as the driver wants them.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Uri, header};
-use squall_loadgen::{Client, Unanswered};
+use squall_loadgen::{Client, Target, Unanswered};
 use squall_model::plan::Plan;
 use squall_services::{Answer, Carrier, Parcel, Undelivered, sample_path};
 
 /// Whether a target can be reached at all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reach {
-    target: String,
+    /// The target, and for how long it may take no connection. Services of this process are always there.
+    target: Option<(Target, Duration)>,
     /// Since when no connection was taken.
     lost: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Reach {
-    pub(super) fn of(target: String) -> Self {
-        Self { target, lost: Arc::default() }
+    pub(super) fn of(target: Target, patience: Duration) -> Self {
+        Self { target: Some((target, patience)), lost: Arc::default() }
     }
 
-    pub(super) fn target(&self) -> &str {
-        &self.target
+    /// The target, and for how long no connection was taken there, if that is too long.
+    pub(super) fn lost(&self) -> Option<(&Target, Duration)> {
+        let (target, patience) = self.target.as_ref()?;
+        let lost = self.lock().map(|since| since.elapsed()).filter(|lost| lost > patience)?;
+        Some((target, lost))
     }
 
-    /// For how long no connection was taken, if that is longer than this.
-    pub(super) fn lost_for(&self, longest: Duration) -> Option<Duration> {
-        self.lock().map(|since| since.elapsed()).filter(|lost| *lost > longest)
-    }
-
-    fn note(&self, refused: bool) {
+    /// A connection was refused, or taken.
+    pub(super) fn note(&self, refused: bool) {
         let mut lost = self.lock();
         *lost = if refused { lost.or_else(|| Some(Instant::now())) } else { None };
     }
@@ -90,10 +91,11 @@ impl Users {
         *request.method_mut() = method;
         *request.uri_mut() = path;
         let target = if self.apart { parcel.to.index() } else { 0 };
-        let sent = self.client.send(target, request, parcel.fresh);
+        // It is large, and stays where it is.
+        let mut sent = pin!(self.client.send(target, request, parcel.fresh));
         let reply = match parcel.limit {
-            Some(limit) => tokio::time::timeout(limit, sent).await.map_err(|_| Undelivered::TimedOut)?,
-            None => sent.await,
+            Some(limit) => tokio::time::timeout(limit, sent.as_mut()).await.map_err(|_| Undelivered::TimedOut)?,
+            None => sent.as_mut().await,
         };
         if let Some(reach) = &self.reach {
             reach.note(matches!(reply, Err(Unanswered::Connect(_))));

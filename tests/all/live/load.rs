@@ -42,7 +42,9 @@ fn a_target_that_dies_ends_the_load_with_an_error_and_a_report() {
     let path = fresh_folder("died").join("report.json");
     let (url, json) = (format!("http://{address}"), path.to_string_lossy().into_owned());
     let topology = file("live.yaml");
-    let load = squall(&["load", &topology, "--target", &url, "--duration", "60s", "--json", &json]).code(3);
+    let load =
+        squall(&["load", &topology, "--target", &url, "--give-up-after", "2s", "--duration", "60s", "--json", &json])
+            .code(3);
     let (_, errors) = written(&load);
     assert!(errors.contains("takes no connections any more"), "{errors}");
     assert!(began.elapsed() < 2 * PATIENCE, "{:?}", began.elapsed());
