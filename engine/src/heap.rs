@@ -12,13 +12,13 @@ pub(crate) struct Heap {
 const CHILDREN: usize = 4;
 
 impl Heap {
-    /// The least number.
-    #[inline]
-    pub(crate) fn peek(&mut self) -> Option<u128> {
+    /// The least number; the greatest there is if it is empty.
+    #[inline(always)]
+    pub(crate) fn peek(&mut self) -> u128 {
         if self.hole {
             self.fill();
         }
-        self.items.first().copied()
+        self.items.first().copied().unwrap_or(u128::MAX)
     }
 
     /// Takes out the least number, which [`peek`](Self::peek) has just shown.
@@ -116,7 +116,7 @@ mod tests {
                     heap.push(item);
                     sorted.insert(item);
                 } else {
-                    prop_assert_eq!(heap.peek(), sorted.first().copied());
+                    prop_assert_eq!(heap.peek(), sorted.first().copied().unwrap_or(u128::MAX));
                     if sorted.pop_first().is_some() {
                         heap.take();
                     }

@@ -1,10 +1,12 @@
 //! The event queue: timers and messages in one total order of time, class and key.
 //!
-//! Constant delays need no sorting: each has a lane, first in, first out, from which a timer can be taken at once when
-//! it is no longer wanted. The head of every lane stands in the heap for all of its lane; everything else stands in the
-//! heap itself. The order does not hang on where something stands.
+//! Constant delays need no sorting: each has a lane, first in, first out. The heads of all
+//! lanes stand in a heap of their own, which is small; everything else stands in another. The order does not hang on where something stands. Timeouts are
+//! never taken out: most go stale, and are forgotten when their turn comes, or before if they are many.
 
-use squall_model::machine::{Key, Place, Timer};
+use std::collections::VecDeque;
+
+use squall_model::machine::{Key, Place};
 use squall_model::{SimTime, Span};
 
 use crate::heap::Heap;
@@ -54,151 +56,136 @@ impl Event {
     }
 }
 
-const NIL: u32 = u32::MAX;
 /// Below a key's ticket, which alone orders keys, stand the bits of its place.
 const PLACE_BITS: u32 = Key::PLACE_BITS;
 const PLACE_MASK: u128 = (1 << PLACE_BITS) - 1;
+/// A lane is looked through for what is stale when it has grown to twice what was left the last time, and at least this.
+const SWEEP_FROM: usize = 1 << 12;
 
-/// A timer or message in a lane.
-#[derive(Clone, Copy, Debug)]
-struct Node {
-    order: u128,
-    next: u32,
-    previous: u32,
-    lane: u32,
-}
-
-/// One constant delay and one rank.
-#[derive(Clone, Copy, Debug)]
+/// One constant delay and one rank: what is added last happens last.
+#[derive(Clone, Debug, Default)]
 struct Lane {
-    head: u32,
-    tail: u32,
-    /// Whether something stands in the heap for this lane: its head, or one that was taken out since.
+    line: VecDeque<u128>,
+    /// Whether something stands among the heads for this lane: its head, or one that was stale and is gone.
     posted: bool,
+    /// How long the line may get before it is swept.
+    sweep_at: usize,
 }
 
 /// All that is still to come.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
+    /// What stands in no lane.
     heap: Heap,
-    nodes: Vec<Node>,
-    free: u32,
+    /// The heads of the lanes.
+    heads: Heap,
     lanes: Vec<Lane>,
 }
 
 impl Queue {
     /// An empty queue with lanes for so many constant delays.
     pub(crate) fn new(delays: usize) -> Self {
-        let lane = Lane { head: NIL, tail: NIL, posted: false };
-        Self { heap: Heap::default(), nodes: Vec::new(), free: NIL, lanes: vec![lane; delays * RANKS] }
+        let lanes = vec![Lane { sweep_at: SWEEP_FROM, ..Lane::default() }; delays * RANKS];
+        Self { heap: Heap::default(), heads: Heap::default(), lanes }
     }
 
     /// Adds what is to happen `span` after `now`. With a lane, all that is added to it and to its rank must have the
-    /// same span; the answer is a timer that can be taken out again.
-    #[inline]
-    pub(crate) fn push(&mut self, now: SimTime, span: Span, rank: Rank, lane: Option<u32>, key: Key) -> Timer {
+    /// same span.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, now: SimTime, span: Span, rank: Rank, lane: Option<u32>, key: Key) {
         let at = now + span;
         if at.as_nanos() >= HORIZON {
-            return Timer::NONE;
+            return;
         }
         let order = order(at, rank, key);
         if let Some(lane) = lane {
-            return self.push_lane(lane * RANKS as u32 + rank as u32, order);
-        }
-        self.heap.push(order);
-        Timer::NONE
-    }
-
-    /// The order of the next event; `u128::MAX` if there is none.
-    #[inline]
-    pub(crate) fn peek(&mut self) -> u128 {
-        loop {
-            let Some(top) = self.heap.peek() else { return u128::MAX };
-            let Place::Host(lane) = Key::from_bits(top as u64).place() else { return top };
-            let head = self.lanes[lane as usize].head;
-            if head != NIL && self.nodes[head as usize].order >> PLACE_BITS == top >> PLACE_BITS {
-                return top;
-            }
-            // What stood here for the lane was taken out of it.
-            self.heap.take();
-            self.post(lane);
-        }
-    }
-
-    /// Takes out the next event, which [`peek`](Self::peek) has just shown.
-    #[inline]
-    pub(crate) fn pop(&mut self, top: u128) -> Event {
-        self.heap.take();
-        let Place::Host(lane) = Key::from_bits(top as u64).place() else { return Event::from_order(top) };
-        let head = self.lanes[lane as usize].head;
-        let order = self.nodes[head as usize].order;
-        self.unlink(head);
-        self.post(lane);
-        Event::from_order(order)
-    }
-
-    /// Takes a timer out before its time.
-    #[inline]
-    pub(crate) fn remove(&mut self, timer: Timer) {
-        if timer != Timer::NONE {
-            self.unlink(timer.0);
-        }
-    }
-
-    fn push_lane(&mut self, lane: u32, order: u128) -> Timer {
-        let tail = self.lanes[lane as usize].tail;
-        let node = Node { order, next: NIL, previous: tail, lane };
-        let index = if self.free == NIL {
-            self.nodes.push(node);
-            self.nodes.len() as u32 - 1
-        } else {
-            let index = self.free;
-            self.free = self.nodes[index as usize].next;
-            self.nodes[index as usize] = node;
-            index
-        };
-        let row = &mut self.lanes[lane as usize];
-        row.tail = index;
-        if tail == NIL {
-            row.head = index;
+            let lane = lane * RANKS as u32 + rank as u32;
+            let row = &mut self.lanes[lane as usize];
+            row.line.push_back(order);
             if !row.posted {
                 self.post(lane);
             }
         } else {
-            self.nodes[tail as usize].next = index;
+            self.heap.push(order);
         }
-        Timer(index)
     }
 
-    /// Puts the lane's head into the heap, if it has one.
+    /// The order of the next event; `u128::MAX` if there is none. Timeouts that nobody `waits` for any more are
+    /// forgotten on the way.
+    #[inline(always)]
+    pub(crate) fn peek(&mut self, waits: impl Fn(Key) -> bool) -> u128 {
+        let other = self.heap.peek();
+        loop {
+            let head = self.heads.peek();
+            if head > other {
+                return other;
+            }
+            if head == u128::MAX || self.settle(head, &waits) {
+                return head;
+            }
+        }
+    }
+
+    /// Forgets what is stale at the head of the lane for which `head` stands. Whether it is still the lane's head; if not,
+    /// what is has taken its place.
+    #[inline]
+    fn settle(&mut self, head: u128, waits: &impl Fn(Key) -> bool) -> bool {
+        let lane = Key::from_bits(head as u64).index();
+        let row = &mut self.lanes[lane as usize];
+        let stale = |order: &u128| !waits(Key::from_bits(*order as u64));
+        if lane as usize % RANKS == Rank::Timeout as usize {
+            while row.line.front().is_some_and(stale) {
+                row.line.pop_front();
+            }
+        }
+        if row.line.front().is_some_and(|first| *first >> PLACE_BITS == head >> PLACE_BITS) {
+            return true;
+        }
+        self.heads.take();
+        self.post(lane);
+        false
+    }
+
+    /// Takes out the next event, which [`peek`](Self::peek) has just shown.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self, top: u128) -> Event {
+        let Place::Host(lane) = Key::from_bits(top as u64).place() else {
+            self.heap.take();
+            return Event::from_order(top);
+        };
+        self.heads.take();
+        let order = self.lanes[lane as usize].line.pop_front();
+        self.post(lane);
+        Event::from_order(order.unwrap_or(top))
+    }
+
+    /// Forgets timeouts that nobody `waits` for, in lanes that have grown long.
+    pub(crate) fn sweep(&mut self, waits: impl Fn(Key) -> bool) {
+        for row in self.lanes.iter_mut().skip(Rank::Timeout as usize).step_by(RANKS) {
+            if row.line.len() >= row.sweep_at {
+                row.line.retain(|order| waits(Key::from_bits(*order as u64)));
+                row.sweep_at = (row.line.len() * 2).max(SWEEP_FROM);
+            }
+        }
+    }
+
+    /// Puts the lane's head among the heads, if it has one.
+    #[inline]
     fn post(&mut self, lane: u32) {
         let row = &mut self.lanes[lane as usize];
-        row.posted = row.head != NIL;
-        if row.posted {
-            let order = self.nodes[row.head as usize].order;
+        let head = row.line.front().copied();
+        row.posted = head.is_some();
+        if let Some(order) = head {
             let place = Key::new(0, Place::Host(lane)).bits();
-            self.heap.push(order & !PLACE_MASK | u128::from(place));
+            self.heads.push(order & !PLACE_MASK | u128::from(place));
         }
-    }
-
-    fn unlink(&mut self, index: u32) {
-        let Node { next, previous, lane, .. } = self.nodes[index as usize];
-        let row = &mut self.lanes[lane as usize];
-        match previous {
-            NIL => row.head = next,
-            previous => self.nodes[previous as usize].next = next,
-        }
-        match next {
-            NIL => row.tail = previous,
-            next => self.nodes[next as usize].previous = previous,
-        }
-        self.nodes[index as usize].next = self.free;
-        self.free = index;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
     use squall_model::machine::Tickets;
 
@@ -208,10 +195,11 @@ mod tests {
         [Span::from_nanos(5), Span::from_nanos(20), Span::from_nanos(7)]
     }
 
-    /// Does the steps on a queue and on a sorted list. A step adds to a lane or to the heap, takes a timer out, or pops.
+    /// Does the steps on a queue and on a sorted list. A step adds to a lane or to the heap, makes a timeout stale, sweeps,
+    /// or pops.
     fn same_as_sorted(steps: &[(u8, u8)]) -> Result<(), TestCaseError> {
         let (mut queue, mut tickets) = (Queue::new(spans().len()), Tickets::default());
-        let (mut now, mut sorted, mut timers) = (SimTime::ZERO, Vec::<Event>::new(), Vec::<(Timer, Key)>::new());
+        let (mut now, mut sorted, mut stale) = (SimTime::ZERO, Vec::<Event>::new(), BTreeSet::<Key>::new());
         for &(what, which) in steps {
             let rank = if which % 2 == 0 { Rank::Completion } else { Rank::Timeout };
             match what % 4 {
@@ -219,26 +207,25 @@ mod tests {
                     let lane = (what % 4 == 0).then_some(u32::from(which) % 3);
                     let span = lane.map_or(Span::from_nanos(u64::from(which % 23)), |lane| spans()[lane as usize]);
                     let key = tickets.next(Place::Fiber(u32::from(which)));
-                    let timer = queue.push(now, span, rank, lane, key);
+                    queue.push(now, span, rank, lane, key);
                     sorted.push(Event { at: now + span, rank, key });
-                    if lane.is_some() {
-                        timers.push((timer, key));
+                    if lane.is_some() && rank == Rank::Timeout && which % 3 > 0 {
+                        stale.insert(key);
+                        sorted.pop();
                     }
                 }
-                2 if !timers.is_empty() => {
-                    let (timer, key) = timers.swap_remove(usize::from(which) % timers.len());
-                    queue.remove(timer);
-                    sorted.retain(|event| event.key != key);
+                2 => {
+                    queue.lanes.iter_mut().for_each(|lane| lane.sweep_at = 0);
+                    queue.sweep(|key| !stale.contains(&key));
                 }
                 _ => {
                     sorted.sort_by_key(|event| order(event.at, event.rank, event.key));
-                    let top = queue.peek();
+                    let top = queue.peek(|key| !stale.contains(&key));
                     if sorted.is_empty() {
                         prop_assert_eq!(top, u128::MAX);
                         continue;
                     }
                     let event = sorted.remove(0);
-                    timers.retain(|(_, key)| *key != event.key);
                     prop_assert_eq!(queue.pop(top), event);
                     now = event.at;
                 }
@@ -260,7 +247,7 @@ mod tests {
     fn what_lies_beyond_the_horizon_never_happens() {
         let mut queue = Queue::new(0);
         let key = Tickets::default().next(Place::Fiber(0));
-        assert_eq!(queue.push(SimTime::from_nanos(1), Span::MAX, Rank::Timeout, None, key), Timer::NONE);
-        assert_eq!(queue.peek(), u128::MAX);
+        queue.push(SimTime::from_nanos(1), Span::MAX, Rank::Timeout, None, key);
+        assert_eq!(queue.peek(|_| true), u128::MAX);
     }
 }

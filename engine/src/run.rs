@@ -1,6 +1,6 @@
 //! The run loop: takes the next event in order, steps the machines, carries out what they ask for.
 
-use squall_model::machine::{Census, Class, Delay, Host, Key, Place, Request, System, Tickets, Timer};
+use squall_model::machine::{Census, Class, Delay, Host, Key, Place, Request, System, Tickets};
 use squall_model::observation::{Called, Observation, Returned, Sink};
 use squall_model::plan::{FaultId, LoadId, Plan, Source};
 use squall_model::rng::Stream;
@@ -39,6 +39,7 @@ pub fn run_while(plan: &Plan, sink: &mut impl Sink, mut go_on: impl FnMut(SimTim
                 return run.ended();
             }
         }
+        run.world.queue.sweep(|key| run.system.waits(key));
         if !go_on(run.now) {
             return run.cut_short();
         }
@@ -110,7 +111,7 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
     /// Does the next thing, and all that follows from it in the same instant. `false` at the end.
     #[inline]
     fn step(&mut self) -> bool {
-        let top = self.world.queue.peek();
+        let top = self.world.queue.peek(|key| self.system.waits(key));
         let next = top.min(self.next_open);
         if next >= self.next_break {
             return self.step_fault();
@@ -259,17 +260,12 @@ impl<S: Sink> Host for World<'_, S> {
     }
 
     #[inline]
-    fn arm(&mut self, now: SimTime, delay: Delay, class: Class, key: Key) -> Timer {
+    fn arm(&mut self, now: SimTime, delay: Delay, class: Class, key: Key) {
         let rank = match class {
             Class::Completion => Rank::Completion,
             Class::Timeout => Rank::Timeout,
         };
-        self.queue.push(now, delay.span, rank, delay.lane.map(|lane| lane.0), key)
-    }
-
-    #[inline]
-    fn disarm(&mut self, timer: Timer) {
-        self.queue.remove(timer);
+        self.queue.push(now, delay.span, rank, delay.lane.map(|lane| lane.0), key);
     }
 }
 

@@ -1,10 +1,27 @@
 //! Open-loop arrivals: when the next request starts, whatever became of the last one.
 
-use squall_policies::SimTime;
+use squall_policies::{SimTime, Span};
 
 use crate::dist::exponential;
 use crate::plan::{Arrivals, Stage};
 use crate::rng::Stream;
+
+/// A stage whose rate stays the same.
+#[derive(Clone, Copy, Debug)]
+struct Steady {
+    from: SimTime,
+    rate: f64,
+    seconds: f64,
+}
+
+impl Steady {
+    /// When the integral of the rate reaches `count`, if it does before the stage ends.
+    #[inline(always)]
+    fn until(self, count: f64) -> Option<SimTime> {
+        let at = count / self.rate;
+        (at < self.seconds).then(|| self.from + Span::from_nanos_f64(at * 1e9))
+    }
+}
 
 /// The schedule of one open loop: an absolute one, so that nothing drifts.
 ///
@@ -22,6 +39,8 @@ pub struct OpenLoop {
     before: f64,
     /// The mark of the next arrival.
     mark: f64,
+    /// The stage under way, while its rate stays the same.
+    steady: Option<Steady>,
 }
 
 impl OpenLoop {
@@ -30,7 +49,21 @@ impl OpenLoop {
         let poisson = arrivals == Arrivals::Poisson;
         let mark = if poisson { exponential(&mut stream) } else { 0.0 };
         let trace = if let Arrivals::Trace(times) = arrivals { times } else { Vec::new() };
-        Self { stages, poisson, trace: trace.into_iter(), stream, stage: 0, before: 0.0, mark }
+        let steady = stages.first().and_then(Stage::steady);
+        Self { stages, poisson, trace: trace.into_iter(), stream, stage: 0, before: 0.0, mark, steady }
+    }
+
+    /// The arrival that stands at the next mark.
+    fn general(&mut self) -> Option<SimTime> {
+        loop {
+            let Some(stage) = self.stages.get(self.stage) else { return self.trace.next() };
+            if let Some(at) = stage.until(self.mark - self.before) {
+                return Some(stage.from + Span::from_nanos_f64(at * 1e9));
+            }
+            self.before += stage.requests();
+            self.stage += 1;
+            self.steady = self.stages.get(self.stage).and_then(Stage::steady);
+        }
     }
 
     fn step(&mut self) -> f64 {
@@ -42,24 +75,26 @@ impl OpenLoop {
 impl Iterator for OpenLoop {
     type Item = SimTime;
 
+    #[inline]
     fn next(&mut self) -> Option<SimTime> {
-        loop {
-            let Some(stage) = self.stages.get(self.stage) else { return self.trace.next() };
-            let inside = stage.until(self.mark - self.before);
-            if let Some(at) = inside {
-                let at = stage.from + squall_policies::Span::from_nanos_f64(at * 1e9);
-                self.mark += self.step();
-                return Some(at);
-            }
-            self.before += stage.requests();
-            self.stage += 1;
-        }
+        let inside = self.steady.and_then(|stage| stage.until(self.mark - self.before));
+        let at = match inside {
+            Some(at) => at,
+            None => self.general()?,
+        };
+        self.mark += self.step();
+        Some(at)
     }
 }
 
 impl Stage {
     pub(crate) fn seconds(&self) -> f64 {
         (self.to - self.from).as_secs_f64()
+    }
+
+    fn steady(&self) -> Option<Steady> {
+        let steady = Steady { from: self.from, rate: self.rate_from, seconds: self.seconds() };
+        (self.rate_from == self.rate_to).then_some(steady)
     }
 
     /// The integral of the rate over the stage.

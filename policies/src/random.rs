@@ -8,7 +8,7 @@ pub trait Random {
 
     /// Uniform in `[0, 1)`, in steps of 2⁻⁵³.
     fn unit(&mut self) -> f64 {
-        (self.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+        (self.next_u64() >> 11) as i64 as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
     /// Uniform among `0..n`; 0 if `n` is 0. Multiply-and-shift: the bias is below n / 2⁶⁴.

@@ -64,10 +64,16 @@ impl Span {
         Self(s.saturating_mul(1_000_000_000))
     }
 
-    /// A span of `ns` nanoseconds drawn or computed as a float: rounded, cut at zero, saturating.
+    /// A span of `ns` nanoseconds drawn or computed as a float: rounded to the nearest (halves to the even one), cut at zero,
+    /// saturating.
     pub fn from_nanos_f64(ns: f64) -> Self {
+        // From 2⁵² on a float is a whole number; below, adding that much leaves the rounded number in its lower bits.
+        const WHOLE: f64 = (1u64 << 52) as f64;
+        if (0.0..WHOLE).contains(&ns) {
+            return Self((ns + WHOLE).to_bits() - WHOLE.to_bits());
+        }
         // `as` saturates and turns NaN into zero.
-        Self((ns + 0.5) as u64)
+        Self(ns as u64)
     }
 
     /// Whole nanoseconds.
@@ -199,7 +205,18 @@ mod tests {
 
     #[test]
     fn a_drawn_span_is_rounded_cut_at_zero_and_saturates() {
-        let table = [(0.4, 0), (0.5, 1), (-3.0, 0), (f64::NAN, 0), (1e300, u64::MAX)];
+        let table = [
+            (0.4, 0),
+            (0.6, 1),
+            (0.5, 0),
+            (1.5, 2),
+            (4e15 + 0.5, 4_000_000_000_000_000),
+            (5e15, 5_000_000_000_000_000),
+            (-3.0, 0),
+            (-0.0, 0),
+            (f64::NAN, 0),
+            (1e300, u64::MAX),
+        ];
         for (drawn, ns) in table {
             assert_eq!(Span::from_nanos_f64(drawn).as_nanos(), ns);
         }

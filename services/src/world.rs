@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use squall_model::machine::{Class, Delay, Host, Key, Request, Timer};
+use squall_model::machine::{Class, Delay, Host, Key, Request};
 use squall_model::observation::{Observation, Sink};
 use squall_model::plan::{FaultId, LoadId, Plan};
 use squall_model::{Outcome, SimTime, Span};
@@ -207,7 +207,7 @@ impl<E: Ear> Host for World<E> {
         self.put(now, delay, Out::Reply(to, outcome, wire));
     }
 
-    fn arm(&mut self, now: SimTime, delay: Delay, class: Class, key: Key) -> Timer {
+    fn arm(&mut self, now: SimTime, delay: Delay, class: Class, key: Key) {
         let at = now + delay.span;
         if class == Class::Timeout {
             self.patience = (key, at);
@@ -217,11 +217,7 @@ impl<E: Ear> Host for World<E> {
         } else if at != SimTime::NEVER {
             self.at(at, Due::Wake(key));
         }
-        Timer::NONE
     }
-
-    /// The key is stale by then.
-    fn disarm(&mut self, _: Timer) {}
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::report::{Because, Cause, CauseKind};
 use crate::saturation::Saturation;
 use crate::summary::to_seconds;
 use crate::tallies::Calls;
+use crate::timeline;
 use crate::web::{self, Thing, Web};
 use crate::wording;
 
@@ -104,7 +105,8 @@ impl Teller<'_> {
             // One that lasts to the end of the load has no end worth telling.
             let end = SimTime::ZERO + self.plan.duration;
             let ended = rows.iter().filter_map(|(_, record)| record.ended).max();
-            if let Some(ended) = ended.filter(|ended| *ended < end) {
+            let lasts = faults.iter().any(|fault| fault.from < fault.to);
+            if let Some(ended) = ended.filter(|ended| *ended < end && lasts) {
                 let what = format!("fault {name} ends");
                 self.story.push(Event { at: ended.as_nanos(), kind: CauseKind::FaultEnded, subject, what, about });
             }
@@ -123,7 +125,11 @@ impl Teller<'_> {
             let service = &self.plan.services[row];
             if let Some(at) = self.newly_full(&self.recording.books.services_full, row).filter(|_| self.wanted(row)) {
                 let all = u64::from(service.workers) * u64::from(service.replicas);
-                let what = if all == 1 { "its only worker busy".to_owned() } else { format!("all {all} workers busy") };
+                let what = match all {
+                    _ if service.autoscale.is_some() => "all workers busy".to_owned(),
+                    1 => "its only worker busy".to_owned(),
+                    all => format!("all {all} workers busy"),
+                };
                 self.tell(at, CauseKind::Saturated, Thing::Service(row), &what);
             }
         }
@@ -134,7 +140,12 @@ impl Teller<'_> {
         let resources = &self.recording.books.resources;
         for row in 0..self.plan.real_services {
             let service = &self.plan.services[row];
-            if let Some(at) = service.cores.and_then(|_| self.newly_full(&resources.cpu_full, row)) {
+            // For a moment they are in any random arrivals.
+            let long = service.cores.is_some_and(|cores| {
+                let shares = timeline::cpu_shares(self.recording, row, cores);
+                shares.into_iter().flatten().any(|share| share >= 0.99)
+            });
+            if let Some(at) = self.newly_full(&resources.cpu_full, row).filter(|_| long) {
                 self.tell(at, CauseKind::Saturated, Thing::Service(row), "all cores busy");
             }
             let mut deaths = resources.out_of_memory.iter();

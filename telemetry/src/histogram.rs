@@ -5,6 +5,8 @@
 //! buckets of equal width, so a bucket's midpoint is within 1/1,024 (0.1 %) of every value in it. An octave's page of
 //! counts is made when its first value comes.
 
+/// Pages there may be: two for what is exact, one an octave above.
+const PAGES: usize = 56;
 /// Buckets of a page.
 const PAGE: usize = 512;
 const PAGE_BITS: u32 = 9;
@@ -40,8 +42,9 @@ impl Histogram {
     #[inline(always)]
     pub fn record(&mut self, value: u64) {
         self.sum += u128::from(value);
-        self.least = self.least.min(value);
-        self.greatest = self.greatest.max(value);
+        if value < self.least || value > self.greatest {
+            self.widen(value);
+        }
         let bucket = bucket_of(value);
         let place = self.place_of(bucket);
         match self.counts.get_mut(place) {
@@ -56,14 +59,21 @@ impl Histogram {
             return;
         }
         self.sum += u128::from(value) * u128::from(times);
-        self.least = self.least.min(value);
-        self.greatest = self.greatest.max(value);
+        self.widen(value);
         let bucket = bucket_of(value);
         let place = self.place_of(bucket);
         match self.counts.get_mut(place) {
             Some(count) => *count += times,
             None => self.add_to_new_page(bucket, times),
         }
+    }
+
+    /// A value beyond all others: rarer and rarer as values come.
+    #[cold]
+    #[inline(never)]
+    fn widen(&mut self, value: u64) {
+        self.least = self.least.min(value);
+        self.greatest = self.greatest.max(value);
     }
 
     /// All values of `other` as well.
@@ -131,21 +141,40 @@ impl Histogram {
     /// many thousandths of the values do not exceed. It is the midpoint of that value's bucket, never below the least
     /// nor above the greatest value, and the greatest itself for the last rank. `None` if there is no value.
     pub fn percentile(&self, per_mille: u16) -> Option<u64> {
-        let count = self.count();
-        let rank = (u128::from(count) * u128::from(per_mille)).div_ceil(1000).max(1) as u64;
-        if rank >= count {
-            return self.max();
-        }
-        let mut seen = 0;
+        self.percentiles([per_mille]).map(|[value]| value)
+    }
+
+    /// Several percentiles at once, as [`percentile`](Self::percentile) gives each; in any order.
+    pub fn percentiles<const N: usize>(&self, per_mille: [u16; N]) -> Option<[u64; N]> {
+        let mut sums = [0; PAGES];
         for page in self.pages_in_use() {
+            sums[page] = self.page(page).iter().sum::<u64>();
+        }
+        let count = sums.iter().sum::<u64>();
+        (count > 0).then(|| {
+            per_mille.map(|per_mille| {
+                let rank = (u128::from(count) * u128::from(per_mille)).div_ceil(1000).max(1) as u64;
+                if rank >= count { self.greatest } else { self.of_rank(rank, &sums) }
+            })
+        })
+    }
+
+    /// The value of this rank, counted from 1; `sums` are the counts of each page.
+    fn of_rank(&self, rank: u64, sums: &[u64; PAGES]) -> u64 {
+        let mut left = rank;
+        for page in self.pages_in_use() {
+            if sums[page] < left {
+                left -= sums[page];
+                continue;
+            }
             for (slot, count) in self.page(page).iter().enumerate() {
-                seen += count;
-                if seen >= rank {
-                    return Some(midpoint_of(page * PAGE + slot).clamp(self.least, self.greatest));
+                if *count >= left {
+                    return midpoint_of(page * PAGE + slot).clamp(self.least, self.greatest);
                 }
+                left -= count;
             }
         }
-        self.max()
+        self.greatest
     }
 
     #[inline]
@@ -188,7 +217,7 @@ impl Histogram {
 /// The bucket of `value`: the value itself below 1,024; above, the octave and the upper ten bits.
 #[inline]
 const fn bucket_of(value: u64) -> usize {
-    let shift = EXACT_LEADING_ZEROS.saturating_sub(value.leading_zeros());
+    let shift = EXACT_LEADING_ZEROS - (value | PAGE as u64).leading_zeros();
     ((shift as usize) << PAGE_BITS) + (value >> shift) as usize
 }
 

@@ -35,6 +35,7 @@ mod testing;
 mod timeline;
 pub mod trace;
 mod verdicts;
+mod ways;
 mod web;
 mod windows;
 mod wording;

@@ -5,7 +5,7 @@
 //! no division; nothing is recorded twice. What can be had from what is kept anyway is worked out later: windows are
 //! differences of running counts, a load's figures are the sum of its tasks', a service's of its endpoints'.
 
-use squall_model::observation::{Failure, Observation, Sink};
+use squall_model::observation::{Called, Failure, Observation, Returned, Sink};
 use squall_model::plan::{Claim, EdgeId, EndpointId, FaultId, Metric, Plan, ReplicaId, SegmentId, Subject};
 use squall_model::{SimTime, Span};
 use squall_policies::Outcome;
@@ -20,6 +20,7 @@ use crate::resources::Resources;
 use crate::saturation::Saturation;
 use crate::shelf::{Grain, Shelf};
 use crate::tallies::{Calls, Queries, Requests, Tallies};
+use crate::ways::Ways;
 use crate::windows::Windows;
 
 /// Takes observations, in order, and keeps what reports need.
@@ -38,6 +39,7 @@ pub struct Recorder {
     /// By database.
     pub(crate) queries: Tallies<Queries>,
     pub(crate) times: Times,
+    ways: Ways,
     /// By service: workers busy.
     pub(crate) busy: Levels,
     /// By service: requests waiting for a worker.
@@ -119,6 +121,7 @@ impl Recorder {
         let windows = clock.windows_until(SimTime::ZERO + plan.duration + plan.drain);
         let levels = |rows| Levels::new(rows, segments, windows);
         let times = Times::new(plan);
+        let ways = Ways::new(plan, |endpoint, edge| times.direct.grain(endpoint).finer(times.calls.grain(edge)));
         let service = |row: usize| plan.endpoints[row].service.0;
         Self {
             clock,
@@ -134,6 +137,7 @@ impl Recorder {
                 |row| row as u32,
             ),
             times,
+            ways,
             busy: levels(services),
             waiting: levels(services),
             connections: levels(databases),
@@ -159,15 +163,35 @@ impl Recorder {
     pub fn finish(mut self, end: SimTime) -> Recording {
         let end = end.as_nanos().max(self.clock.start_of_window());
         self.catch_up(end);
+        self.ways.book_times(&mut self.times.direct, &mut self.times.calls);
         if end > self.clock.start_of_window() {
             self.cut(end);
             self.close_window();
         } else {
             // What happened in this very instant would begin a window that has no length.
+            self.book_ways();
             self.windows.amend(&self.requests, &self.calls, &mut self.times);
             self.windows.close_resources(&self.resources, true);
         }
         Recording::new(self, end)
+    }
+
+    /// Notes that it is `at` now.
+    #[inline(always)]
+    fn tick(&mut self, at: SimTime) -> u64 {
+        let now = at.as_nanos();
+        if now != self.digest.last() {
+            self.go_on_to(now);
+        }
+        now
+    }
+
+    #[inline(never)]
+    fn go_on_to(&mut self, now: u64) {
+        if now >= self.clock.next() {
+            self.catch_up(now);
+        }
+        self.digest.go_on_to(now);
     }
 
     /// Closes windows and segments up to `now`.
@@ -192,7 +216,12 @@ impl Recorder {
         self.databases_full.cut(now, segment);
     }
 
+    fn book_ways(&mut self) {
+        self.ways.book_counts(&mut self.requests, &mut self.calls);
+    }
+
     fn close_window(&mut self) {
+        self.book_ways();
         for levels in [&mut self.busy, &mut self.waiting, &mut self.connections, &mut self.pending] {
             levels.close_window();
         }
@@ -308,14 +337,27 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
+    #[inline(always)]
+    fn called(&mut self, at: SimTime, what: Called) {
+        let now = self.tick(at);
+        self.digest.take_called(what);
+        let service = self.ways.call(what.site, what.segment.index());
+        self.busy.rise(service, now);
+    }
+
+    #[inline(always)]
+    fn returned(&mut self, at: SimTime, what: Returned) {
+        let (now, took) = (self.tick(at), what.took.as_nanos());
+        self.digest.take_returned(what);
+        let service = self.ways.come_back(what.of.site, what.of.segment.index(), took);
+        self.busy.leave(service, now, took);
+    }
+
     // The kind of observation is known at every place that makes one: inlined, the `match` is gone.
     #[inline(always)]
     fn observe(&mut self, at: SimTime, what: Observation) {
-        let now = at.as_nanos();
-        if now >= self.clock.next() {
-            self.catch_up(now);
-        }
-        self.digest.observe(at, what);
+        let now = self.tick(at);
+        self.digest.take(what);
         match what {
             Observation::Admitted { endpoint, segment, .. } => {
                 let cell = self.requests.cell(endpoint.index(), segment.index());

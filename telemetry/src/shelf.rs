@@ -14,6 +14,16 @@ pub(crate) enum Grain {
     Segments,
 }
 
+impl Grain {
+    /// The finer of the two.
+    pub(crate) const fn finer(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Summary, Self::Summary) => Self::Summary,
+            _ => Self::Segments,
+        }
+    }
+}
+
 /// A row's histograms are found through one slot a segment. Slot 0 takes what no summary counts.
 #[derive(Clone, Debug)]
 pub(crate) struct Shelf {
@@ -47,6 +57,13 @@ impl Shelf {
     /// How many rows there are.
     pub(crate) const fn rows(&self) -> usize {
         self.slots.len() / self.segments
+    }
+
+    /// How finely a row's values are told apart.
+    pub(crate) fn grain(&self, row: usize) -> Grain {
+        let slots = &self.slots[row * self.segments..(row + 1) * self.segments];
+        let apart = slots.windows(2).all(|two| two[0] != two[1]) && !slots.contains(&0);
+        if apart { Grain::Segments } else { Grain::Summary }
     }
 
     /// The slot of a row in one segment.
@@ -91,13 +108,31 @@ impl Shelf {
         merged
     }
 
+    /// Adds the row's values to a row of another shelf, which tells segments apart at most as finely.
+    pub(crate) fn copy_row(&self, row: usize, to: &mut Self, to_row: usize) {
+        let mut last = 0;
+        for (segment, slot) in self.slots[row * self.segments..(row + 1) * self.segments].iter().enumerate() {
+            // A slot's segments are neighbours.
+            if *slot != last {
+                let target = to.slot(to_row, segment);
+                to.histograms[target as usize].merge(&self.histograms[*slot as usize]);
+                last = *slot;
+            }
+        }
+    }
+
     /// Adds the row's values to `to` and to the same places of `shelf`, and forgets them here.
     pub(crate) fn drain_row(&mut self, row: usize, to: &mut Histogram, shelf: &mut Self) {
         for slot in &self.slots[row * self.segments..(row + 1) * self.segments] {
             let histogram = &mut self.histograms[*slot as usize];
-            if !histogram.is_empty() {
+            if histogram.is_empty() {
+                continue;
+            }
+            shelf.histograms[*slot as usize].merge(histogram);
+            if to.is_empty() {
+                core::mem::swap(to, histogram);
+            } else {
                 to.merge(histogram);
-                shelf.histograms[*slot as usize].merge(histogram);
                 histogram.reset();
             }
         }

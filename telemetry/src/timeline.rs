@@ -62,7 +62,8 @@ fn service_series(plan: &Plan, recording: &Recording, service: usize) -> Service
 
 pub(crate) const MIB: f64 = 1_048_576.0;
 
-fn cpu_shares(recording: &Recording, service: usize, cores: f64) -> Vec<Option<f64>> {
+/// The share of its cores that a service used in each window; `None` while no replica served.
+pub(crate) fn cpu_shares(recording: &Recording, service: usize, cores: f64) -> Vec<Option<f64>> {
     let resources = &recording.books.resources;
     let areas = resources.cpu.windows(service).iter().zip(recording.windows());
     let share = |(area, (start, length)): (&crate::levels::Area, (u64, u64))| {

@@ -44,8 +44,7 @@ impl OneLoad {
         for task in self.tasks.clone() {
             times.fresh.drain_row(task, &mut self.answers, &mut times.answered);
         }
-        let percentile = |per_mille| self.answers.percentile(per_mille);
-        percentile(500).zip(percentile(990)).map(|(p50, p99)| Latencies { p50, p99 })
+        self.answers.percentiles([500, 990]).map(|[p50, p99]| Latencies { p50, p99 })
     }
 }
 

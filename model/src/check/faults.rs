@@ -86,7 +86,7 @@ fn thing(
         Target::Replica { service, index } => {
             names.service(service)?;
             let most = topology.services.find(service).map_or(0, |service| match &service.autoscale {
-                Some(autoscale) => service.replicas.value.max(autoscale.max.value),
+                Some(autoscale) => autoscale.max.value,
                 None => service.replicas.value,
             });
             if index.value < most {

@@ -216,7 +216,7 @@ fn normal_tail(random: &mut impl Random) -> f64 {
 /// Uniform in `[0, 1)` from the upper 53 bits, which the layer does not use.
 #[inline]
 fn uniform(bits: u64) -> f64 {
-    (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    (bits >> 11) as i64 as f64 * (1.0 / (1u64 << 53) as f64)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use squall_policies::{Outcome, SimTime, Span};
 
 use super::fault::{EdgeFault, Hop};
 use super::fiber::{Aside, State};
-use super::host::{Class, Delay, Host, Request, Timer};
+use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
 use super::route::Route;
 use super::system::{Step, System, worse};
@@ -59,10 +59,6 @@ impl System<'_> {
     /// The answer to the attempt under way has come.
     #[inline(always)]
     pub(super) fn attempt_replied(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) -> Step {
-        let timer = core::mem::replace(&mut self.fibers[index].timer, Timer::NONE);
-        if timer != Timer::NONE {
-            host.disarm(timer);
-        }
         self.attempt_over(host, now, index, outcome);
         if outcome.is_success() {
             return self.call_over(host, now, index, outcome, None);
@@ -74,7 +70,6 @@ impl System<'_> {
     #[cold]
     #[inline(never)]
     pub(super) fn attempt_timed_out(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
-        self.fibers[index].timer = Timer::NONE;
         self.attempt_over(host, now, index, Outcome::Timeout);
         let late = now >= self.deadline(index);
         let failure = if late { Failure::Deadline } else { Failure::Callee(Outcome::Timeout) };
@@ -154,7 +149,7 @@ impl System<'_> {
         let patience = if deadline == SimTime::NEVER { route.timeout } else { patience(now, route, deadline) };
         let fiber = &mut self.fibers[index];
         if let Some(delay) = patience {
-            fiber.timer = host.arm(now, delay, Class::Timeout, key);
+            host.arm(now, delay, Class::Timeout, key);
         }
         let Route { edge, endpoint, .. } = *route;
         let request = Request { from: key, edge, to, endpoint, segment: fiber.segment() };
@@ -408,12 +403,8 @@ impl System<'_> {
     pub(super) fn abandon_attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         let route = *self.route(index);
         let token = self.call_aside(index).token.take();
-        let fiber = &mut self.fibers[index];
-        let timer = core::mem::replace(&mut fiber.timer, Timer::NONE);
+        let fiber = &self.fibers[index];
         let (caller, target) = (fiber.replica, fiber.target);
-        if timer != Timer::NONE {
-            host.disarm(timer);
-        }
         if route.managed {
             let link = self.links.index(self.plan, route.edge, caller);
             self.links.count(self.plan, link, target, false);
@@ -427,7 +418,8 @@ impl System<'_> {
     /// After a fault or the death or birth of a replica: which ways are clear.
     pub(super) fn clear_routes(&mut self) {
         for route in &mut self.routes {
-            route.clear = !self.links.disturbed[route.edge.index()] && self.replicas[route.target.index()].ready;
+            let up = self.replicas[route.target.index()].ready;
+            route.set_clear(up && !self.links.disturbed[route.edge.index()]);
         }
     }
 }

@@ -52,6 +52,14 @@ impl Client {
         }
     }
 
+    /// The client that the next user belongs to.
+    #[inline(always)]
+    const fn turn(&mut self) -> ReplicaId {
+        let turn = self.next;
+        self.next = if turn + 1 == self.replicas.end { self.replicas.start } else { turn + 1 };
+        ReplicaId(turn)
+    }
+
     /// Draws a task by weight; with one task there is nothing to draw.
     fn task(&mut self, weights: &[f64]) -> u32 {
         if weights.len() == 1 {
@@ -70,16 +78,23 @@ impl Client {
 
 impl System<'_> {
     /// An open loop's user asks once.
-    pub(super) fn open_request(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) -> Step {
-        let index = self.user(load);
-        self.user_begins(host, now, now, index, load)
+    #[inline(always)]
+    pub(super) fn open_request(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) -> u32 {
+        let client = &mut self.clients[load.index()];
+        let replica = client.turn();
+        let (index, fiber) = self.fibers.fresh();
+        fiber.kind = Kind::User;
+        fiber.replica = replica;
+        self.user_begins(host, now, now, index, load);
+        index
     }
 
     /// An open loop's user asks once, having meant to do so before.
     pub(super) fn late_request(&mut self, host: &mut impl Host, now: SimTime, meant: SimTime, load: LoadId) -> Step {
         let index = self.user(load);
         self.segment = self.plan.phases.segment_at(meant).0;
-        self.user_begins(host, now, meant, index, load)
+        self.user_begins(host, now, meant, index, load);
+        Step::Run(index)
     }
 
     /// Every user of the closed loops takes a place and thinks first, so that they do not all ask at once.
@@ -144,7 +159,8 @@ impl System<'_> {
             self.fibers.release(index);
             return Step::Rest;
         }
-        self.user_begins(host, now, now, index, load)
+        self.user_begins(host, now, now, index, load);
+        Step::Run(index)
     }
 
     /// A user has the answer, or has given up: thinks, or leaves.
@@ -168,11 +184,8 @@ impl System<'_> {
 
     /// A new fiber for a user of this load, at the next of its clients.
     fn user(&mut self, load: LoadId) -> u32 {
-        let client = &mut self.clients[load.index()];
-        let replica = ReplicaId(client.next);
-        client.next = if client.next + 1 == client.replicas.end { client.replicas.start } else { client.next + 1 };
-        let index = self.fibers.alloc();
-        let fiber = &mut self.fibers[index];
+        let replica = self.clients[load.index()].turn();
+        let (index, fiber) = self.fibers.fresh();
         fiber.kind = Kind::User;
         fiber.replica = replica;
         index
@@ -191,7 +204,7 @@ impl System<'_> {
     }
 
     #[inline(always)]
-    fn user_begins(&mut self, host: &mut impl Host, now: SimTime, meant: SimTime, index: u32, load: LoadId) -> Step {
+    fn user_begins(&mut self, host: &mut impl Host, now: SimTime, meant: SimTime, index: u32, load: LoadId) {
         let plan = self.plan;
         let client = &mut self.clients[load.index()];
         let endpoint = EndpointId(client.first_task + client.task(&plan.loads[load.index()].weights));
@@ -205,7 +218,6 @@ impl System<'_> {
         fiber.kind = Kind::User;
         host.observe(now, Observation::Admitted { endpoint, replica, segment });
         self.tell_began(host, now, index);
-        Step::Run(index)
     }
 
     /// When the load ends.

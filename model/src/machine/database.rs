@@ -56,6 +56,12 @@ impl DatabaseState {
         }
     }
 
+    /// Whether nothing is to be thought of but its connections.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        !self.disturbed && self.pauses == 0 && self.paused_total.is_zero()
+    }
+
     /// What the database's own clock shows, which stands still while it is frozen.
     pub(super) fn own_clock(&self, now: SimTime) -> SimTime {
         let at = if self.pauses > 0 { self.paused_since } else { now };
@@ -138,13 +144,11 @@ impl System<'_> {
         let fiber = &mut self.fibers[index];
         fiber.state = State::Querying;
         fiber.mark = self.databases[id.index()].own_clock(now) + delay.span;
-        if queued && self.databases[id.index()].pooled {
-            self.stop_waiting(host, index);
-        }
         if self.databases[id.index()].disturbed && self.databases[id.index()].share.is_some() {
-            return self.contend(host, now, id, (delay, key));
+            self.contend(host, now, id, (delay, key));
+        } else {
+            host.arm(now, delay, Class::Completion, key);
         }
-        host.arm(now, delay, Class::Completion, key);
         self.tell_state(host, now, index);
     }
 

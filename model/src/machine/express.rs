@@ -1,89 +1,223 @@
 //! The short way: a call that meets no policy, no fault, no network and no queue is a few numbers written down, there and
 //! back. Whatever else may be the case takes the general way, in `call` and `service`, with the same result.
 
-use squall_policies::{Outcome, SimTime};
+use std::collections::VecDeque;
 
-use super::fiber::{Kind, State};
-use super::host::{Class, Host, Timer};
+use squall_policies::{Outcome, SimTime, Span};
+
+use super::fiber::{Fibers, Kind, State};
+use super::host::{Class, Host};
 use super::key::{Key, Place};
-use super::system::System;
-use crate::observation::{Called, Returned};
-use crate::plan::SiteId;
+use super::service::Replica;
+use super::system::{Step, System};
+use super::tell;
+use crate::observation::{Called, Observation, Returned};
+use crate::plan::{DatabaseId, Op, Pc, ReplicaId, TimeId};
+
+/// How far the short way went.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Flown {
+    /// To this fiber, and a step of its that needs more; its `pc` is behind the step already.
+    To(u32, Op),
+    /// To this fiber, which has failed.
+    Failed(u32),
+    /// Into a queue.
+    Nowhere,
+}
+
+/// A call's first attempt was sent, and waits for a worker.
+#[inline(never)]
+fn tell_queued(host: &mut impl Host, now: SimTime, called: Called) {
+    let Called { site, edge, endpoint, replica, segment } = called;
+    host.observe(now, Observation::Attempt { site, edge, segment, number: 1 });
+    host.observe(now, Observation::Queued { endpoint, replica, segment });
+}
+
+/// A request that had to wait for its worker has ended well, and its call with it.
+#[inline(never)]
+fn tell_served(host: &mut impl Host, now: SimTime, returned: Returned, held: Span) {
+    let Returned { of: Called { edge, endpoint, replica, segment, .. }, took } = returned;
+    let outcome = Outcome::Ok;
+    host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
+    host.observe(now, Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
+}
+
+/// A saturated replica's worker is free: the next that waits has it, or the replica is saturated no more.
+#[inline(never)]
+fn hand_on(
+    host: &mut impl Host,
+    now: SimTime,
+    (id, replica): (ReplicaId, &mut Replica),
+    fibers: &mut Fibers,
+    later: &mut VecDeque<Step>,
+) {
+    let Some(next) = replica.queue.pop(fibers) else {
+        replica.saturated = false;
+        return host.observe(now, Observation::Relieved { replica: id });
+    };
+    replica.busy += 1;
+    let fiber = &fibers[next];
+    let (endpoint, segment, waited) = (fiber.endpoint, fiber.segment(), now - fiber.arrived);
+    host.observe(now, Observation::Dequeued { endpoint, replica: id, segment, waited });
+    later.push_back(Step::Serve(next));
+}
 
 impl System<'_> {
-    /// Makes the call of `site` and lets it in, if nothing stands in the way: the answer is the callee's fiber.
+    /// Runs a fiber, and whichever it calls or answers in this instant, as far as the short way goes.
     #[inline(always)]
-    pub(super) fn there<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, site: SiteId) -> Option<u32> {
-        let route = &self.routes[site.index()];
-        if !H::INSTANT || !route.express || !route.clear {
-            return None;
+    pub(super) fn fly<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) -> Flown {
+        let plan = self.plan;
+        let Self { fibers, routes, replicas, tickets, on_guard, later, .. } = self;
+        let mut fiber = &mut fibers[index];
+        if !fiber.outcome.is_success() {
+            return Flown::Failed(index);
         }
-        let replica = &mut self.replicas[route.target.index()];
-        // The last worker is the general way's: taking it is news.
-        if replica.busy.saturating_add(1) >= replica.workers || replica.disturbed {
-            return None;
+        loop {
+            if H::TRACED {
+                fiber.state = State::Running;
+                tell::turned(host, now, index, (fiber, &plan.ops));
+            }
+            let op = plan.ops[fiber.pc.index()];
+            fiber.pc = Pc(fiber.pc.0 + 1);
+            match op {
+                Op::Call(site) if H::INSTANT => {
+                    let route = &routes[site.index()];
+                    let replica = &mut replicas[route.target.index()];
+                    let free = replica.busy < replica.workers;
+                    if !route.open || replica.disturbed || !free && replica.queue.len() >= replica.queue_limit {
+                        return Flown::To(index, op);
+                    }
+                    let key = tickets.next(Place::Fiber(index));
+                    fiber.key = key;
+                    fiber.site = site;
+                    fiber.target = route.target;
+                    fiber.step_began = now;
+                    fiber.attempts = 1;
+                    fiber.bare = true;
+                    fiber.state = State::Calling;
+                    let segment = fiber.segment;
+                    if let Some(patience) = route.timeout {
+                        host.arm(now, patience, Class::Timeout, key);
+                    }
+                    tell::turned(host, now, index, (fiber, &plan.ops));
+                    (index, fiber) = fibers.fresh();
+                    fiber.key = Key::NONE;
+                    fiber.reply_to = key;
+                    fiber.arrived = now;
+                    fiber.started = now;
+                    fiber.replica = route.target;
+                    fiber.endpoint = route.endpoint;
+                    fiber.edge = route.edge;
+                    fiber.pc = route.entry;
+                    fiber.own_share = 1.0;
+                    fiber.outcome = Outcome::Ok;
+                    fiber.segment = segment;
+                    fiber.kind = Kind::Request;
+                    fiber.express = true;
+                    let (edge, endpoint, id) = (route.edge, route.endpoint, route.target);
+                    let called = Called { site, edge, endpoint, replica: id, segment: fiber.segment() };
+                    if !free {
+                        fiber.state = State::Queued;
+                        tell::began(host, now, index, fiber);
+                        tell::turned(host, now, index, (fiber, &plan.ops));
+                        replica.queue.push(fibers, index);
+                        tell_queued(host, now, called);
+                        return Flown::Nowhere;
+                    }
+                    fiber.state = State::Running;
+                    tell::began(host, now, index, fiber);
+                    host.called(now, called);
+                    replica.busy += 1;
+                    if replica.busy == replica.workers {
+                        replica.saturated = true;
+                        host.observe(now, Observation::Saturated { replica: id });
+                    }
+                }
+                Op::Reply if H::INSTANT => {
+                    let (edge, endpoint, id) = (fiber.edge, fiber.endpoint, fiber.replica);
+                    let (reply_to, segment, took) = (fiber.reply_to, fiber.segment(), now - fiber.arrived);
+                    let waited = fiber.started != fiber.arrived;
+                    let held = now - fiber.started;
+                    let replica = &mut replicas[id.index()];
+                    let plain = fiber.express && fiber.outcome == Outcome::Ok && !replica.disturbed && !*on_guard;
+                    let Some(caller) = (if plain { fibers.waiting(reply_to) } else { None }) else {
+                        return Flown::To(index, op);
+                    };
+                    Self::tell_ended(host, now, index, Outcome::Ok);
+                    fibers.release(index);
+                    index = caller;
+                    fiber = &mut fibers[index];
+                    fiber.key = Key::NONE;
+                    let called = Called { site: fiber.site, edge, endpoint, replica: id, segment };
+                    let failed = !fiber.outcome.is_success();
+                    if waited {
+                        tell_served(host, now, Returned { of: called, took }, held);
+                    } else {
+                        host.returned(now, Returned { of: called, took });
+                    }
+                    replica.busy -= 1;
+                    if replica.saturated {
+                        hand_on(host, now, (id, replica), fibers, later);
+                        fiber = &mut fibers[index];
+                    }
+                    if failed {
+                        return Flown::Failed(index);
+                    }
+                }
+                op => return Flown::To(index, op),
+            }
         }
-        replica.busy += 1;
-        let child = self.fibers.alloc();
-        let key = self.tickets.next(Place::Fiber(index));
-        let caller = &mut self.fibers[index];
-        caller.key = key;
-        caller.site = site;
-        caller.step_began = now;
-        caller.attempts = 1;
-        caller.bare = true;
-        caller.state = State::Calling;
-        if let Some(patience) = route.timeout {
-            caller.timer = host.arm(now, patience, Class::Timeout, key);
-        }
-        let segment = caller.segment;
-        let request = &mut self.fibers[child];
-        request.key = Key::NONE;
-        request.reply_to = key;
-        request.arrived = now;
-        request.started = now;
-        request.replica = route.target;
-        request.endpoint = route.endpoint;
-        request.edge = route.edge;
-        request.pc = route.entry;
-        request.own_share = 1.0;
-        request.outcome = Outcome::Ok;
-        request.segment = segment;
-        request.kind = Kind::Request;
-        request.express = true;
-        let (edge, endpoint, replica) = (route.edge, route.endpoint, route.target);
-        host.called(now, Called { site, edge, endpoint, replica, segment: request.segment() });
-        self.tell_state(host, now, index);
-        self.tell_began(host, now, child);
-        Some(child)
     }
 
-    /// Ends a request that came the short way and hands its answer to its caller, if nothing stands in the way and
-    /// somebody waits for it: the answer is the caller's fiber, which may go on.
+    /// Begins a query at a database that is as it should be and has connections to spare. If so the fiber waits.
     #[inline(always)]
-    pub(super) fn back<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Option<u32> {
-        let request = &self.fibers[index];
-        if !request.express || request.outcome != Outcome::Ok {
-            return None;
+    pub(super) fn query_plainly<H: Host>(
+        &mut self,
+        host: &mut H,
+        now: SimTime,
+        index: u32,
+        (id, time): (DatabaseId, TimeId),
+    ) -> bool {
+        let database = &mut self.databases[id.index()];
+        // The last connection is the general way's: taking it is news.
+        if !database.is_plain() || database.busy.saturating_add(1) >= database.connections {
+            return false;
         }
-        let (edge, endpoint, target) = (request.edge, request.endpoint, request.replica);
-        let (reply_to, segment, took) = (request.reply_to, request.segment(), now - request.arrived);
-        let replica = &mut self.replicas[target.index()];
-        let caller = self.fibers.waiting(reply_to)?;
-        if replica.queue.len() > 0 || replica.saturated || self.on_guard || replica.disturbed {
-            return None;
+        database.busy += 1;
+        let delay = Self::draw(self.plan, time, &mut database.time);
+        let key = self.tickets.next(Place::Fiber(index));
+        let fiber = &mut self.fibers[index];
+        fiber.key = key;
+        fiber.step_began = now;
+        fiber.state = State::Querying;
+        fiber.mark = now + delay.span;
+        let segment = fiber.segment();
+        host.observe(now, Observation::QueryStarted { database: id, segment, waited: Span::ZERO, queued: false });
+        host.arm(now, delay, Class::Completion, key);
+        self.tell_state(host, now, index);
+        true
+    }
+
+    /// Whether what `key` waits for is done now and nothing stands in the way of going on: `work`, a `wait`, or a query
+    /// that nobody waits for the end of.
+    #[inline(always)]
+    pub(super) fn done_plainly<H: Host>(&mut self, host: &mut H, now: SimTime, key: Key) -> bool {
+        let Some(index) = self.fibers.waiting(key) else { return false };
+        let fiber = &self.fibers[index];
+        match fiber.state {
+            State::Querying if !self.on_guard => {
+                let Op::Query(id, _) = self.plan.ops[fiber.pc.index() - 1] else { return false };
+                let database = &mut self.databases[id.index()];
+                if !database.is_plain() || database.saturated {
+                    return false;
+                }
+                database.busy -= 1;
+                let (segment, took) = (fiber.segment(), now - fiber.step_began);
+                host.observe(now, Observation::QueryEnded { database: id, segment, outcome: Outcome::Ok, took });
+                true
+            }
+            State::Busy => !self.on_guard && self.replicas[fiber.replica.index()].paused_total.is_zero(),
+            _ => false,
         }
-        replica.busy -= 1;
-        Self::tell_ended(host, now, index, Outcome::Ok);
-        self.fibers.release(index);
-        let fiber = &mut self.fibers[caller];
-        fiber.key = Key::NONE;
-        let timer = core::mem::replace(&mut fiber.timer, Timer::NONE);
-        let site = fiber.site;
-        if timer != Timer::NONE {
-            host.disarm(timer);
-        }
-        host.returned(now, Returned { of: Called { site, edge, endpoint, replica: target, segment }, took });
-        Some(caller)
     }
 }

@@ -6,7 +6,7 @@ use squall_policies::budget::Grant;
 use squall_policies::retry::BackoffState;
 use squall_policies::{Outcome, SimTime};
 
-use super::host::{Request, Timer};
+use super::host::Request;
 use super::key::{Key, PLACES};
 use crate::observation::Failure;
 use crate::plan::{EdgeId, EndpointId, Pc, ReplicaId, SegmentId, SiteId};
@@ -64,8 +64,6 @@ pub(super) struct Fiber {
     pub step_began: SimTime,
     /// When the attempt under way began; for `work` and queries, when they are due on the replica's own clock.
     pub mark: SimTime,
-    /// The timer of the attempt under way.
-    pub timer: Timer,
     pub replica: ReplicaId,
     pub endpoint: EndpointId,
     /// The call it came along; unused for users and branches.
@@ -145,7 +143,6 @@ impl Fiber {
         started: SimTime::ZERO,
         step_began: SimTime::ZERO,
         mark: SimTime::ZERO,
-        timer: Timer::NONE,
         replica: ReplicaId(0),
         endpoint: EndpointId(0),
         edge: EdgeId(0),
@@ -188,34 +185,49 @@ impl Fiber {
     }
 }
 
-/// All fibers; freed places are used again.
+/// All fibers; freed places are used again before new ones are made, so there are as many as were ever in use at once.
 #[derive(Clone, Debug)]
 pub(super) struct Fibers {
     places: Vec<Fiber>,
     asides: Vec<Aside>,
     free: u32,
-    live: u32,
-    peak: u32,
 }
 
 impl Fibers {
     pub(super) const fn new() -> Self {
-        Self { places: Vec::new(), asides: Vec::new(), free: NIL, live: 0, peak: 0 }
+        Self { places: Vec::new(), asides: Vec::new(), free: NIL }
     }
 
     /// A fresh fiber.
     #[inline(always)]
     pub(super) fn alloc(&mut self) -> u32 {
-        self.live += 1;
-        self.peak = self.peak.max(self.live);
-        if self.free == NIL {
-            assert!(self.places.len() < PLACES, "at most 2^26 requests may be in flight at once");
-            self.places.push(Fiber::FREE);
-            return self.places.len() as u32 - 1;
+        self.fresh().0
+    }
+
+    /// A fresh fiber, and where it is.
+    #[inline(always)]
+    pub(super) fn fresh(&mut self) -> (u32, &mut Fiber) {
+        if self.free as usize >= self.places.len() {
+            self.make_place();
         }
         let index = self.free;
-        self.free = core::mem::replace(&mut self[index].next, NIL);
-        index
+        let fiber = &mut self.places[index as usize];
+        self.free = core::mem::replace(&mut fiber.next, NIL);
+        (index, fiber)
+    }
+
+    /// A new place, which is free.
+    #[cold]
+    #[inline(never)]
+    fn make_place(&mut self) {
+        let count = self.places.len();
+        assert!(count < PLACES, "at most 2^26 requests may be in flight at once");
+        if count == self.places.capacity() {
+            // By a quarter rather than by half: what waits in long queues is most of a run's memory.
+            self.places.reserve_exact((count / 4).max(64));
+        }
+        self.places.push(Fiber::FREE);
+        self.free = count as u32;
     }
 
     /// Forgets a fiber: every key to it is stale from here on.
@@ -228,7 +240,6 @@ impl Fibers {
         fiber.state = State::Free;
         fiber.next = free;
         self.free = index;
-        self.live -= 1;
     }
 
     /// What stands aside of a fiber.
@@ -241,13 +252,13 @@ impl Fibers {
     }
 
     /// How many are in use.
-    pub(super) const fn live(&self) -> u32 {
-        self.live
+    pub(super) fn live(&self) -> u32 {
+        self.places.iter().filter(|fiber| fiber.state != State::Free).count() as u32
     }
 
     /// The most that were in use at once.
     pub(super) const fn peak(&self) -> u32 {
-        self.peak
+        self.places.len() as u32
     }
 
     /// The fiber that waits for exactly this key, if there still is one.

@@ -35,15 +35,6 @@ pub enum Class {
     Timeout,
 }
 
-/// A timer that was set; hand it back to cancel it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Timer(pub u32);
-
-impl Timer {
-    /// A timer that need not be cancelled: its key goes stale.
-    pub const NONE: Self = Self(u32::MAX);
-}
-
 /// A request on its way to a replica.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Request {
@@ -78,9 +69,7 @@ pub trait Host: Sink {
     /// Carry the answer back to whoever waits for `to`.
     fn reply(&mut self, now: SimTime, delay: Delay, to: Key, outcome: Outcome);
 
-    /// Wake `key` after the delay.
-    fn arm(&mut self, now: SimTime, delay: Delay, class: Class, key: Key) -> Timer;
-
-    /// Do not wake it after all. A host may ignore this: the key is stale by then.
-    fn disarm(&mut self, timer: Timer);
+    /// Wake `key` after the delay. Nothing is ever taken back: a key that is no longer waited for is stale
+    /// ([`System::waits`](super::System::waits)), and a host may forget it.
+    fn arm(&mut self, now: SimTime, delay: Delay, class: Class, key: Key);
 }

@@ -45,7 +45,7 @@ impl Key {
     }
 
     /// The index of its place, of whatever kind.
-    pub(super) const fn index(self) -> u32 {
+    pub const fn index(self) -> u32 {
         (self.0 & INDEX_MASK) as u32
     }
 
@@ -71,16 +71,16 @@ impl Key {
     }
 }
 
-/// Gives out tickets, each once.
+/// Gives out tickets, each once; the last one, in the place where it stands in a key.
 #[derive(Clone, Debug, Default)]
 pub struct Tickets(u64);
 
 impl Tickets {
     /// A key for `place` that was never given out before.
     pub fn next(&mut self, place: Place) -> Key {
-        self.0 += 1;
-        assert!(self.0 >> (64 - Key::PLACE_BITS) == 0, "a run has at most 2^36 waits");
-        Key::new(self.0, place)
+        let Some(ticket) = self.0.checked_add(1 << Key::PLACE_BITS) else { panic!("a run has at most 2^36 waits") };
+        self.0 = ticket;
+        Key(self.0 | Key::new(0, place).0)
     }
 }
 

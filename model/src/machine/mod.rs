@@ -27,7 +27,7 @@ mod take_over;
 mod tell;
 mod topic;
 
-pub use host::{Class, Delay, Host, Request, Timer};
+pub use host::{Class, Delay, Host, Request};
 pub use key::{Key, Place, Tickets};
 pub use look::{BreakerSeen, DatabaseSeen, PoolSeen, ReplicaSeen};
 pub use system::{Census, System};

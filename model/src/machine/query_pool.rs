@@ -4,7 +4,7 @@
 use squall_policies::{Outcome, SimTime};
 
 use super::fiber::{Fifo, State};
-use super::host::{Class, Delay, Host, Timer};
+use super::host::{Class, Delay, Host};
 use super::key::{Key, Place};
 use super::system::{Step, System};
 use crate::observation::Observation;
@@ -73,22 +73,13 @@ impl System<'_> {
         let database = &self.plan.databases[id.index()];
         let delay = Delay { span: database.pool_timeout, lane: database.pool_timeout_lane };
         let key = self.ticket(index);
-        self.fibers[index].timer = host.arm(now, delay, Class::Timeout, key);
-    }
-
-    /// A query that waited has its connection.
-    pub(super) fn stop_waiting(&mut self, host: &mut impl Host, index: u32) {
-        let timer = core::mem::replace(&mut self.fibers[index].timer, Timer::NONE);
-        if timer != Timer::NONE {
-            host.disarm(timer);
-        }
+        host.arm(now, delay, Class::Timeout, key);
     }
 
     /// A query has waited for as long as its pool allows.
     #[cold]
     #[inline(never)]
     pub(super) fn query_gives_up(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
-        self.fibers[index].timer = Timer::NONE;
         self.leave_queues(host, now, index, Outcome::Timeout);
         Step::Finish(index, Outcome::Timeout)
     }
@@ -97,7 +88,6 @@ impl System<'_> {
     pub(super) fn leave_queues(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
         let (id, _) = self.query_step(index);
         let (replica, connecting) = (self.fibers[index].replica, self.fibers[index].state == State::Connecting);
-        self.stop_waiting(host, index);
         let database = &mut self.databases[id.index()];
         if connecting {
             database.queue.remove(&mut self.fibers, index);

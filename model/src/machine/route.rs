@@ -8,6 +8,7 @@ use crate::plan::{Edge, EdgeId, EndpointId, Pc, Plan, ReplicaId, Site};
 
 /// The way of one call step.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is looked at alone on the way of a request")]
 pub(super) struct Route {
     pub edge: EdgeId,
     pub endpoint: EndpointId,
@@ -18,9 +19,11 @@ pub(super) struct Route {
     pub managed: bool,
     /// Whether the way is clear: no fault on it, and the target is up.
     pub clear: bool,
-    /// Whether an attempt may take the short way while the way is clear: nothing to ask, no deadline, no time on the
-    /// network, and a callee that lets in whoever finds a free worker.
+    /// Whether an attempt may take the short way while the way is clear: nothing to ask, no deadline, and no time on the
+    /// network.
     pub express: bool,
+    /// Whether it may now.
+    pub open: bool,
     /// The callee's first step.
     pub entry: Pc,
     /// How long one attempt may take.
@@ -34,17 +37,27 @@ impl Route {
         let edge = &plan.edges[site.edge.index()];
         let callee = &plan.services[edge.callee.index()];
         let has_timeout = site.timeout != Span::MAX;
+        let express = !is_managed(plan, edge) && site.deadline == Span::MAX && takes_no_time(plan, edge);
         Self {
             edge: site.edge,
             endpoint: site.endpoint,
             target: callee.first_replica,
             managed: is_managed(plan, edge),
             clear: true,
-            express: !is_managed(plan, edge) && site.deadline == Span::MAX && takes_no_time(plan, edge),
+            express,
+            open: express,
             entry: plan.endpoints[site.endpoint.index()].entry,
             timeout: has_timeout.then_some(Delay { span: site.timeout, lane: site.timeout_lane }),
             deadline: site.deadline,
         }
+    }
+}
+
+impl Route {
+    /// Notes whether the way is clear.
+    pub(super) fn set_clear(&mut self, clear: bool) {
+        self.clear = clear;
+        self.open = clear && self.express;
     }
 }
 

@@ -10,9 +10,10 @@ use super::client::Client;
 use super::connections::Holds;
 use super::cpu::Cpu;
 use super::database::DatabaseState;
+use super::express::Flown;
 use super::fault::Faults;
 use super::fiber::{Fiber, Fibers, Kind, State};
-use super::host::{Delay, Host, Request, Timer};
+use super::host::{Delay, Host, Request};
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
 use super::memory::Memory;
@@ -161,8 +162,8 @@ impl<'p> System<'p> {
 
     /// A user of an open loop asks now, having meant to do so now.
     pub fn ask(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) {
-        let step = self.open_request(host, now, load);
-        self.drive(host, now, step);
+        let index = self.open_request(host, now, load);
+        self.go(host, now, index);
     }
 
     /// A user of an open loop asks now, having meant to do so at `meant`: a real clock is always a little late. Its
@@ -174,18 +175,21 @@ impl<'p> System<'p> {
 
     /// A request has come to its replica.
     pub fn arrive(&mut self, host: &mut impl Host, now: SimTime, request: Request) {
-        self.drive(host, now, Step::Arrive(request));
+        let step = self.admit(host, now, request);
+        self.begin_with(host, now, step);
     }
 
     /// The answer to an attempt has come back. Late ones are stale, and harmless.
     pub fn replied(&mut self, host: &mut impl Host, now: SimTime, key: Key, outcome: Outcome) {
-        self.drive(host, now, Step::Reply(key, outcome));
+        let step = self.reply(host, now, key, outcome);
+        self.begin_with(host, now, step);
     }
 
     /// A timer's time has come. Stale ones are harmless.
-    #[inline]
+    #[inline(always)]
     pub fn wake(&mut self, host: &mut impl Host, now: SimTime, key: Key) {
         match key.place() {
+            Place::Fiber(_) if self.done_plainly(host, now, key) => self.go(host, now, key.index()),
             Place::Fiber(_) => self.drive(host, now, Step::Wake(key)),
             Place::Replica(replica) => {
                 self.wake_replica(host, now, replica, key);
@@ -193,6 +197,15 @@ impl<'p> System<'p> {
             }
             Place::Link(link) => self.wake_link(host, now, link, key),
             Place::Host(_) => {}
+        }
+    }
+
+    /// Whether anybody still waits for `key`.
+    #[inline]
+    pub fn waits(&self, key: Key) -> bool {
+        match key.place() {
+            Place::Fiber(_) => self.fibers.waiting(key).is_some(),
+            _ => true,
         }
     }
 
@@ -208,8 +221,38 @@ impl<'p> System<'p> {
         self.drive(host, now, Step::Rest);
     }
 
+    /// Runs a fiber on, and does what follows from it.
+    #[inline(never)]
+    fn go<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) {
+        loop {
+            let step = self.run(host, now, index);
+            if step != Step::Rest {
+                return self.drive(host, now, step);
+            }
+            match self.later.pop_front() {
+                None => return,
+                Some(Step::Serve(next)) if !self.replicas[self.fibers[next].replica.index()].disturbed => {
+                    self.fibers[next].started = now;
+                    index = next;
+                }
+                Some(step) => return self.drive(host, now, step),
+            }
+        }
+    }
+
+    /// Takes a first step, and does what follows from it.
+    #[inline(always)]
+    fn begin_with(&mut self, host: &mut impl Host, now: SimTime, step: Step) {
+        match step {
+            Step::Run(index) => self.go(host, now, index),
+            Step::Rest if self.later.is_empty() => {}
+            step => self.drive(host, now, step),
+        }
+    }
+
     /// Takes one step after another until nothing more can happen now. Nothing here calls itself: what follows from a
     /// step is the next step, or one kept for later.
+    #[inline(never)]
     pub(super) fn drive<H: Host>(&mut self, host: &mut H, now: SimTime, first: Step) {
         let mut step = first;
         loop {
@@ -266,8 +309,6 @@ impl<'p> System<'p> {
     fn wake_fiber(&mut self, host: &mut impl Host, now: SimTime, key: Key) -> Step {
         let Some(index) = self.fibers.waiting(key) else { return Step::Rest };
         if self.on_guard && self.frozen(index) {
-            // It has fired: an answer that comes out of the stash before it must not take it back.
-            self.fibers[index].timer = Timer::NONE;
             self.stash(index, Stashed::Wake(key));
             return Step::Rest;
         }
@@ -324,40 +365,45 @@ impl<'p> System<'p> {
     fn run<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) -> Step {
         let plan = self.plan;
         loop {
+            let op = match self.fly(host, now, index) {
+                Flown::To(fiber, op) => {
+                    index = fiber;
+                    op
+                }
+                // A branch has failed, and so has this.
+                Flown::Failed(index) => return Step::Finish(index, self.fibers[index].outcome),
+                Flown::Nowhere => return Step::Rest,
+            };
             let fiber = &mut self.fibers[index];
             fiber.state = State::Running;
-            if H::TRACED {
-                self.tell_state(host, now, index);
-            }
-            let fiber = &mut self.fibers[index];
-            if !fiber.outcome.is_success() {
-                // A branch has failed, and so has this.
-                return Step::Finish(index, fiber.outcome);
-            }
-            let pc = fiber.pc;
-            fiber.pc = Pc(pc.0 + 1);
-            match plan.ops[pc.index()] {
+            match op {
                 Op::Work(time) | Op::Wait(time) => {
                     if self.spend(host, now, index, time) {
                         return Step::Rest;
                     }
                 }
-                Op::Query(database, time) => return self.query(host, now, index, database, time),
+                Op::Query(database, time) => {
+                    if self.query_plainly(host, now, index, (database, time)) {
+                        return Step::Rest;
+                    }
+                    return self.query(host, now, index, database, time);
+                }
                 Op::PooledQuery(database, time) => return self.pooled_query(host, now, index, database, time),
                 Op::Compute(time) => return self.compute(host, now, index, time),
                 Op::Claim => return self.claim(host, now, index),
                 Op::Get { cache, .. } => return self.look_up(host, now, index, cache),
                 Op::Fill { cache, depth } => self.fill(now, index, cache, depth),
                 Op::Publish(topic) => return self.publish(host, now, index, topic),
-                Op::Call(site) => match self.there(host, now, index, site) {
-                    Some(callee) => index = callee,
-                    None => return self.call(host, now, index, site),
-                },
-                Op::Reply => match self.back(host, now, index) {
-                    Some(caller) => index = caller,
-                    None => return Step::Finish(index, self.fibers[index].outcome),
-                },
-                Op::Join => return Step::Finish(index, fiber.outcome),
+                Op::Call(site) => return self.call(host, now, index, site),
+                Op::Reply if fiber.kind == Kind::User => {
+                    let outcome = fiber.outcome;
+                    return self.user_answered(host, now, index, outcome);
+                }
+                Op::Reply if fiber.kind == Kind::Request => {
+                    let outcome = fiber.outcome;
+                    return self.answer(host, now, index, outcome);
+                }
+                Op::Join | Op::Reply => return Step::Finish(index, fiber.outcome),
                 Op::Fork { first, count, .. } => {
                     if count > 0 {
                         self.fork(host, now, index, (&plan.branches[first as usize..(first + count) as usize], 0));
@@ -365,9 +411,9 @@ impl<'p> System<'p> {
                     }
                 }
                 Op::Repeat { times, after } => {
-                    fiber.pc = after;
+                    let body = core::mem::replace(&mut fiber.pc, after);
                     if times > 0 {
-                        self.fork(host, now, index, (&[Pc(pc.0 + 1)], times));
+                        self.fork(host, now, index, (&[body], times));
                         return Step::Rest;
                     }
                 }

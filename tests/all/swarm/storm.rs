@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 use squall_engine::Ended;
-use squall_model::observation::{Observation, Sink};
+use squall_model::observation::{Called, Observation, Returned, Sink};
 use squall_model::plan::{self, Plan};
 use squall_model::{SimTime, Span, spec};
 use squall_telemetry::report::{Report, World};
@@ -105,15 +105,9 @@ fn round_trip(report: &Report, laws: &mut Laws<'_>) {
 }
 
 fn digested(plan: &Plan) -> (String, Ended) {
-    struct Only(Digest);
-    impl Sink for Only {
-        fn observe(&mut self, at: SimTime, what: Observation) {
-            self.0.observe(at, what);
-        }
-    }
-    let mut only = Only(Digest::new());
-    let ended = squall_engine::run_while(plan, &mut only, go_on);
-    (only.0.fingerprint().to_string(), ended)
+    let mut digest = Digest::new();
+    let ended = squall_engine::run_while(plan, &mut digest, go_on);
+    (digest.fingerprint().to_string(), ended)
 }
 
 /// The laws and the recorder, both told everything.
@@ -126,6 +120,16 @@ impl Sink for Pair<'_> {
     fn observe(&mut self, at: SimTime, what: Observation) {
         self.laws.observe(at, what);
         self.recorder.observe(at, what);
+    }
+
+    fn called(&mut self, at: SimTime, what: Called) {
+        self.laws.called(at, what);
+        self.recorder.called(at, what);
+    }
+
+    fn returned(&mut self, at: SimTime, what: Returned) {
+        self.laws.returned(at, what);
+        self.recorder.returned(at, what);
     }
 }
 

@@ -24,16 +24,86 @@ const fn row(
 }
 
 const TABLE: &[Row] = &[
+    row("asynchronous-chain", None, &[]),
+    row("autoscaling", None, &[]),
+    Row {
+        name: "bottleneck",
+        first: Some(("saturated", "pricing")),
+        verdicts: &["overload"],
+        healthy: &["services.pricing.workers=200", "expect=[]"],
+    },
     row("cascade", Some(("fault_began", "db-slow")), &["cascading_failure"]),
     row("cascade-breaker", Some(("fault_began", "db-slow")), &["slow_dependency"]),
     row("cascade-timeout", Some(("fault_began", "slower")), &["slow_dependency"]),
     row("chain", None, &[]),
+    row("chaos", Some(("fault_began", "deaths")), &["retry_storm"]),
+    row("chatty", None, &[]),
+    row("chatty-batch", None, &[]),
+    Row {
+        name: "cold-start",
+        first: Some(("saturated", "api")),
+        verdicts: &["overload"],
+        healthy: &["services.api.autoscale.min=10", "expect=[]"],
+    },
     row("graceful-degradation", Some(("fault_began", "recommendation-down")), &["failing_dependency"]),
     row("metastable", Some(("fault_began", "standstill")), &["metastable", "retry_storm"]),
+    Row {
+        name: "metastable-cache",
+        first: Some(("fault_began", "flush")),
+        verdicts: &["metastable", "cascading_failure", "retry_storm"],
+        healthy: &["faults=[]", "services.store.workers=100", "expect=[]"],
+    },
+    Row {
+        name: "metastable-cache-recovers",
+        first: Some(("fault_began", "flush")),
+        verdicts: &["cascading_failure"],
+        healthy: &["faults=[]", "services.store.workers=100", "expect=[]"],
+    },
+    row("metastable-failover", Some(("fault_began", "failover")), &["metastable", "retry_storm"]),
+    row("metastable-failover-recovers", Some(("fault_began", "failover")), &["failing_dependency"]),
+    Row {
+        name: "metastable-gc",
+        first: Some(("fault_began", "spike")),
+        verdicts: &["metastable", "overload"],
+        healthy: &["faults=[]", "services.api.cores=40", "expect=[]"],
+    },
+    Row {
+        name: "metastable-gc-recovers",
+        first: Some(("fault_began", "spike")),
+        verdicts: &["overload"],
+        healthy: &["faults=[]", "services.api.cores=40", "expect=[]"],
+    },
     row("metastable-recovers", Some(("fault_began", "standstill")), &["slow_dependency"]),
+    row("no-pooling", None, &[]),
+    Row {
+        name: "own-databases",
+        first: Some(("saturated", "reports-db")),
+        verdicts: &["cascading_failure", "overload"],
+        healthy: &["load.month-end.stages.1.rate=1/s", "databases.reports-db.connections=100", "expect=[]"],
+    },
+    row("pooling", None, &[]),
     row("retry-storm", Some(("fault_began", "flaky")), &["metastable", "retry_storm"]),
     row("retry-storm-backoff", Some(("fault_began", "flaky")), &["slow_dependency"]),
+    Row {
+        name: "shared-database",
+        first: Some(("saturated", "shared-db")),
+        verdicts: &["cascading_failure", "overload"],
+        healthy: &["load.month-end.stages.1.rate=1/s", "databases.shared-db.connections=100", "expect=[]"],
+    },
+    Row {
+        name: "slow-leak",
+        first: Some(("saturated", "store")),
+        verdicts: &["overload"],
+        healthy: &[
+            "services.store.memory.leak=0B",
+            "services.store.workers=100",
+            "services.store.cores=20",
+            "expect=[]",
+        ],
+    },
     row("social", Some(("fault_began", "recommendation-down")), &["failing_dependency"]),
+    row("synchronous-chain", None, &[]),
+    row("warm-pool", None, &[]),
 ];
 
 fn verdicts(report: &serde_json::Value) -> Vec<&str> {

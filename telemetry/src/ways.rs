@@ -1,0 +1,84 @@
+//! Calls that were let in, and requests that ended well, where the two are one fact: counted and timed once, by call step
+//! and segment, and booked under the callee's endpoint and the call when a window closes or the run ends.
+
+use squall_model::plan::{Plan, SiteId};
+
+use crate::shelf::{Grain, Shelf};
+use crate::tallies::{Calls, Requests, Tallies};
+
+/// One call step in one segment.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    called: u64,
+    returned: u64,
+    /// Where its times are kept.
+    slot: u32,
+    /// The callee, as a service.
+    service: u32,
+}
+
+/// All call steps.
+#[derive(Clone, Debug)]
+pub(crate) struct Ways {
+    /// By segment, then call step.
+    cells: Vec<Way>,
+    /// By call step: the callee's endpoint and the call.
+    targets: Vec<(u32, u32)>,
+    times: Shelf,
+}
+
+impl Ways {
+    /// The ways of a plan; `grain` says how finely the times of an endpoint and of a call have to be told apart.
+    pub(crate) fn new(plan: &Plan, grain: impl Fn(usize, usize) -> Grain) -> Self {
+        let (segments, summary) = (plan.phases.segments(), plan.phases.summary());
+        let targets: Vec<_> = plan.sites.iter().map(|site| (site.endpoint.0, site.edge.0)).collect();
+        let grain = |site: usize| grain(targets[site].0 as usize, targets[site].1 as usize);
+        let times = Shelf::new(targets.len(), segments, summary, grain);
+        let way = |site: usize, segment| {
+            let service = plan.endpoints[targets[site].0 as usize].service.0;
+            Way { called: 0, returned: 0, slot: times.slot(site, segment), service }
+        };
+        let ways = (0..segments).flat_map(|segment| (0..targets.len()).map(move |site| (site, segment)));
+        Self { cells: ways.map(|(site, segment)| way(site, segment)).collect(), targets, times }
+    }
+
+    /// One more was called; the answer is the callee.
+    #[inline(always)]
+    pub(crate) fn call(&mut self, site: SiteId, segment: usize) -> usize {
+        let way = &mut self.cells[segment * self.targets.len() + site.index()];
+        way.called += 1;
+        way.service as usize
+    }
+
+    /// One more has returned; the answer is the callee.
+    #[inline(always)]
+    pub(crate) fn come_back(&mut self, site: SiteId, segment: usize, took: u64) -> usize {
+        let way = &mut self.cells[segment * self.targets.len() + site.index()];
+        way.returned += 1;
+        self.times.record_in(way.slot, took);
+        way.service as usize
+    }
+
+    /// Books what was counted since the last time.
+    pub(crate) fn book_counts(&mut self, requests: &mut Tallies<Requests>, calls: &mut Tallies<Calls>) {
+        let sites = self.targets.len();
+        for (index, way) in self.cells.iter_mut().enumerate().filter(|(_, way)| way.called + way.returned > 0) {
+            let (segment, (endpoint, edge)) = (index / sites, self.targets[index % sites]);
+            let requests = requests.at(endpoint as usize, segment);
+            requests.admitted += way.called;
+            requests.ok += way.returned;
+            let calls = calls.at(edge as usize, segment);
+            calls.begun += way.called;
+            calls.ok += way.returned;
+            (way.called, way.returned) = (0, 0);
+        }
+    }
+
+    /// Adds all times to the callees' endpoints and to the calls; once, when the run is over.
+    pub(crate) fn book_times(&self, endpoints: &mut Shelf, calls: &mut Shelf) {
+        for (site, (endpoint, edge)) in self.targets.iter().enumerate() {
+            self.times.copy_row(site, endpoints, *endpoint as usize);
+            self.times.copy_row(site, calls, *edge as usize);
+        }
+    }
+}
