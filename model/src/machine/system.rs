@@ -144,7 +144,7 @@ impl<'p> System<'p> {
 
     /// The closed loops' users take their places, and autoscalers begin to look.
     pub fn begin(&mut self, host: &mut impl Host, now: SimTime) {
-        self.begin_services(host, now);
+        self.begin_scaling(host, now);
         self.seat_users(host, now);
     }
 
