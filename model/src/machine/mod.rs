@@ -29,5 +29,5 @@ mod topic;
 
 pub use host::{Class, Delay, Host, Request};
 pub use key::{Key, Place, Tickets};
-pub use look::{BreakerSeen, DatabaseSeen, ReplicaSeen};
+pub use look::{BreakerSeen, DatabaseSeen, PoolSeen, ReplicaSeen};
 pub use system::{Census, System};
