@@ -79,18 +79,19 @@ impl Client {
         Self { pools: targets.into_iter().map(Pool::new).collect() }
     }
 
-    /// Sends a request whose URI is a path, and reads the answer. Dropping it closes the connection.
-    pub async fn send(&self, target: usize, mut request: Request<Bytes>) -> Result<Reply, Unanswered> {
+    /// Sends a request whose URI is a path, and reads the answer. Dropping it closes the connection. A `fresh` one has a
+    /// connection of its own.
+    pub async fn send(&self, target: usize, mut request: Request<Bytes>, fresh: bool) -> Result<Reply, Unanswered> {
         let pool = self.pools.get(target).ok_or(Unanswered::Request)?;
         request.headers_mut().insert(header::HOST, pool.host.clone());
         if !pool.target.prefix.is_empty() {
             let path = format!("{}{}", pool.target.prefix, request.uri());
             *request.uri_mut() = path.parse().map_err(|_| Unanswered::Request)?;
         }
-        let (mut connection, response) = pool.exchange(request.map(Full::new)).await?;
+        let (mut connection, response) = pool.exchange(request.map(Full::new), fresh).await?;
         let (head, body) = response.into_parts();
         drain(body).await?;
-        if connection.ready().await.is_ok() {
+        if !fresh && connection.ready().await.is_ok() {
             pool.lock().push((connection, Instant::now()));
         }
         Ok(Reply { status: head.status, headers: head.headers })
@@ -106,8 +107,9 @@ impl Pool {
     async fn exchange(
         &self,
         mut request: Request<Full<Bytes>>,
+        fresh: bool,
     ) -> Result<(Connection, http::Response<Incoming>), Unanswered> {
-        while let Some(mut connection) = self.idle() {
+        while !fresh && let Some(mut connection) = self.idle() {
             match connection.try_send_request(request).await {
                 Ok(response) => return Ok((connection, response)),
                 // It had closed before anything was sent: no harm in sending it elsewhere.

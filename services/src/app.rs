@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -33,17 +34,24 @@ struct Site<E> {
     limits: Limits,
 }
 
-/// An answer that is none: the connection closes instead.
+/// What becomes of an answer on the wire, if it does not simply get there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct HangsUp;
+pub(crate) enum Fate {
+    /// There is none: the connection closes instead.
+    HangsUp,
+    /// Its bytes are spoilt, and the connection closes.
+    Spoilt,
+}
 
-impl HangsUp {
-    /// The response, or the error that closes the connection.
-    pub(crate) fn or(response: Response) -> io::Result<Response> {
+impl Fate {
+    /// The response, or the error that closes the connection; `spoilt` is told if its bytes are to be spoilt.
+    pub(crate) fn meets(response: Response, spoilt: &AtomicBool) -> io::Result<Response> {
         match response.extensions().get::<Self>() {
-            Some(Self) => Err(io::ErrorKind::ConnectionAborted.into()),
-            None => Ok(response),
+            Some(Self::HangsUp) => return Err(io::ErrorKind::ConnectionAborted.into()),
+            Some(Self::Spoilt) => spoilt.store(true, Ordering::Relaxed),
+            None => {}
         }
+        Ok(response)
     }
 }
 
@@ -176,8 +184,9 @@ impl<E: Ear> Site<E> {
         };
         let mut response = (status, Json(told)).into_response();
         wire::write(outcome, response.headers_mut());
-        if verdict.hangs_up {
-            response.extensions_mut().insert(HangsUp);
+        if let Some(fate) = verdict.fate {
+            response.extensions_mut().insert(fate);
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }

@@ -6,14 +6,15 @@ use squall_model::machine::{Key, Place, Tickets};
 use squall_model::plan::{EndpointId, ReplicaId};
 use tokio::sync::oneshot;
 
+use crate::app::Fate;
 use crate::trail::Trail;
 
 /// How a request was answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Verdict {
     pub(crate) outcome: Outcome,
-    /// No answer at all: the connection closes.
-    pub(crate) hangs_up: bool,
+    /// What becomes of the answer on the wire.
+    pub(crate) fate: Option<Fate>,
     /// Requests that were sent to other services for it.
     pub(crate) attempts: u32,
 }

@@ -33,6 +33,8 @@ pub struct Parcel {
     pub headers: HeaderMap,
     /// After this nobody waits for its answer.
     pub limit: Option<Duration>,
+    /// Whether it has a connection of its own.
+    pub fresh: bool,
 }
 
 /// An answer over HTTP; its body has been read to the end.
@@ -106,22 +108,30 @@ pub(crate) const POOL_IDLE: Duration = Duration::from_secs(4);
 
 /// The way from service to service. `bases` are the replicas' addresses, `at_once` how many requests may be under way.
 pub fn between_services(plan: &Plan, bases: &[String], at_once: usize) -> Result<Carrier, BoxError> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .tcp_nodelay(true)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .pool_idle_timeout(POOL_IDLE)
-        .build()?;
+    let (kept, fresh) = (client(usize::MAX)?, client(0)?);
     let urls = Arc::new(Urls::new(plan, bases)?);
     let stack = ServiceBuilder::new()
         // What is not our own error comes from the limit.
         .map_err(|error: BoxError| error.downcast().map_or(Undelivered::Exhausted, |own| *own))
         .load_shed()
         .concurrency_limit(at_once)
-        .map_request(move |parcel| urls.request(parcel))
-        .service_fn(move |request| exchange(client.clone(), request));
+        .service_fn(move |parcel: Parcel| {
+            let client = if parcel.fresh { &fresh } else { &kept };
+            exchange(client.clone(), urls.request(parcel))
+        });
     Ok(Arc::new(move |parcel| Box::pin(stack.clone().oneshot(parcel))))
+}
+
+/// A client that keeps so many idle connections to each server.
+fn client(idle: usize) -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .tcp_nodelay(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(idle)
+        .build()
 }
 
 async fn exchange(client: reqwest::Client, request: reqwest::Request) -> Result<Answer, Undelivered> {
@@ -137,11 +147,23 @@ fn undelivered(error: &reqwest::Error) -> Undelivered {
         Undelivered::TimedOut
     } else if error.is_connect() {
         Undelivered::to_connect(error)
-    } else if error.is_decode() {
+    } else if error.is_decode() || is_no_http(error) {
         Undelivered::Unusable
     } else {
         Undelivered::Closed
     }
+}
+
+/// Whether what came is not HTTP.
+fn is_no_http(error: &reqwest::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
 
 /// Where every endpoint of every replica is.

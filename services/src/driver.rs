@@ -19,13 +19,13 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 
 use crate::alarm::Alarm;
+use crate::app::Fate;
 use crate::awaited::Verdict;
 use crate::calls::{Answer, Carrier, Parcel, Undelivered};
 use crate::clock::Clock;
-use crate::metrics::Metrics;
 use crate::trail::{Ids, Trail};
 use crate::wire::{self, Belongs};
-use crate::world::{Due, Ear, Hop, Out, World};
+use crate::world::{Due, Ear, Hop, Out, Wire, World};
 
 /// What is due this soon is done at once: an alarm of its own would cost more.
 const COALESCED: Span = Span::from_micros(20);
@@ -142,7 +142,7 @@ impl<E: Ear> Driver<E> {
         let replicas = plan.services[..plan.real_services].iter().map(|service| service.replicas as usize).sum();
         let inner = Inner {
             system: System::new(plan),
-            world: World::new(ear, Metrics::new(plan)),
+            world: World::new(plan, ear),
             stage: Stage::Waiting,
             last: SimTime::ZERO,
             events: 0,
@@ -192,6 +192,8 @@ impl<E: Ear> Driver<E> {
             } else {
                 inner.system.begin_without_load(&mut inner.world, now);
             }
+            // Some replicas may have to be started first.
+            inner.doors = true;
         });
         tokio::spawn(async move { while driver.alarm.rings().await.is_ok() && driver.fire() {} });
     }
@@ -459,9 +461,10 @@ impl<E: Ear> Driver<E> {
             Belongs { edge, segment, left: hop.left }.write(self.run, &mut headers);
         }
         trail.unwrap_or_else(|| Trail::begin(&self.ids)).write(&mut headers, self.spans().span(from));
-        let left = Duration::from_nanos((hop.until - self.now()).as_nanos());
-        let limit = (hop.until != SimTime::NEVER).then(|| left + GRACE);
-        let parcel = Parcel { to, endpoint, headers, limit };
+        let limit =
+            (hop.until != SimTime::NEVER).then(|| Duration::from_nanos((hop.until - self.now()).as_nanos()) + GRACE);
+        let fresh = self.plan.edges[edge.index()].pool.is_some_and(|pool| !pool.reuse);
+        let parcel = Parcel { to, endpoint, headers, limit, fresh };
         if hop.meant != SimTime::NEVER {
             self.hear(|ear| ear.sent_late(self.now() - hop.meant));
         }
@@ -524,8 +527,8 @@ impl<E: Ear> Inner<E> {
                 self.doors |= matches!(key.place(), Place::Replica(_));
             }
             Due::Send(hop) => world.outbox.push(Out::Send(hop)),
-            Due::Reply(key, outcome) => world.outbox.push(Out::Reply(key, outcome)),
             Due::Cancel(attempt) => world.outbox.push(Out::Cancel(attempt)),
+            Due::Reply(key, outcome, wire) => world.outbox.push(Out::Reply(key, outcome, wire)),
             Due::Ask(LoadId(row)) => {
                 let load = self.open[row as usize].0;
                 world.meant = at;
@@ -559,6 +562,7 @@ impl<E: Ear> Inner<E> {
     /// Goes by another plan, which is of the same shape. It is needed until the process ends.
     fn take_over(&mut self, now: SimTime, plan: Plan) {
         let plan: &'static Plan = Box::leak(Box::new(plan));
+        self.world.plan = plan;
         self.system.take_over(&mut self.world, now, plan);
         if let Some(ear) = &mut self.world.ear {
             ear.replanned(plan);
@@ -612,12 +616,14 @@ impl<E: Ear> Inner<E> {
                     errands.sends.push((hop, trail.or_else(|| self.world.awaited.attempt(asker).cloned())));
                 }
                 Out::Cancel(attempt) => errands.cancels.push(attempt),
-                Out::Reply(to, outcome) => {
+                Out::Reply(to, outcome, wire) => {
                     let Some(asked) = self.world.awaited.take(to) else { continue };
                     let hangs_up = outcome == Outcome::Refused
                         && (!self.system.replica(asked.replica).accepts
                             || self.system.refusing(asked.replica, Some(asked.endpoint)).is_some());
-                    errands.answers.push((asked.answer, Verdict { outcome, hangs_up, attempts: asked.attempts }));
+                    let spoilt = (wire == Wire::Spoils).then_some(Fate::Spoilt);
+                    let fate = hangs_up.then_some(Fate::HangsUp).or(spoilt);
+                    errands.answers.push((asked.answer, Verdict { outcome, fate, attempts: asked.attempts }));
                 }
             }
         }

@@ -11,6 +11,7 @@ mod calls;
 mod clock;
 mod control;
 mod driver;
+mod garble;
 mod metrics;
 mod paths;
 mod server;

@@ -16,8 +16,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
-use crate::app::{self, HangsUp};
+use crate::app::{self, Fate};
 use crate::driver::Driver;
+use crate::garble::Garbled;
 use crate::world::Ear;
 
 /// What a client may cost.
@@ -240,11 +241,12 @@ async fn connection(
     mut stop: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
+    let (stream, spoilt) = Garbled::new(stream);
     let service = service_fn(move |request| {
-        let app = app.clone();
+        let (app, spoilt) = (app.clone(), Arc::clone(&spoilt));
         async move {
             let Ok(response) = app.oneshot(request).await;
-            HangsUp::or(response)
+            Fate::meets(response, &spoilt)
         }
     });
     let mut http = http1::Builder::new();

@@ -39,8 +39,8 @@ impl Ear for () {
 pub(crate) enum Due {
     Wake(Key),
     Send(Hop),
-    Reply(Key, Outcome),
     Cancel(Key),
+    Reply(Key, Outcome, Wire),
     /// An open loop's next request.
     Ask(LoadId),
     FaultBegins(FaultId),
@@ -59,12 +59,21 @@ pub(crate) struct Hop {
     pub(crate) meant: SimTime,
 }
 
+/// What the wire does to an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wire {
+    /// Carries it.
+    Carries,
+    /// Spoils it.
+    Spoils,
+}
+
 /// What has to be carried out once the step is over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Out {
     Send(Hop),
-    Reply(Key, Outcome),
     Cancel(Key),
+    Reply(Key, Outcome, Wire),
 }
 
 /// Something due. Earlier ones are greater, so that the heap has them on top; at the same time, whichever was asked for
@@ -105,11 +114,18 @@ pub(crate) struct World<E> {
     patience: (Key, SimTime),
     /// While an open loop's user asks: when that was meant to be.
     pub(crate) meant: SimTime,
+    /// The plan that the machines go by.
+    pub(crate) plan: &'static Plan,
+    /// What the wire does to the next answer.
+    wire: Wire,
 }
 
 impl<E> World<E> {
-    pub(crate) fn new(ear: E, metrics: Metrics) -> Self {
+    pub(crate) fn new(plan: &'static Plan, ear: E) -> Self {
+        let metrics = Metrics::new(plan);
         Self {
+            plan,
+            wire: Wire::Carries,
             ear: Some(ear),
             metrics,
             awaited: Awaited::default(),
@@ -149,8 +165,8 @@ impl<E> World<E> {
         }
         let due = match out {
             Out::Send(hop) => Due::Send(hop),
-            Out::Reply(key, outcome) => Due::Reply(key, outcome),
             Out::Cancel(attempt) => Due::Cancel(attempt),
+            Out::Reply(key, outcome, wire) => Due::Reply(key, outcome, wire),
         };
         self.at(now + delay.span, due);
     }
@@ -175,6 +191,12 @@ impl<E: Ear> Sink for World<E> {
     }
 
     fn observe(&mut self, at: SimTime, what: Observation) {
+        if let Observation::FaultFired { fault } = what
+            && self.plan.faults[fault.index()].spoils_answers()
+        {
+            // The answer that is sent next is the one that it has hit.
+            self.wire = Wire::Spoils;
+        }
         if let Some(ear) = &mut self.ear {
             self.metrics.observe(&what);
             ear.observe(at, what);
@@ -195,7 +217,8 @@ impl<E: Ear> Host for World<E> {
     }
 
     fn reply(&mut self, now: SimTime, delay: Delay, to: Key, outcome: Outcome) {
-        self.put(now, delay, Out::Reply(to, outcome));
+        let wire = core::mem::replace(&mut self.wire, Wire::Carries);
+        self.put(now, delay, Out::Reply(to, outcome, wire));
     }
 
     fn cancel(&mut self, now: SimTime, delay: Delay, attempt: Key) {
@@ -221,7 +244,11 @@ mod tests {
 
     #[test]
     fn what_is_due_first_comes_first_and_at_the_same_time_what_was_asked_for_first() {
-        let mut world = World::new((), Metrics::default());
+        let text =
+            "{name: a, duration: 1s, services: {a: {endpoints: {e: {}}}}, load: [{name: l, to: a.e, rate: 1/s}]}";
+        let loaded = squall_model::spec::load(text, &[], &|_| Err(String::new())).unwrap();
+        let plan = squall_model::plan::compile(&loaded.topology).unwrap();
+        let mut world = World::new(Box::leak(Box::new(plan)), ());
         let ms = |ms: u64| SimTime::from_nanos(ms * 1_000_000);
         for (at, load) in [(5, 0), (3, 1), (5, 2), (1, 3)] {
             world.at(ms(at), Due::Ask(LoadId(load)));

@@ -41,6 +41,9 @@ fn refuse(url: &str, error: &TargetError) -> io::Result<Exit> {
 /// Leaves out what cannot be seen from here: the inside of the system, and faults, which are for whoever runs it.
 fn only_seen_from_outside(plan: &mut Plan) {
     plan.faults.clear();
+    for service in &mut plan.services {
+        (service.autoscale, service.at_start) = (None, service.replicas);
+    }
     let is_client = |service: ServiceId| service.index() >= plan.first_client;
     let seen = |subject: &Subject| match *subject {
         Subject::System | Subject::Load(_) | Subject::Task(_) => true,

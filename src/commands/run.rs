@@ -89,7 +89,7 @@ fn all_live(run: &Run, ready: Vec<(Topology, Plan)>, quiet: bool) -> io::Result<
     let mut all = Vec::new();
     for (topology, plan) in ready {
         let settings = Settings { logged: run.hdr.is_some(), ..run.settings.into() };
-        let changes = Changes::of(topology.clone(), run.overrides.sets());
+        let changes = Changes::of(topology.clone(), run.overrides.sets(), run.settings.burn);
         let source = topology.source(|file| run.again(file, plan.seed));
         let page = if run.ui { Some(live_page(&plan, source)?) } else { None };
         let desk = (!quiet).then_some(OpenDesk { changes, announce });

@@ -33,7 +33,7 @@ pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
     } else {
         None
     };
-    let changes = Changes::of(topology, up.overrides.sets());
+    let changes = Changes::of(topology, up.overrides.sets(), up.settings.burn);
     match live::up(&plan, up.settings.into(), (changes, part, page), announce) {
         Ok(()) => Ok(Exit::Held),
         Err(failed) => {

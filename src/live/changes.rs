@@ -29,6 +29,8 @@ const CHANGEABLE: [&str; 13] = [
 /// The file, and what was changed of it so far.
 pub(crate) struct Changes {
     topology: Topology,
+    /// Whether work burns CPU.
+    burn: bool,
     made: Mutex<Made>,
 }
 
@@ -40,8 +42,8 @@ struct Made {
 
 impl Changes {
     /// None yet, on top of the overrides `sets`.
-    pub(crate) fn of(topology: Topology, sets: Vec<(String, String)>) -> Self {
-        Self { topology, made: Mutex::new(Made { sets, faults: Vec::new() }) }
+    pub(crate) fn of(topology: Topology, sets: Vec<(String, String)>, burn: bool) -> Self {
+        Self { topology, burn, made: Mutex::new(Made { sets, faults: Vec::new() }) }
     }
 
     fn plan(&self, made: &Made) -> Result<Plan, Refused> {
@@ -50,7 +52,8 @@ impl Changes {
         for fault in &made.faults {
             topology = spec::with_fault(&topology, fault.clone()).map_err(said)?;
         }
-        plan::compile(&topology).map_err(said)
+        let plan = plan::compile(&topology).map_err(said)?;
+        Ok(if self.burn { super::burning(plan) } else { plan })
     }
 
     /// Makes a change and keeps it, if it can be made.

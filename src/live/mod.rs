@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use squall_loadgen::{Client, Target};
-use squall_model::plan::Plan;
+use squall_model::plan::{Op, Plan};
 use squall_model::{SimTime, Span};
 use squall_services::{
     BindError, Carriers, Control, Desk, Doors, Driver, Ear, Limits, Program, between_services, bind, bind_some,
@@ -154,8 +154,18 @@ const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const BEAT: Duration = Duration::from_millis(500);
 
 /// A plan for the live world, whose tasks need it until the process ends.
-fn for_ever(plan: &Plan) -> &'static Plan {
-    Box::leak(Box::new(plan.clone()))
+fn for_ever(plan: &Plan, settings: Settings) -> &'static Plan {
+    Box::leak(Box::new(if settings.burn { burning(plan.clone()) } else { plan.clone() }))
+}
+
+/// The plan where work burns CPU: the cores are this machine's own, and none have to be made up.
+fn burning(mut plan: Plan) -> Plan {
+    for op in &mut plan.ops {
+        if let Op::Compute(time) = *op {
+            *op = Op::Work(time);
+        }
+    }
+    plan
 }
 
 /// Runs a plan to its end, or until Ctrl-C.
@@ -166,7 +176,7 @@ pub(crate) fn storm(
     desk: Option<OpenDesk>,
     page: Option<PageSetup>,
 ) -> Result<Stormed, Failed> {
-    let plan = for_ever(plan);
+    let plan = for_ever(plan, settings);
     let allowed = descriptors::enough_for(plan)?;
     let _awake = settings.precise.then(awake);
     in_runtime(async {
@@ -199,7 +209,7 @@ pub(crate) fn storm(
 
 /// Offers a plan's load to `target`, to its end or until Ctrl-C. Of the plan only the load and its clients are used.
 pub(crate) fn load(plan: &Plan, (target, patience): (Target, Span), settings: Settings) -> Result<Stormed, Failed> {
-    let plan = for_ever(plan);
+    let plan = for_ever(plan, settings);
     descriptors::enough_for(plan)?;
     let _awake = settings.precise.then(awake);
     in_runtime(async {
@@ -252,7 +262,7 @@ pub(crate) fn up(
     (changes, part, page): (Changes, Option<Part>, Option<PageSetup>),
     announce: fn(&Doors, &Desk) -> io::Result<()>,
 ) -> Result<(), Failed> {
-    let plan = for_ever(plan);
+    let plan = for_ever(plan, settings);
     let allowed = descriptors::enough_for(plan)?;
     let _awake = settings.precise.then(awake);
     in_runtime(async {

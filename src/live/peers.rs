@@ -69,7 +69,10 @@ impl Part {
     /// Whether everybody who is called from here has a place.
     fn check(&self, plan: &Plan, names: &Names, problems: &mut Vec<String>) {
         for edge in &plan.edges {
-            let calls = plan.services[edge.caller.index()].replica_range().any(|row| self.is_here(row));
+            let caller = edge.caller.index();
+            // A topic is in every process that publishes.
+            let is_topic = (plan.real_services..plan.first_client).contains(&caller);
+            let calls = is_topic || plan.services[caller].replica_range().any(|row| self.is_here(row));
             let callee = plan.services[edge.callee.index()].replica_range();
             for row in callee.filter(|row| calls && !self.is_here(*row) && self.places[*row].is_none()) {
                 problems.push(format!("the peers do not say where {} is, which `{}` needs", names.0[row], edge.name));

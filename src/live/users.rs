@@ -92,7 +92,7 @@ impl Users {
         *request.uri_mut() = path;
         let target = if self.apart { parcel.to.index() } else { 0 };
         // It is large, and stays where it is.
-        let mut sent = pin!(self.client.send(target, request));
+        let mut sent = pin!(self.client.send(target, request, parcel.fresh));
         let reply = match parcel.limit {
             Some(limit) => tokio::time::timeout(limit, sent.as_mut()).await.map_err(|_| Undelivered::TimedOut)?,
             None => sent.as_mut().await,

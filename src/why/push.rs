@@ -25,7 +25,7 @@ pub(crate) fn push(mut target: Target, body: Vec<u8>) -> Result<(), String> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let sent = runtime.block_on(async {
         let client = Client::new(vec![target]);
-        tokio::time::timeout(PATIENCE, client.send(0, request)).await
+        tokio::time::timeout(PATIENCE, client.send(0, request, false)).await
     });
     match sent {
         Ok(Ok(reply)) if reply.status.is_success() => Ok(()),

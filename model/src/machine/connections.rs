@@ -39,6 +39,11 @@ impl Connections {
         Self { settings, busy: 0, idle: 0, waiting: VecDeque::new(), live: 0 }
     }
 
+    /// Connections in use, and attempts that wait for one.
+    pub(super) const fn in_use(&self) -> (u32, u32) {
+        (self.busy, self.live)
+    }
+
     /// Takes a connection, if there may be one; answers whether it has to be opened.
     const fn take(&mut self) -> Option<bool> {
         if self.busy >= self.settings.connections {

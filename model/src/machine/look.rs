@@ -39,6 +39,21 @@ pub struct DatabaseSeen {
     pub waiting: u32,
 }
 
+/// The connections that a caller keeps to a callee.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PoolSeen {
+    /// Caller and callee.
+    pub edge: EdgeId,
+    /// The caller's replica; its first one if they share the pool.
+    pub caller: ReplicaId,
+    /// Connections at most; `u32::MAX` is unlimited.
+    pub connections: u32,
+    /// Connections in use.
+    pub busy: u32,
+    /// Attempts that wait for one.
+    pub waiting: u32,
+}
+
 /// A circuit breaker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BreakerSeen {
@@ -78,6 +93,15 @@ impl System<'_> {
         self.links.iter().filter_map(|link| {
             let breaker = link.breaker.as_ref()?;
             Some(BreakerSeen { edge: link.edge, caller: link.caller, state: breaker.state(), in_use: link.in_use })
+        })
+    }
+
+    /// All pools of calls as they are now.
+    pub fn pools(&self) -> impl Iterator<Item = PoolSeen> {
+        self.links.iter().filter_map(|link| {
+            let pool = link.pool.as_ref()?;
+            let (connections, (busy, waiting)) = (pool.settings.connections, pool.in_use());
+            Some(PoolSeen { edge: link.edge, caller: link.caller, connections, busy, waiting })
         })
     }
 

@@ -36,5 +36,5 @@ mod trip;
 
 pub use host::{Class, Delay, Host, Request};
 pub use key::{Key, Place, Tickets};
-pub use look::{BreakerSeen, DatabaseSeen, ReplicaSeen};
+pub use look::{BreakerSeen, DatabaseSeen, PoolSeen, ReplicaSeen};
 pub use system::{Census, System};

@@ -6,7 +6,7 @@ use core::mem::discriminant;
 use super::{Bulkhead, Edge, Endpoint, Fault, Plan, Service, Site};
 
 impl Plan {
-    /// This plan as one that a system running `old` can go on with: it has the phases and expectations of `old`, against
+    /// This plan as one that a system running `old` can go on with: it has the times, phases and expectations of `old`, against
     /// which the run is recorded. Says what is of another shape if it cannot.
     pub fn in_place_of(mut self, old: &Self) -> Result<Self, String> {
         let rows = |what: &str, same: bool| if same { Ok(()) } else { Err(format!("{what} would not be the same")) };
@@ -32,6 +32,7 @@ impl Plan {
         rows("the databases or the loads", databases && loads)?;
         let faults = self.faults.iter().zip(&old.faults).all(|(a, b)| a.is_like(b));
         rows("the faults there are", self.faults.len() >= old.faults.len() && faults)?;
+        (self.duration, self.drain, self.warmup) = (old.duration, old.drain, old.warmup);
         self.phases = old.phases.clone();
         self.expect.clone_from(&old.expect);
         Ok(self)

@@ -508,6 +508,14 @@ pub enum Effect {
     Rate(f64),
 }
 
+impl Fault {
+    /// Whether it spoils answers of a service on their way to whoever asked.
+    pub const fn spoils_answers(&self) -> bool {
+        let of_service = matches!(self.target, Target::Service(_) | Target::Endpoint(_) | Target::Replica(_));
+        of_service && matches!(self.effect, Effect::Corrupt(_))
+    }
+}
+
 impl Effect {
     /// The word of the file for it.
     pub const fn word(&self) -> &'static str {

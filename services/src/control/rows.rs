@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde_json::json;
-use squall_model::machine::{BreakerSeen, System};
+use squall_model::machine::{BreakerSeen, PoolSeen, System};
 use squall_model::plan::{DatabaseId, Fault, FaultId, Plan, ReplicaId};
 
 use super::Room;
@@ -34,10 +34,16 @@ struct BreakerShown {
     in_use: u32,
 }
 
-/// The connections of a database, as the desk shows them.
+/// The connections of a database, or of a call, as the desk shows them.
 #[derive(Serialize)]
 struct PoolShown {
-    database: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<&'static str>,
+    /// Of the caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replica: Option<u32>,
     connections: Option<u32>,
     busy: u32,
     waiting: u32,
@@ -89,7 +95,7 @@ fn replica_rows(system: &System<'static>) -> Vec<ReplicaShown> {
             ReplicaShown {
                 service: &service.name,
                 replica: number as u32,
-                workers: (seen.workers != u32::MAX).then_some(seen.workers),
+                workers: limit(seen.workers),
                 busy: seen.busy,
                 queued: seen.queued,
                 ready: seen.ready,
@@ -115,10 +121,21 @@ fn pool_rows(system: &System<'static>) -> Vec<PoolShown> {
     let plan: &'static Plan = system.plan();
     let row = |(row, database): (usize, &'static squall_model::plan::Database)| {
         let seen = system.database(DatabaseId::from(row));
-        let connections = (seen.connections != u32::MAX).then_some(seen.connections);
-        PoolShown { database: &database.name, connections, busy: seen.busy, waiting: seen.waiting }
+        let database = Some(database.name.as_str());
+        let (connections, busy, waiting) = (limit(seen.connections), seen.busy, seen.waiting);
+        PoolShown { database, call: None, replica: None, connections, busy, waiting }
     };
-    plan.databases.iter().enumerate().map(row).collect()
+    let of_call = |seen: PoolSeen| {
+        let edge = &plan.edges[seen.edge.index()];
+        let replica = Some(seen.caller.0 - plan.services[edge.caller.index()].first_replica.0);
+        let (connections, busy, waiting) = (limit(seen.connections), seen.busy, seen.waiting);
+        PoolShown { database: None, call: Some(&edge.name), replica, connections, busy, waiting }
+    };
+    plan.databases.iter().enumerate().map(row).chain(system.pools().map(of_call)).collect()
+}
+
+fn limit(count: u32) -> Option<u32> {
+    (count != u32::MAX).then_some(count)
 }
 
 fn fault_rows(system: &System<'static>) -> Vec<FaultShown> {

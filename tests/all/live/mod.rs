@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{command, file, fresh_folder, squall, written};
 
 mod desk;
+mod features;
 mod load;
 mod processes;
 

@@ -96,3 +96,42 @@ fn peers_that_are_not_enough_are_a_mistake() {
     written(&squall(&["up", &file("processes.yaml"), "--only", "back"]).code(2));
     assert!(began.elapsed() < PATIENCE);
 }
+
+/// A server that answers every request, and counts its connections.
+fn counting() -> (String, std::sync::Arc<std::sync::atomic::AtomicU32>) {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let connections = std::sync::Arc::new(AtomicU32::new(0));
+    let counted = std::sync::Arc::clone(&connections);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            counted.fetch_add(1, Ordering::Relaxed);
+            std::thread::spawn(move || {
+                let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+                for line in lines {
+                    if line.is_empty() && stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, connections)
+}
+
+#[test]
+fn a_call_without_a_pool_opens_a_connection_each_time_and_others_keep_theirs() {
+    for (set, wanted) in [("services.middle.calls.back.timeout=19s", 1), ("services.middle.calls.back.pool=none", 5)] {
+        let (back, connections) = counting();
+        let path = peers(&["front", "middle"]);
+        let known = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{known}back http://{back}\n")).unwrap();
+        let middle =
+            Up::start_with("processes.yaml", &["--only", "middle", "--peers", &path.to_string_lossy(), "--set", set]);
+        for _ in 0..5 {
+            assert!(middle.ask("middle", "POST /pass").unwrap().0.starts_with("HTTP/1.1 200 "));
+        }
+        assert_eq!(connections.load(std::sync::atomic::Ordering::Relaxed), wanted, "{set}");
+    }
+}
