@@ -110,7 +110,16 @@ fn a_lint_that_does_not_exist_is_a_mistake_of_the_command_line() {
 fn built_in_topologies_are_refused_nothing_and_warn_of_what_they_show() {
     let (names, _) = written(&squall(&["list"]));
     // What these are about is what the lints find.
-    let about = ["cascade", "cascade-breaker", "chatty", "retry-storm", "shared-database", "synchronous-chain"];
+    let about = [
+        "cascade",
+        "cascade-breaker",
+        "chatty",
+        "deadline-propagation",
+        "retries-compared",
+        "retry-storm",
+        "shared-database",
+        "synchronous-chain",
+    ];
     for name in names.lines().filter_map(|line| line.split_whitespace().next()) {
         let (out, errors) = written(&squall(&["check", name]).code(0));
         let silent = !out.contains("warning");

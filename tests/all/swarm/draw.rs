@@ -53,6 +53,8 @@ struct Draw {
     patient: bool,
     databases: Vec<String>,
     caches: Vec<String>,
+    /// By cache: whether its hit rate is fixed, so that there is nothing to empty.
+    fixed: Vec<bool>,
     topics: Vec<resources::Topic>,
     services: Vec<Service>,
     loads: Vec<String>,
@@ -91,6 +93,7 @@ impl Draw {
             patient,
             databases: Vec::new(),
             caches: Vec::new(),
+            fixed: Vec::new(),
             topics: Vec::new(),
             services: Vec::new(),
             loads: Vec::new(),

@@ -23,6 +23,16 @@ const fn row(
     Row { name, first, verdicts, healthy: NO_FAULTS }
 }
 
+const ROOM_FOR_THE_CROWD: &[&str] = &[
+    "services.endless.workers=200",
+    "services.short.workers=200",
+    "services.newest-first.workers=200",
+    "services.controlled.workers=200",
+    "services.adaptive.workers=200",
+    "services.adaptive.admission.concurrency=1000",
+    "expect=[]",
+];
+
 const TABLE: &[Row] = &[
     row("asynchronous-chain", None, &[]),
     row("autoscaling", None, &[]),
@@ -32,6 +42,7 @@ const TABLE: &[Row] = &[
         verdicts: &["overload"],
         healthy: &["services.pricing.workers=200", "expect=[]"],
     },
+    row("breakers-compared", Some(("fault_began", "flaky")), &["failing_dependency"]),
     row("cascade", Some(("fault_began", "db-slow")), &["cascading_failure"]),
     row("cascade-breaker", Some(("fault_began", "db-slow")), &["slow_dependency"]),
     row("cascade-timeout", Some(("fault_began", "slower")), &["slow_dependency"]),
@@ -45,7 +56,20 @@ const TABLE: &[Row] = &[
         verdicts: &["overload"],
         healthy: &["services.api.autoscale.min=10", "expect=[]"],
     },
+    Row {
+        name: "deadline-propagation",
+        first: Some(("saturated", "store")),
+        verdicts: &["overload"],
+        healthy: &["services.store.workers=100", "services.store-silent.workers=100", "expect=[]"],
+    },
     row("graceful-degradation", Some(("fault_began", "recommendation-down")), &["failing_dependency"]),
+    row("hedging", Some(("fault_began", "all-slow")), &["slow_dependency"]),
+    Row {
+        name: "load-shedding",
+        first: Some(("saturated", "endless")),
+        verdicts: &["overload"],
+        healthy: ROOM_FOR_THE_CROWD,
+    },
     row("metastable", Some(("fault_began", "standstill")), &["metastable", "retry_storm"]),
     Row {
         name: "metastable-cache",
@@ -75,6 +99,7 @@ const TABLE: &[Row] = &[
     },
     row("metastable-recovers", Some(("fault_began", "standstill")), &["slow_dependency"]),
     row("no-pooling", None, &[]),
+    row("outlier-ejection", Some(("fault_began", "bad-replica")), &["failing_dependency"]),
     Row {
         name: "own-databases",
         first: Some(("saturated", "reports-db")),
@@ -82,6 +107,7 @@ const TABLE: &[Row] = &[
         healthy: &["load.month-end.stages.1.rate=1/s", "databases.reports-db.connections=100", "expect=[]"],
     },
     row("pooling", None, &[]),
+    row("retries-compared", Some(("fault_began", "hiccup")), &["metastable", "retry_storm"]),
     row("retry-storm", Some(("fault_began", "flaky")), &["metastable", "retry_storm"]),
     row("retry-storm-backoff", Some(("fault_began", "flaky")), &["slow_dependency"]),
     Row {

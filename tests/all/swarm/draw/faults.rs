@@ -10,6 +10,8 @@ enum Kind {
     Database,
     Call,
     Cache,
+    /// One with nothing to empty.
+    FixedCache,
     Topic,
     Load,
 }
@@ -68,7 +70,7 @@ impl Draw {
         match self.below(14) {
             10 if !self.caches.is_empty() => {
                 let cache = self.below(self.caches.len() as u64) as usize;
-                (scalar(&self.caches[cache]), Kind::Cache)
+                (scalar(&self.caches[cache]), if self.fixed[cache] { Kind::FixedCache } else { Kind::Cache })
             }
             11 if !self.topics.is_empty() => {
                 let topic = self.below(self.topics.len() as u64) as usize;
@@ -116,7 +118,7 @@ impl Draw {
             Kind::Service => self.pick(&all),
             Kind::Database => self.pick(&all[..11]),
             Kind::Cache if self.chance(30) => "flush",
-            Kind::Endpoint | Kind::Call | Kind::Topic | Kind::Cache => self.pick(&all[..10]),
+            Kind::Endpoint | Kind::Call | Kind::Topic | Kind::Cache | Kind::FixedCache => self.pick(&all[..10]),
             Kind::Load => "rate",
         };
         let lasts_for_ever = matches!(effect, "hang" | "drop" | "partition");

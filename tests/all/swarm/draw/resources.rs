@@ -28,7 +28,9 @@ impl Draw {
         for n in 0..self.pick(&[0, 0, 1, 2]) {
             let name = format!("c{n}");
             let mut cache = one("latency", self.short_time());
-            if self.chance(40) {
+            let fixed = self.chance(40);
+            self.fixed.push(fixed);
+            if fixed {
                 cache.set("hit_rate", scalar(self.pick(&["0%", "50%", "90%", "100%"])));
             } else {
                 cache.set("keys", scalar(self.pick(&[1, 3, 20])));
