@@ -553,7 +553,7 @@ pub(crate) struct Up {
     #[arg(long)]
     pub(crate) ui: bool,
 
-    /// Start only this service, or replica such as order[1]; the others run in other processes
+    /// Start only this service, or replica such as `order[1]`; the others run in other processes
     #[arg(long, value_name = "SERVICE", requires = "peers")]
     pub(crate) only: Vec<String>,
 
