@@ -2,9 +2,12 @@
 
 mod check;
 mod completions;
+mod export;
+mod import;
 mod list;
 mod load;
 mod new;
+mod replay;
 mod run;
 mod schema;
 mod trace;
@@ -25,6 +28,9 @@ pub(crate) fn run(cli: &Cli) -> io::Result<Exit> {
         Command::Up(up) => up::run(up, cli.quiet),
         Command::Load(load) => load::run(load, cli.quiet),
         Command::Check(check) => check::run(check, cli.quiet),
+        Command::Export(export) => export::run(export, cli.quiet),
+        Command::Import(import) => import::run(import, cli.quiet),
+        Command::Replay(replay) => replay::run(replay, cli.quiet),
         Command::List => list::run(),
         Command::New(new) => new::run(new, cli.quiet),
         Command::Schema => schema::run(),

@@ -8,11 +8,13 @@
 )]
 
 mod check;
+mod exchange;
 mod golden;
 mod hostile;
 mod licences;
 mod live;
 mod program;
+mod replay;
 mod run;
 mod schema;
 mod streams;

@@ -17,7 +17,7 @@ use squall_policies::queue::QueueConfig;
 use squall_policies::retry::RetryConfig;
 use squall_policies::{SimTime, Span};
 
-pub use compile::compile;
+pub use compile::{breaker, compile};
 pub use expect::{Claim, Comparison, Expect, Metric, Stretch, Subject};
 pub use ids::{
     DatabaseId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId, TimeId,

@@ -11,6 +11,8 @@ mod steps;
 mod times;
 mod unsupported;
 
+pub use policies::breaker;
+
 use std::collections::BTreeMap;
 
 use squall_policies::{SimTime, Span};
