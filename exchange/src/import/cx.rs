@@ -109,7 +109,7 @@ impl<'a> Cx<'a> {
         let name = name.trim_matches('-');
         match name {
             "" => "unnamed".into(),
-            "default" | "system" => format!("{name}-service"),
+            "default" | "system" | "null" | "none" => format!("{name}-service"),
             _ => name.to_owned(),
         }
     }
