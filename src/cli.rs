@@ -86,6 +86,14 @@ pub(crate) struct Run {
     /// Write the report as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Write the report as one page for a browser; it loads nothing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Live: show the page while it runs, on loopback
+    #[arg(long, requires = "live")]
+    pub(crate) ui: bool,
 }
 
 /// `squall trace`
@@ -158,6 +166,10 @@ pub(crate) struct Up {
 
     #[command(flatten)]
     pub(crate) settings: LiveSettings,
+
+    /// Show the page of what happens, on loopback
+    #[arg(long)]
+    pub(crate) ui: bool,
 
     /// Start only this service, or replica such as order[1]; the others run in other processes
     #[arg(long, value_name = "SERVICE", requires = "peers")]
@@ -376,6 +388,26 @@ fn class_and_outcome(text: &str) -> Result<(String, String), String> {
     }
 }
 
+impl Run {
+    /// The command that gives this run again: what decides it, and nothing of where it was written.
+    pub(crate) fn again(&self, file: &str, seed: u64) -> String {
+        let live = if self.live { " --live" } else { "" };
+        let sets = self.overrides.sets().into_iter().filter(|(path, _)| path != "seed");
+        let sets: String = sets.map(|(path, value)| format!(" --set {}", quoted(&format!("{path}={value}")))).collect();
+        format!("squall run{live} {}{sets} --seed {seed}", quoted(file))
+    }
+}
+
+/// A word for a shell.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=:,%+@".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 fn path_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((path, value)) if !path.is_empty() => Ok((path.to_owned(), value.to_owned())),
@@ -391,6 +423,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_that_gives_a_run_again_can_be_pasted() {
+        let words = ["squall", "run", "shop/a b.yaml", "--seed", "4", "--set", "load.x.arrivals=it's", "--json", "-"];
+        let Command::Run(run) = Cli::try_parse_from(words).unwrap().command else { panic!("run was typed") };
+        let expected = r"squall run 'a b.yaml' --set 'load.x.arrivals=it'\''s' --seed 4";
+        assert_eq!(run.again("a b.yaml", 4), expected);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use squall_model::plan::{self, Plan};
 use squall_model::spec::{self, Loaded, Problem, did_you_mean};
+use squall_telemetry::report::Source;
 
 use crate::cli::Overrides;
 use crate::diagnostics::Sources;
@@ -124,6 +125,14 @@ impl Topology {
     /// Shows the warnings of `loaded`.
     pub(crate) fn warn(&self, loaded: &Loaded, overrides: &Overrides) -> io::Result<()> {
         output::problem(&self.sources(&overrides.sets()).render(&loaded.warnings))
+    }
+
+    /// What was run, and the command that does it again. Tells the file's name, and not in which folders it lies.
+    pub(crate) fn source(&self, again: impl FnOnce(&str) -> String) -> Source {
+        let file =
+            Path::new(&self.name).file_name().map_or(self.name.clone(), |name| name.to_string_lossy().into_owned());
+        let command = again(&file);
+        Source { file, command, topology: self.text.clone() }
     }
 
     fn sources(&self, sets: &[(String, String)]) -> Sources<'_> {

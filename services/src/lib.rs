@@ -19,8 +19,8 @@ pub mod wire;
 mod world;
 
 pub use calls::{Answer, Carrier, Parcel, Undelivered, between_services};
-pub use control::{Changer, Control, Desk, Injected, Refused};
+pub use control::{Changer, Control, Desk, Injected, Refused, is_meant_for};
 pub use driver::{Carriers, Driver, Ended, Program};
 pub use paths::sample_path;
-pub use server::{BindError, Doors, Limits, bind, bind_some};
+pub use server::{BindError, Doors, Limits, accept, bind, bind_some};
 pub use world::Ear;

@@ -215,7 +215,7 @@ impl Serving {
 }
 
 /// Serves one router on one listener until `stop` says so.
-pub(crate) async fn accept(listener: TcpListener, app: Router, limits: Limits, stop: watch::Receiver<bool>) {
+pub async fn accept(listener: TcpListener, app: Router, limits: Limits, stop: watch::Receiver<bool>) {
     let (open, always) = watch::channel(true);
     let mut serving = Serving { app, limits, open: always, stop, out_of_descriptors: Box::new(|| ()) };
     serving.listen(listener).await;

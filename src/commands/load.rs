@@ -6,7 +6,7 @@ use squall_loadgen::{Target, TargetError};
 use squall_model::plan::{Claim, Plan, ServiceId, Subject};
 
 use crate::cli::Load;
-use crate::commands::run::hand_in_storm;
+use crate::commands::run::{Wanted, hand_in_storm};
 use crate::exit::Exit;
 use crate::live::{self, Settings};
 use crate::output;
@@ -22,7 +22,11 @@ pub(crate) fn run(load: &Load, quiet: bool) -> io::Result<Exit> {
     };
     only_seen_from_outside(&mut plan);
     let settings = Settings { precise: load.precise, logged: load.hdr.is_some(), ..Settings::default() };
-    hand_in_storm(live::load(&plan, target, settings), load.hdr.as_deref(), (load.json.as_deref(), quiet))
+    hand_in_storm(
+        live::load(&plan, target, settings),
+        load.hdr.as_deref(),
+        Wanted { json: load.json.as_deref(), quiet, ..Wanted::default() },
+    )
 }
 
 fn refuse(url: &str, error: &TargetError) -> io::Result<Exit> {

@@ -21,7 +21,7 @@ pub(crate) fn run(twin: &Twin) -> io::Result<Exit> {
     if interrupted {
         return Ok(Exit::Interrupted);
     }
-    let stormed = match live::storm(&plan, twin.settings.into(), None) {
+    let stormed = match live::storm(&plan, twin.settings.into(), None, None) {
         Ok(stormed) => stormed,
         Err(failed) => {
             output::error(&failed.to_string(), failed.hint())?;

@@ -6,7 +6,8 @@ use std::path::Path;
 use squall_model::plan::Plan;
 use squall_services::{Desk, Doors};
 
-use crate::cli::Up;
+use crate::cli::{Up, quoted};
+use crate::commands::run::live_page;
 use crate::exit::Exit;
 use crate::live::{self, Changes, Part};
 use crate::output;
@@ -26,8 +27,14 @@ pub(crate) fn run(up: &Up, quiet: bool) -> io::Result<Exit> {
             Some(part)
         }
     };
+    let page = if up.ui {
+        let source = topology.source(|file| format!("squall up --ui {}", quoted(file)));
+        Some(live_page(&plan, source)?)
+    } else {
+        None
+    };
     let changes = Changes::of(topology, up.overrides.sets());
-    match live::up(&plan, up.settings.into(), (changes, part), announce) {
+    match live::up(&plan, up.settings.into(), (changes, part, page), announce) {
         Ok(()) => Ok(Exit::Held),
         Err(failed) => {
             output::error(&failed.to_string(), failed.hint())?;

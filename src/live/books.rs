@@ -4,8 +4,8 @@ use squall_model::observation::{Observation, Sink};
 use squall_model::plan::Plan;
 use squall_model::{SimTime, Span};
 use squall_services::Ear;
-use squall_telemetry::report::{Latency, Live, Report};
-use squall_telemetry::{Histogram, Recorder, Recording, step_for};
+use squall_telemetry::report::{Latency, Live, Report, World};
+use squall_telemetry::{Histogram, Recorder, Recording, Run, step_for};
 
 use crate::hdr::Log;
 
@@ -69,6 +69,15 @@ impl Books {
             pulse: Pulse::new(plan),
             log,
         }
+    }
+
+    /// The report of what has happened so far.
+    pub(crate) fn so_far(&self, now: SimTime) -> Report {
+        let wall = Span::from_nanos(now.as_nanos());
+        let run = Run { world: World::Live, events: 0, peak_in_flight: 0, wall };
+        let mut report = Report::new(self.plan, &self.recorder.clone().finish(now), &run);
+        self.punctuality.write(&mut report);
+        report
     }
 
     /// Closes them.

@@ -6,6 +6,7 @@ mod changes;
 mod descriptors;
 mod peers;
 mod precise;
+mod ui;
 mod users;
 
 use std::fmt;
@@ -31,9 +32,11 @@ use crate::interrupt::{self, Watch};
 use crate::output;
 pub(crate) use changes::Changes;
 pub(crate) use peers::Part;
+pub(crate) use ui::Setup as PageSetup;
 
 use books::{Books, Closed, Punctuality};
 use precise::Awake;
+use ui::Ui;
 use users::Reach;
 
 /// How a live run is run.
@@ -145,8 +148,13 @@ fn for_ever(plan: &Plan) -> &'static Plan {
 }
 
 /// Runs a plan to its end, or until Ctrl-C.
-/// `desk` is told where its control desk is, and makes the changes that are wanted there.
-pub(crate) fn storm(plan: &Plan, settings: Settings, desk: Option<OpenDesk>) -> Result<Stormed, Failed> {
+/// `desk` is told where its control desk is, and makes the changes that are wanted there; `page` is shown meanwhile.
+pub(crate) fn storm(
+    plan: &Plan,
+    settings: Settings,
+    desk: Option<OpenDesk>,
+    page: Option<PageSetup>,
+) -> Result<Stormed, Failed> {
     let plan = for_ever(plan);
     let allowed = descriptors::enough_for(plan)?;
     let _awake = settings.precise.then(awake);
@@ -159,9 +167,16 @@ pub(crate) fn storm(plan: &Plan, settings: Settings, desk: Option<OpenDesk>) -> 
             (desk.announce)(control.desk())?;
             control.open(&driver, Box::new(desk.changes), stop.clone());
         }
+        let ui = match page {
+            Some(page) => Some(Ui::open(&driver, page, stopping.clone()).await?),
+            None => None,
+        };
         let open = squall_loadgen::open_loops(plan);
         let program = Program { open, closed: true, faults: true, burn: settings.burn };
         let stormed = run_out(&driver, program, &Reach::default(), &stopping).await;
+        if let (Some(ui), Ok(stormed)) = (ui, &stormed) {
+            ui.end(stormed.report()).await?;
+        }
         stop.send_replace(true);
         stormed
     })
@@ -219,35 +234,62 @@ fn awake() -> Option<Awake> {
 pub(crate) fn up(
     plan: &Plan,
     settings: Settings,
-    (changes, part): (Changes, Option<Part>),
-    announce: impl FnOnce(&Doors, &Desk) -> io::Result<()>,
+    (changes, part, page): (Changes, Option<Part>, Option<PageSetup>),
+    announce: fn(&Doors, &Desk) -> io::Result<()>,
 ) -> Result<(), Failed> {
     let plan = for_ever(plan);
     let allowed = descriptors::enough_for(plan)?;
     let _awake = settings.precise.then(awake);
     in_runtime(async {
-        let (stop, mut stopping) = watch::channel(false);
-        let driver = match &part {
-            Some(part) => Driver::of_run(plan, (), part.run)?,
-            None => Driver::new(plan, ())?,
+        let (stop, stopping) = watch::channel(false);
+        let standing = Standing { settings, changes, allowed, stop, announce };
+        let Some(page) = page else {
+            let driver = driver_of(plan, (), part.as_ref())?;
+            return standing.until_stopped(&driver, part.as_ref()).await;
         };
-        let doors = raise(&driver, settings.base_port, part.as_ref(), allowed)?;
+        let driver = driver_of(plan, settings.books(plan), part.as_ref())?;
+        Ui::open(&driver, page, stopping).await?;
+        standing.until_stopped(&driver, part.as_ref()).await
+    })
+}
+
+fn driver_of<E: Ear>(plan: &'static Plan, ear: E, part: Option<&Part>) -> io::Result<Arc<Driver<E>>> {
+    match part {
+        Some(part) => Driver::of_run(plan, ear, part.run),
+        None => Driver::new(plan, ear),
+    }
+}
+
+/// Services without load.
+struct Standing {
+    settings: Settings,
+    changes: Changes,
+    /// Open files.
+    allowed: u64,
+    stop: watch::Sender<bool>,
+    announce: fn(&Doors, &Desk) -> io::Result<()>,
+}
+
+impl Standing {
+    async fn until_stopped<E: Ear>(self, driver: &Arc<Driver<E>>, part: Option<&Part>) -> Result<(), Failed> {
+        let mut stopping = self.stop.subscribe();
+        let doors = raise(driver, self.settings.base_port, part, self.allowed)?;
         let control = Control::bind().await?;
         interrupt::listen();
-        driver.begin(Program { burn: settings.burn, ..Program::default() });
-        announce(&doors, control.desk())?;
-        doors.serve(&driver, Limits::default(), &stopping);
-        control.open(&driver, Box::new(changes), stop.clone());
+        driver.begin(Program { burn: self.settings.burn, ..Program::default() });
+        (self.announce)(&doors, control.desk())?;
+        doors.serve(driver, Limits::default(), &stopping);
+        control.open(driver, Box::new(self.changes), self.stop.clone());
         let mut looks = tokio::time::interval(LOOKS);
         while !interrupt::pressed() && !*stopping.borrow_and_update() {
             looks.tick().await;
         }
-        stop.send_replace(true);
+        self.stop.send_replace(true);
         // Answers under way still get out.
         tokio::time::sleep(LOOKS).await;
         driver.end();
         Ok(())
-    })
+    }
 }
 
 /// Listens for every service, or for those of a part, and makes the ways between all of them and from their users.

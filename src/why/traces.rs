@@ -6,7 +6,7 @@ use squall_model::plan::Plan;
 use squall_model::spec::did_you_mean;
 use squall_model::{SimTime, Span};
 use squall_telemetry::report::{Report, SCHEMA, World};
-use squall_telemetry::trace::{At, Collector, Pick, Picker, Traces, Wanted};
+use squall_telemetry::trace::{At, Collector, Pick, Picker, Trace, Traces, Wanted};
 use squall_telemetry::{Recorder, Run, step_for};
 
 use crate::interrupt::Watch;
@@ -52,6 +52,25 @@ pub(crate) fn follow(plan: &Plan, asked: &Asked) -> Result<Traces, Missing> {
         phase: asked.phase.clone(),
         traces: collector.traces(plan, ended.at),
     })
+}
+
+/// The end of every request is kept to pick from; of more there are only figures.
+const MOST_PICKED: u64 = 2_000_000;
+
+/// The requests that a report shows: the typical one, the one at p99, and the first that failed, as far as there are such;
+/// of the load that most requests belong to.
+pub(crate) fn telling(plan: &Plan, report: &Report) -> Vec<Trace> {
+    let busiest = report.load.iter().max_by_key(|(_, load)| load.offered);
+    let Some((name, _)) = busiest.filter(|(_, load)| load.offered < MOST_PICKED) else { return Vec::new() };
+    let asked = Asked { at: Vec::new(), of: Some(name.to_owned()), phase: None };
+    let Ok((_, wanted)) = wanted(plan, &asked) else { return Vec::new() };
+    let mut picker = Picker::new(wanted);
+    run(plan, &mut picker);
+    let places = ["p50", "p99", "first-failure"].into_iter().filter_map(|words| Some((words, At::parse(words)?)));
+    let picks = places.filter_map(|(words, at)| Some((words.to_owned(), picker.pick(at)?)));
+    let mut collector = Collector::new(picks.collect());
+    let ended = run(plan, &mut collector);
+    collector.traces(plan, ended.at)
 }
 
 fn recorder(plan: &Plan) -> Recorder {

@@ -131,7 +131,7 @@ impl Teller<'_> {
     /// Whether anybody ever wanted a worker of a service and found none. All busy and nobody waiting is no trouble.
     fn wanted(&self, row: usize) -> bool {
         let books = &self.recording.books;
-        let away = books.requests.whole(self.plan.services[row].endpoint_range()).turned_away;
+        let away = books.requests.whole(self.plan.services[row].endpoint_range()).rejected();
         away > 0 || books.waiting.whole(row).peak > 0
     }
 

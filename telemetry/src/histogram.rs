@@ -177,6 +177,16 @@ impl Histogram {
         self.greatest
     }
 
+    /// How many values there are in each half of an octave, ascending, without empty ones: its number and the count.
+    /// [`half_octave_from`] says where one begins.
+    pub(crate) fn half_octaves(&self) -> Vec<(u8, u64)> {
+        let halves = self.pages_in_use().flat_map(|page| {
+            let halves = self.page(page).chunks(PAGE / 2).enumerate();
+            halves.map(move |(half, counts)| ((2 * page + half) as u8, counts.iter().sum::<u64>()))
+        });
+        halves.filter(|(_, count)| *count > 0).collect()
+    }
+
     #[inline]
     fn place_of(&self, bucket: usize) -> usize {
         let page = (bucket >> PAGE_BITS) & 63;
@@ -212,6 +222,13 @@ impl Histogram {
         let start = usize::from(self.directory[page]) << PAGE_BITS;
         self.counts.get(start..start + PAGE).unwrap_or_default()
     }
+}
+
+/// The least value of a half octave by its number.
+pub(crate) const fn half_octave_from(number: u8) -> u64 {
+    let bucket = number as usize * (PAGE / 2);
+    let shift = (bucket >> PAGE_BITS).saturating_sub(1);
+    ((bucket - (shift << PAGE_BITS)) as u64) << shift
 }
 
 /// The bucket of `value`: the value itself below 1,024; above, the octave and the upper ten bits.

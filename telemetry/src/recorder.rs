@@ -20,7 +20,7 @@ use crate::saturation::Saturation;
 use crate::shelf::{Grain, Shelf};
 use crate::tallies::{Calls, Queries, Requests, Tallies};
 use crate::ways::Ways;
-use crate::windows::Windows;
+use crate::windows::{Books, Windows};
 
 /// Takes observations, in order, and keeps what reports need.
 #[derive(Clone, Debug)]
@@ -163,7 +163,8 @@ impl Recorder {
         } else {
             // What happened in this very instant would begin a window that has no length.
             self.book_ways();
-            self.windows.amend(&self.requests, &self.calls, &mut self.times);
+            self.windows
+                .amend(Books { requests: &self.requests, calls: &self.calls, busy: &self.busy }, &mut self.times);
         }
         Recording::new(self, end)
     }
@@ -216,7 +217,7 @@ impl Recorder {
         for levels in [&mut self.busy, &mut self.waiting, &mut self.connections, &mut self.pending] {
             levels.close_window();
         }
-        self.windows.close(&self.requests, &self.calls, &mut self.times);
+        self.windows.close(Books { requests: &self.requests, calls: &self.calls, busy: &self.busy }, &mut self.times);
     }
 
     #[inline(always)]

@@ -5,7 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::graph::{Graph, GraphEdge, GraphNode, NodeKind, UseKind};
 use crate::named::Named;
+use crate::trace::Trace;
 
 /// The version of the report's shape. Fields may be added under the same version; those that are there stay.
 pub const SCHEMA: u32 = 1;
@@ -54,9 +56,49 @@ pub struct Report {
     pub expect: Vec<Expectation>,
     /// Figures over time.
     pub timeline: Timeline,
+    /// What the topology says of itself.
+    #[serde(default)]
+    pub about: String,
+    /// What happened, in one sentence.
+    #[serde(default)]
+    pub sentence: String,
+    /// The stretches of time that have a name in the file.
+    #[serde(default)]
+    pub phases: Vec<NamedPhase>,
+    /// Who uses whom.
+    #[serde(default)]
+    pub graph: Graph,
+    /// What was run, and how to run it again; `null` where nobody said.
+    #[serde(default)]
+    pub source: Option<Source>,
+    /// Single requests, followed; not there unless they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traces: Vec<Trace>,
     /// How well a live run kept its times; not there in virtual time, which is always on time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<Live>,
+}
+
+/// A stretch of time that has a name in the file.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct NamedPhase {
+    /// Its name.
+    pub name: String,
+    /// From when.
+    pub from_s: f64,
+    /// Until when.
+    pub to_s: f64,
+}
+
+/// What was run, and how to run it again.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Source {
+    /// The file's name, without its folder, or that of a built-in topology.
+    pub file: String,
+    /// The command that gives this run again.
+    pub command: String,
+    /// The file as it was read; what `--set` changed is in the command.
+    pub topology: String,
 }
 
 /// How well a live run kept its times, and whether its figures can be trusted.
@@ -99,6 +141,12 @@ pub struct Time {
     pub simulated_s: f64,
     /// Seconds that it took.
     pub wall_s: f64,
+    /// Load was offered for so many seconds.
+    #[serde(default)]
+    pub load_s: f64,
+    /// Summaries begin after so many seconds.
+    #[serde(default)]
+    pub warmup_s: f64,
 }
 
 /// What it cost to run.
@@ -440,6 +488,9 @@ pub struct Fault {
     pub fired: u64,
     /// What it does, and to what: `stock-db: latency 5s`.
     pub what: String,
+    /// The names of the services, databases, loads and calls that it hits.
+    #[serde(default)]
+    pub targets: Vec<String>,
 }
 
 /// One line of the story of what went wrong.
@@ -587,6 +638,55 @@ pub struct LoadSeries {
     pub p50_ms: Vec<Option<f64>>,
     /// 99 % of the answers took at most this.
     pub p99_ms: Vec<Option<f64>>,
+    /// 90 % of the answers took at most this.
+    #[serde(default)]
+    pub p90_ms: Vec<Option<f64>>,
+    /// The failed ones by reason.
+    #[serde(default)]
+    pub failures: FailureSeries,
+    /// How many answers took how long.
+    #[serde(default)]
+    pub latency_counts: LatencyCounts,
+    /// By task.
+    #[serde(default)]
+    pub tasks: Named<EndpointSeries>,
+}
+
+/// Failures over time by reason, as in [`Failures`].
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct FailureSeries {
+    /// No answer in time.
+    pub timeout: Vec<u64>,
+    /// Turned away for want of room, or by a rate limit.
+    pub rejected: Vec<u64>,
+    /// Not sent, because a breaker was open.
+    pub breaker_open: Vec<u64>,
+    /// An answer that says it failed.
+    pub error: Vec<u64>,
+    /// No connection.
+    pub refused: Vec<u64>,
+}
+
+/// How many answers took how long, over time.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct LatencyCounts {
+    /// The lower end of each class of latencies; the next one's is its upper end.
+    pub from_ms: Vec<f64>,
+    /// By step: how many answers in each class; empty in a step without any.
+    pub counts: Vec<Vec<u64>>,
+}
+
+/// An endpoint of a service, or a task of a load, over time.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct EndpointSeries {
+    /// Requests that came.
+    pub requests: Vec<u64>,
+    /// Answers that can be used, degraded ones among them.
+    pub ok: Vec<u64>,
+    /// Ended without.
+    pub failed: Vec<u64>,
+    /// Not let in.
+    pub rejected: Vec<u64>,
 }
 
 /// A service over time.
@@ -604,6 +704,25 @@ pub struct ServiceSeries {
     pub rejected: Vec<u64>,
     /// The most that waited.
     pub queue_max: Vec<u32>,
+    /// Requests that came.
+    #[serde(default)]
+    pub requests: Vec<u64>,
+    /// Of the ok ones, those from a fallback.
+    #[serde(default)]
+    pub degraded: Vec<u64>,
+    /// The failed ones by reason; those not let in are not among them.
+    #[serde(default)]
+    pub failures: FailureSeries,
+    /// From arrival to end on average, of those that ended in the step; `null` in a step without any.
+    #[serde(default)]
+    pub mean_ms: Vec<Option<f64>>,
+    /// Requests that ended after their caller had given up: work for nobody. Counted from what ended and what callers
+    /// took, so an answer on its way may be counted a step late.
+    #[serde(default)]
+    pub wasted: Vec<u64>,
+    /// By endpoint.
+    #[serde(default)]
+    pub endpoints: Named<EndpointSeries>,
 }
 
 /// A call over time.
@@ -621,6 +740,24 @@ pub struct CallSeries {
     pub short_circuited: Vec<u64>,
     /// Calls that got an answer, full or simpler.
     pub ok: Vec<u64>,
+    /// Of the ok ones, those that got a simpler answer, also from the caller's own fallback.
+    #[serde(default)]
+    pub degraded: Vec<u64>,
+    /// Attempts that the callee turned away.
+    #[serde(default)]
+    pub rejected: Vec<u64>,
+    /// Attempts answered with an error.
+    #[serde(default)]
+    pub errors: Vec<u64>,
+    /// Attempts that got no connection.
+    #[serde(default)]
+    pub refused: Vec<u64>,
+    /// Attempts that the bulkhead did not send.
+    #[serde(default)]
+    pub bulkhead_full: Vec<u64>,
+    /// Retries that the budget did not grant.
+    #[serde(default)]
+    pub budget_refused: Vec<u64>,
 }
 
 /// A database over time.

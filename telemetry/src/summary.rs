@@ -13,11 +13,11 @@ use crate::levels::Levels;
 use crate::named::Named;
 use crate::recording::Recording;
 use crate::report::{
-    Breaker, Call, Connections, Database, Endpoint, Engine, Extremes, Failures, Fault, Latency, Load, Queue, Report,
-    SCHEMA, Service, System, Task, Time, Transition, Verdict, Workers, World,
+    Breaker, Call, Connections, Database, Endpoint, Engine, Extremes, Failures, Fault, Graph, Latency, Load,
+    NamedPhase, Queue, Report, SCHEMA, Service, System, Task, Time, Transition, Verdict, Workers, World,
 };
 use crate::tallies::{self, Requests};
-use crate::{blame, causes, expect, timeline, verdicts, wording};
+use crate::{blame, causes, expect, sentence, timeline, verdicts, wording};
 
 /// What a recording cannot know of its run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,14 +39,14 @@ impl Report {
         let expect = expect::judge(plan, recording);
         let story = causes::story(plan, recording);
         let passed = expect.iter().all(|expectation| expectation.pass);
-        Self {
+        let mut report = Self {
             schema: SCHEMA,
             scenario: plan.name.clone(),
             world: run.world,
             seed: plan.seed,
             digest: recording.fingerprint().to_string(),
             verdict: if passed { Verdict::Pass } else { Verdict::Fail },
-            time: Time { simulated_s: seconds(recording.end()), wall_s: run.wall.as_secs_f64() },
+            time: time(plan, recording, run),
             engine: engine(run),
             load: plan.loads.iter().map(|load| (load.name.clone(), summary.load(load.clients))).collect(),
             system: summary.system(),
@@ -60,9 +60,34 @@ impl Report {
             verdicts: verdicts::of(plan, recording, &story),
             expect,
             timeline: timeline::of(plan, recording),
+            about: plan.about.clone(),
+            sentence: String::new(),
+            phases: phases(plan),
+            graph: Graph::of(plan),
+            source: None,
+            traces: Vec::new(),
             live: None,
-        }
+        };
+        report.sentence = sentence::of(&report);
+        report
     }
+}
+
+fn time(plan: &Plan, recording: &Recording, run: &Run) -> Time {
+    Time {
+        simulated_s: seconds(recording.end()),
+        wall_s: run.wall.as_secs_f64(),
+        load_s: to_seconds(plan.duration.as_nanos()),
+        warmup_s: to_seconds(plan.warmup.as_nanos()),
+    }
+}
+
+/// Those of the file; a fault's is told with the fault.
+fn phases(plan: &Plan) -> Vec<NamedPhase> {
+    let phases = plan.phases.named().iter().filter(|phase| plan.faults.iter().all(|fault| fault.name != phase.name));
+    phases
+        .map(|phase| NamedPhase { name: phase.name.clone(), from_s: seconds(phase.from), to_s: seconds(phase.to) })
+        .collect()
 }
 
 fn engine(run: &Run) -> Engine {
@@ -338,6 +363,7 @@ fn faults(plan: &Plan, recording: &Recording) -> Vec<Fault> {
                 to_s: seconds(first.to),
                 fired: rows.iter().map(|(_, record)| record.fired).sum(),
                 what: wording::faults(plan, &faults),
+                targets: wording::struck(plan, &faults),
             })
         })
         .collect()
@@ -513,7 +539,7 @@ mod tests {
         let top: Named<serde_json::Value> = serde_json::from_str(&text).unwrap();
         let names: Vec<_> = top.iter().map(|(name, _)| name).collect();
         let expected = "schema scenario world seed digest verdict time engine load system services databases caches topics \
-                        calls faults causes verdicts expect timeline";
+                        calls faults causes verdicts expect timeline about sentence phases graph source";
         assert_eq!(names.join(" "), expected);
         assert!(text.starts_with(r#"{"schema":1,"scenario":"chain","world":"sim","seed":1,"digest":""#), "{text}");
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();

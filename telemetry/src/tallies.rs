@@ -180,6 +180,18 @@ impl Calls {
         self.begun + self.retries
     }
 
+    /// How many attempts were answered by the callee while their caller still waited: those that failed so, and of
+    /// those that did not fail the ones that ended a call. A back-off that is under way counts as an answer until its
+    /// retry is sent.
+    pub(crate) const fn taken(&self) -> i64 {
+        let failures = &self.failures;
+        let failed = failures.total() + self.bulkhead_full + self.no_replica;
+        // Every failed attempt was followed by a retry, or failed its call, or was made good by a fallback.
+        let made_good = failed as i64 - self.retries as i64 - self.failed as i64;
+        let full = (self.ok + self.degraded) as i64 - made_good;
+        full + (failures.error + failures.rejected) as i64
+    }
+
     #[inline(always)]
     pub(crate) const fn end(&mut self, outcome: Outcome, took: u64) {
         match outcome {

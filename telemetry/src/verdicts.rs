@@ -118,7 +118,7 @@ impl Judge<'_> {
         for (row, load) in self.plan.loads.iter().enumerate() {
             let tasks = self.plan.services[load.clients.index()].endpoint_range();
             let count = self.recording.books.requests.over(tasks, self.plan.phases.summary());
-            let failed = count.failures.total() + count.turned_away;
+            let failed = count.failures.total() + count.rejected();
             let arrived = count.arrived();
             if failed > 0 {
                 let share = format::share(failed as f64 / arrived as f64);
@@ -147,7 +147,7 @@ impl Judge<'_> {
         let latencies = self.recording.books.windows.latencies(load);
         let steps: Vec<(u64, u64)> = self
             .steps()
-            .filter_map(|step| latencies.get(step.window).copied().flatten().map(|found| (step.start, found.p99)))
+            .filter_map(|step| latencies.get(step.window).and_then(Option::as_ref).map(|found| (step.start, found.p99)))
             .collect();
         let step = self.recording.step();
         let mut before: Vec<u64> = steps.iter().filter(|(at, _)| at + step <= first).map(|(_, p99)| *p99).collect();
@@ -361,7 +361,7 @@ impl Judge<'_> {
         let most = since.filter_map(|step| areas.get(step.window)).map(|area| area.peak).max()?;
         let turned_away = match about {
             Thing::Service(row) => {
-                self.recording.books.requests.whole(self.plan.services[row].endpoint_range()).turned_away
+                self.recording.books.requests.whole(self.plan.services[row].endpoint_range()).rejected()
             }
             _ => 0,
         };

@@ -1,10 +1,11 @@
-//! The timeline: counts as they stood at the end of each window, and the percentiles of the answers that came in it.
+//! The timeline: counts as they stood at the end of each window, and how long the answers took that came in it.
 
 use core::ops::Range;
 
 use squall_model::plan::{Plan, Service};
 
 use crate::Histogram;
+use crate::levels::Levels;
 use crate::recorder::Times;
 use crate::tallies::{Calls, Requests, Tallies};
 
@@ -12,6 +13,8 @@ use crate::tallies::{Calls, Requests, Tallies};
 #[derive(Clone, Debug)]
 pub(crate) struct Windows {
     services: Vec<OneService>,
+    /// By endpoint, tasks of loads among them: counts at the end of each window.
+    endpoints: Vec<Vec<Requests>>,
     loads: Vec<OneLoad>,
     /// By edge: counts at the end of each window.
     calls: Vec<Vec<Calls>>,
@@ -21,8 +24,8 @@ pub(crate) struct Windows {
 #[derive(Clone, Debug)]
 struct OneService {
     endpoints: Range<usize>,
-    /// Counts at the end of each window.
-    counts: Vec<Requests>,
+    /// The sum of the times of all requests that had ended at the end of each window; wraps.
+    times: Vec<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -35,20 +38,24 @@ struct OneLoad {
 }
 
 impl OneLoad {
-    /// Takes the answers that came since the last time; the percentiles of all of the window.
+    /// Takes the answers that came since the last time; the latencies of all of the window.
     fn take(&mut self, times: &mut Times) -> Option<Latencies> {
         for task in self.tasks.clone() {
             times.fresh.drain_row(task, &mut self.answers, &mut times.answered);
         }
-        self.answers.percentiles([500, 990]).map(|[p50, p99]| Latencies { p50, p99 })
+        let [p50, p90, p99] = self.answers.percentiles([500, 900, 990])?;
+        Some(Latencies { p50, p90, p99, counts: self.answers.half_octaves() })
     }
 }
 
-/// Percentiles in nanoseconds of the answers of one window.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// How long the answers of one window took, in nanoseconds.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Latencies {
     pub(crate) p50: u64,
+    pub(crate) p90: u64,
     pub(crate) p99: u64,
+    /// How many took how long: half octaves by number, ascending, without empty ones.
+    pub(crate) counts: Vec<(u8, u64)>,
 }
 
 impl Windows {
@@ -56,7 +63,7 @@ impl Windows {
         let services = plan
             .services
             .iter()
-            .map(|service| OneService { endpoints: service.endpoint_range(), counts: Vec::with_capacity(windows) });
+            .map(|service| OneService { endpoints: service.endpoint_range(), times: Vec::with_capacity(windows) });
         let clients = || plan.services[plan.real_services..].iter().map(Service::endpoint_range);
         let first = clients().map(|tasks| tasks.start).min().unwrap_or(0);
         let loads = plan.loads.iter().map(|load| {
@@ -66,15 +73,20 @@ impl Windows {
         });
         Self {
             services: services.collect(),
+            endpoints: vec![Vec::with_capacity(windows); plan.endpoints.len()],
             loads: loads.collect(),
             calls: vec![Vec::with_capacity(windows); plan.edges.len()],
         }
     }
 
     /// Ends the window that is open.
-    pub(crate) fn close(&mut self, requests: &Tallies<Requests>, calls: &Tallies<Calls>, times: &mut Times) {
-        for service in &mut self.services {
-            service.counts.push(requests.whole(service.endpoints.clone()));
+    pub(crate) fn close(&mut self, books: Books<'_>, times: &mut Times) {
+        let Books { requests, calls, busy } = books;
+        for (row, service) in self.services.iter_mut().enumerate() {
+            service.times.push(busy.times(row));
+        }
+        for (row, counts) in self.endpoints.iter_mut().enumerate() {
+            counts.push(requests.whole(row..row + 1));
         }
         for (row, counts) in self.calls.iter_mut().enumerate() {
             counts.push(calls.whole(row..row + 1));
@@ -87,10 +99,16 @@ impl Windows {
     }
 
     /// Adds what has happened since to the window that was closed last: the run is over, and no other follows.
-    pub(crate) fn amend(&mut self, requests: &Tallies<Requests>, calls: &Tallies<Calls>, times: &mut Times) {
-        for service in &mut self.services {
-            if let Some(last) = service.counts.last_mut() {
-                *last = requests.whole(service.endpoints.clone());
+    pub(crate) fn amend(&mut self, books: Books<'_>, times: &mut Times) {
+        let Books { requests, calls, busy } = books;
+        for (row, service) in self.services.iter_mut().enumerate() {
+            if let Some(last) = service.times.last_mut() {
+                *last = busy.times(row);
+            }
+        }
+        for (row, counts) in self.endpoints.iter_mut().enumerate() {
+            if let Some(last) = counts.last_mut() {
+                *last = requests.whole(row..row + 1);
             }
         }
         for (row, counts) in self.calls.iter_mut().enumerate() {
@@ -113,7 +131,25 @@ impl Windows {
 
     /// What happened in each window at a service, or to a load's clients.
     pub(crate) fn requests(&self, service: usize) -> Vec<Requests> {
-        differences(&self.services[service].counts)
+        let mut sums = Vec::new();
+        for endpoint in self.services[service].endpoints.clone() {
+            let counts = self.of_endpoint(endpoint);
+            sums.resize(counts.len(), Requests::default());
+            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        }
+        sums
+    }
+
+    /// What happened in each window at an endpoint, or to a task.
+    pub(crate) fn of_endpoint(&self, endpoint: usize) -> Vec<Requests> {
+        differences(&self.endpoints[endpoint])
+    }
+
+    /// The sum of the times from arrival to end of the requests that ended in each window at a service.
+    pub(crate) fn times(&self, service: usize) -> impl Iterator<Item = u64> {
+        let sums = &self.services[service].times;
+        let before = core::iter::once(0).chain(sums.iter().copied());
+        sums.iter().zip(before).map(|(now, before)| now.wrapping_sub(before))
     }
 
     /// What happened in each window on a call.
@@ -125,6 +161,14 @@ impl Windows {
     pub(crate) fn latencies(&self, load: usize) -> &[Option<Latencies>] {
         &self.loads[load].latencies
     }
+}
+
+/// The running counts that a window's end looks at.
+#[derive(Clone, Copy)]
+pub(crate) struct Books<'b> {
+    pub(crate) requests: &'b Tallies<Requests>,
+    pub(crate) calls: &'b Tallies<Calls>,
+    pub(crate) busy: &'b Levels,
 }
 
 fn differences<T: Copy + Default + core::ops::Sub<Output = T>>(counts: &[T]) -> Vec<T> {

@@ -12,6 +12,21 @@ pub(crate) fn faults(plan: &Plan, faults: &[&Fault]) -> String {
     format!("{targets}: {effects}")
 }
 
+/// The names of the services, databases, loads and calls that faults hit, each once.
+pub(crate) fn struck(plan: &Plan, faults: &[&Fault]) -> Vec<String> {
+    let owner = |fault: &&Fault| match fault.target {
+        Target::Endpoint(id) => target(plan, Target::Service(plan.endpoints[id.index()].service)),
+        Target::Replica(id) => {
+            let service = plan.services.iter().find(|service| service.replica_range().contains(&id.index()));
+            service.map_or_else(String::new, |service| service.name.clone())
+        }
+        other => target(plan, other),
+    };
+    let mut names: Vec<String> = faults.iter().map(owner).collect();
+    names.dedup();
+    names
+}
+
 fn distinct(words: impl Iterator<Item = String>) -> String {
     let mut known: Vec<String> = Vec::new();
     for word in words {

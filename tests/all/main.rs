@@ -13,6 +13,7 @@ mod golden;
 mod hostile;
 mod licences;
 mod live;
+mod policies;
 mod program;
 mod replay;
 mod run;

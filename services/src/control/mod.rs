@@ -114,19 +114,24 @@ async fn guard<E: Ear>(State(room): State<Arc<Room<E>>>, request: Request, next:
 }
 
 impl Desk {
-    /// Against a page from elsewhere whose host name was made to lead here.
     fn is_meant_by(&self, headers: &HeaderMap) -> bool {
-        let names = [format!("127.0.0.1:{}", self.address.port()), format!("localhost:{}", self.address.port())];
-        let text = |name| headers.get(name).map(HeaderValue::as_bytes);
-        let host = text(header::HOST).is_some_and(|host| names.iter().any(|name| name.as_bytes() == host));
-        let own = |origin: &[u8]| names.iter().any(|name| format!("http://{name}").as_bytes() == origin);
-        host && text(header::ORIGIN).is_none_or(own)
+        is_meant_for(self.address, headers)
     }
 
     fn is_opened_by(&self, headers: &HeaderMap) -> bool {
         let said = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
         said.is_some_and(|said| same(said, self.token.as_bytes()))
     }
+}
+
+/// Whether a request was meant for this address on loopback: against a page from elsewhere whose host name was made to
+/// lead here.
+pub fn is_meant_for(address: SocketAddr, headers: &HeaderMap) -> bool {
+    let names = [format!("127.0.0.1:{}", address.port()), format!("localhost:{}", address.port())];
+    let text = |name| headers.get(name).map(HeaderValue::as_bytes);
+    let host = text(header::HOST).is_some_and(|host| names.iter().any(|name| name.as_bytes() == host));
+    let own = |origin: &[u8]| names.iter().any(|name| format!("http://{name}").as_bytes() == origin);
+    host && text(header::ORIGIN).is_none_or(own)
 }
 
 /// Compares in a time that tells nothing of where two texts differ.

@@ -9,11 +9,10 @@ mod table;
 mod tables;
 mod timeline;
 mod trace;
-mod verdict;
 
 use squall_model::plan::Plan;
-use squall_telemetry::format;
 use squall_telemetry::report::{Cause, CauseKind, Engine, Expectation, Report, Verdict, World};
+use squall_telemetry::{format, sentence};
 
 use paint::Paint;
 pub(crate) use paint::Style;
@@ -50,7 +49,7 @@ impl Page<'_> {
     fn verdict(&self) -> String {
         let passed = self.report.verdict == Verdict::Pass;
         let word = if passed { self.paint.good("PASS") } else { self.paint.bad("FAIL") };
-        let sentence = format!("{}: {}", self.report.scenario, verdict::sentence(self.report));
+        let sentence = format!("{}: {}", self.report.scenario, sentence::of(self.report));
         let lines = wrapped(&sentence, self.width - INDENT.len() - 4);
         let about = wrapped(&self.plan.about, self.width - 6);
         let first = lines.iter().take(1).map(|line| format!("{word}  {}", self.paint.strong(line)));

@@ -5,8 +5,8 @@ use squall_model::spec;
 use squall_telemetry::Named;
 use squall_telemetry::report::{
     Breaker, Call, CallSeries, Cause, CauseKind, Connections, Database, Engine, Expectation, Extremes, Failures, Fault,
-    Latency, Load, LoadSeries, Queue, Report, SCHEMA, Service, ServiceSeries, System, Task, Time, Timeline, Transition,
-    Verdict, Workers, World,
+    Graph, Latency, Load, LoadSeries, Queue, Report, SCHEMA, Service, ServiceSeries, System, Task, Time, Timeline,
+    Transition, Verdict, Workers, World,
 };
 
 /// A plan to go with them.
@@ -46,6 +46,7 @@ pub(crate) fn cascade() -> Report {
         failed: (0..12).map(|step| outage(step, 0.0, 490.0) as u64).collect(),
         p50_ms: vec![Some(50.0); 12],
         p99_ms: (0..12).map(|step| (!(5..8).contains(&step)).then(|| outage(step, 50.0, 1990.0))).collect(),
+        ..LoadSeries::default()
     };
     let busy = |usual: f64, then: f64, queue: f64| ServiceSeries {
         workers_busy: (0..12).map(|step| outage(step, usual, then)).collect(),
@@ -94,7 +95,7 @@ pub(crate) fn healthy() -> Report {
         seed: 1,
         digest: "60c291fcb24e9c79a3a2d4433bfc60cb".to_owned(),
         verdict: Verdict::Pass,
-        time: Time { simulated_s: 60.04, wall_s: 0.004_71 },
+        time: Time { simulated_s: 60.04, wall_s: 0.004_71, load_s: 60.0, warmup_s: 0.0 },
         engine: Engine { events: 80_006, events_per_s: 16_986_412, peak_in_flight: 2_315 },
         load: named([("checkout", one_load([6000, 6000, 0, 0], Some(latency(50.0, 50.0))))]),
         system: system([6000, 6000, 0, 0]),
@@ -107,6 +108,12 @@ pub(crate) fn healthy() -> Report {
         causes: Vec::new(),
         verdicts: Vec::new(),
         expect: vec![expectation(("checkout p99 < 51ms", true, "50ms"))],
+        about: String::new(),
+        sentence: String::new(),
+        phases: Vec::new(),
+        graph: Graph::default(),
+        source: None,
+        traces: Vec::new(),
         timeline: Timeline {
             step_s: 5.0,
             load: Named::default(),
@@ -201,7 +208,7 @@ fn expectation((text, pass, actual): (&str, bool, &str)) -> Expectation {
 
 fn fault() -> Fault {
     let [name, what] = ["db-slow", "stock-db: latency 5s"].map(str::to_owned);
-    Fault { name, from_s: 20.0, to_s: 40.0, fired: 200, what }
+    Fault { name, from_s: 20.0, to_s: 40.0, fired: 200, what, targets: vec!["stock-db".to_owned()] }
 }
 
 fn latency(p50: f64, p99: f64) -> Latency {

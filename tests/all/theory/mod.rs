@@ -18,7 +18,7 @@ fn plan_of(text: &str) -> Plan {
 }
 
 /// Runs a topology and lets `look` see every observation.
-fn watch(text: &str, look: impl FnMut(&Plan, SimTime, Observation)) -> squall_engine::Ended {
+pub(crate) fn watch(text: &str, look: impl FnMut(&Plan, SimTime, Observation)) -> squall_engine::Ended {
     struct Watch<'p, F>(&'p Plan, F);
     impl<F: FnMut(&Plan, SimTime, Observation)> Sink for Watch<'_, F> {
         fn observe(&mut self, at: SimTime, what: Observation) {

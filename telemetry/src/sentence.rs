@@ -1,10 +1,10 @@
 //! What happened, in one sentence.
 
-use squall_telemetry::format;
-use squall_telemetry::report::{Cause, CauseKind, Report, System};
+use crate::format;
+use crate::report::{Cause, CauseKind, Report, System};
 
 /// What became of the requests, what ran out or gave way in which order, and how it ended.
-pub(super) fn sentence(report: &Report) -> String {
+pub fn of(report: &Report) -> String {
     let outcome = outcome(&report.system);
     let story: Vec<String> =
         [ran_out(report), storms(report), breakers(report), ending(report)].into_iter().flatten().collect();

@@ -1,0 +1,118 @@
+//! What policies make of a caller's calls.
+
+use squall_model::Outcome;
+use squall_model::observation::{Failure, Observation};
+
+use super::{Ended, all, asking, ends};
+
+const EDGE: &str = "load -> callee";
+
+fn works(time: &str) -> String {
+    format!("endpoints: {{work: {{steps: [{{wait: {time}}}]}}}}")
+}
+
+#[test]
+fn a_timeout_outside_of_the_bulkhead_frees_the_caller_alone() {
+    let policy = |order: &str| format!("timeout: 100ms, bulkhead: 1, order: {order}");
+    let late = Ended::failed(Outcome::Timeout, Failure::Callee(Outcome::Timeout), 100.0);
+    let full = Ended::failed(Outcome::Rejected, Failure::BulkheadFull, 0.0);
+    let table = [
+        ("[bulkhead, timeout]", [late, late, late, late]),
+        ("resilience4j", [late, full, full, late]),
+        ("[timeout, bulkhead]", [late, full, full, late]),
+    ];
+    for (order, wanted) in table {
+        // The answer to the first comes at 1 s, and with it the place.
+        assert_eq!(ends(&asking(4, "400", &policy(order), &works("1s")), EDGE), wanted, "{order}");
+    }
+}
+
+#[test]
+fn a_cancelled_attempt_gives_its_place_back_at_once_wherever_the_timeout_stands() {
+    let policy = "timeout: 100ms, bulkhead: 1, order: resilience4j, propagate: [cancel]";
+    let late = Ended::failed(Outcome::Timeout, Failure::Callee(Outcome::Timeout), 100.0);
+    assert_eq!(ends(&asking(4, "400", policy, &works("1s")), EDGE), [late; 4]);
+}
+
+#[test]
+fn a_full_semaphore_lets_wait_as_long_as_it_says() {
+    let full = Ended::failed(Outcome::Rejected, Failure::BulkheadFull, 30.0);
+    let table = [("30ms", [full, Ended::ok(100.0)]), ("90ms", [Ended::ok(100.0), Ended::ok(190.0)])];
+    for (wait, wanted) in table {
+        let policy = format!("bulkhead: {{limit: 1, wait: {wait}}}");
+        assert_eq!(ends(&asking(2, "10", &policy, &works("100ms")), EDGE), wanted, "{wait}");
+    }
+}
+
+#[test]
+fn a_thread_pool_fills_core_then_queue_then_threads_and_refuses_the_next() {
+    let policy = "bulkhead: {kind: thread_pool, core: 1, max: 2, queue: 1}";
+    let full = Ended::failed(Outcome::Rejected, Failure::BulkheadFull, 0.0);
+    // The third has a second thread, for the queue is full; the second waits until the first is done.
+    let wanted = [full, Ended::ok(100.0), Ended::ok(100.0), Ended::ok(190.0)];
+    assert_eq!(ends(&asking(4, "10", policy, &works("100ms")), EDGE), wanted);
+}
+
+#[test]
+fn of_six_requests_two_connections_and_two_places_serve_two_when_cold_and_four_when_warm() {
+    let policy = |connect: &str| {
+        format!("bulkhead: {{kind: envoy, max_connections: 2, max_pending_requests: 2, connect: {connect}}}")
+    };
+    let served = |connect: &str| {
+        let ends = ends(&asking(6, "1", &policy(connect), &works("100ms")), EDGE);
+        ends.iter().filter(|end| end.failure.is_none()).count()
+    };
+    assert_eq!((served("50ms"), served("0s")), (2, 4));
+}
+
+#[test]
+fn a_rate_limit_of_the_caller_lets_the_next_go_when_its_permit_is_due() {
+    let limited = Ended::failed(Outcome::RateLimited, Failure::RateLimited, 0.0);
+    let ok = Ended::ok(1.0);
+    assert_eq!(ends(&asking(4, "60", "rate_limit: 10/s", &works("1ms")), EDGE), [ok, limited, ok, limited]);
+    let wait = "rate_limit: {rate: 10/s, wait: 200ms}";
+    assert_eq!(ends(&asking(3, "60", wait, &works("1ms")), EDGE), [ok, Ended::ok(41.0), Ended::ok(81.0)]);
+}
+
+#[test]
+fn an_open_breaker_is_tried_again_by_those_whose_original_does() {
+    let made = |kind: &str| {
+        let policy = format!(
+            "retry: {{kind: {kind}, attempts: 3, backoff: none}}, breaker: {{kind: consecutive, failures: 1, open_for: 1h}}"
+        );
+        let callee = "endpoints: {work: {steps: [{fail: 100%}]}}";
+        ends(&asking(1, "10", &policy, callee), EDGE)[0].attempts
+    };
+    assert_eq!(["resilience4j", "polly", "dotnet", "envoy", "plain"].map(made), [3, 3, 2, 2, 2]);
+}
+
+#[test]
+fn a_hedge_is_sent_when_the_first_is_slow_and_the_slow_one_is_taken_back() {
+    let slow = "replicas: 2, endpoints: {work: {steps: [{wait: 5ms}]}}";
+    let text = asking(10, "100", "hedge: 20ms", slow);
+    let text = text.replacen("load: ", "faults: [{at: 0s, target: \"callee[0]\", latency: 1s}], load: ", 1);
+    let seen = all(&text);
+    let count = |which: fn(&Observation) -> bool| seen.iter().filter(|(_, what)| which(what)).count();
+    let hedged = count(|what| matches!(what, Observation::Hedged { .. }));
+    let cancelled = count(|what| matches!(what, Observation::AttemptCancelled { .. }));
+    let took = ends(&text, EDGE).iter().map(|end| end.ms).collect::<Vec<_>>();
+    let slow = took.iter().filter(|ms| **ms == 25.0).count();
+    assert!(took.iter().all(|ms| [5.0, 25.0].contains(ms)), "{took:?}");
+    assert!(slow > 0 && slow < 10, "{took:?}");
+    assert_eq!((hedged, cancelled), (slow, slow));
+}
+
+#[test]
+fn a_budget_of_nothing_sends_no_hedge() {
+    let seen = all(&asking(5, "100", "hedge: {after: 10ms, attempts: 2, budget: 0%}", &works("50ms")));
+    assert!(!seen.iter().any(|(_, what)| matches!(what, Observation::Hedged { .. })));
+}
+
+#[test]
+fn a_replica_that_linkerd_shut_out_is_not_asked_again() {
+    let bad = "replicas: 3, endpoints: {work: {steps: [{wait: 1ms}]}}";
+    let text = asking(60, "10", "breaker: {kind: linkerd, min_penalty: 1h, max_penalty: 1h}", bad);
+    let text = text.replacen("load: ", "faults: [{at: 0s, target: \"callee[1]\", errors: 100%}], load: ", 1);
+    let failed = ends(&text, EDGE).iter().filter(|end| end.failure.is_some()).count();
+    assert_eq!(failed, 7);
+}
