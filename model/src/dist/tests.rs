@@ -1,3 +1,5 @@
+//! Every distribution against its known mean, quantiles and golden draws.
+
 use super::*;
 use crate::rng::Stream;
 
