@@ -182,6 +182,19 @@ impl Recorder {
         Recording::new(self, end)
     }
 
+    /// Notes that it is `at` now; for what is seen most.
+    #[inline(always)]
+    fn quick_tick(&mut self, at: SimTime) -> u64 {
+        let now = at.as_nanos();
+        if now >= self.clock.next() {
+            self.catch_up(now);
+        }
+        if now != self.digest.last() {
+            self.digest.go_on_to(now);
+        }
+        now
+    }
+
     /// Notes that it is `at` now.
     #[inline(always)]
     fn tick(&mut self, at: SimTime) -> u64 {
@@ -366,14 +379,14 @@ impl Recorder {
 impl Sink for Recorder {
     #[inline(always)]
     fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
-        let now = self.tick(at);
+        let now = self.quick_tick(at);
         self.digest.take_relayed(what);
         self.through.set_out(what, now, (&mut self.busy, &mut self.connections));
     }
 
     #[inline(always)]
     fn relay_returned(&mut self, at: SimTime, what: Relayed<'_>, took: Span) {
-        let now = self.tick(at);
+        let now = self.quick_tick(at);
         self.digest.take_relay_returned(what, took);
         let took = took.as_nanos();
         self.through.come_back(what, (now, took), (&mut self.busy, &mut self.connections));
