@@ -15,6 +15,7 @@ mod live;
 mod pipelines;
 mod policies;
 mod program;
+mod relays;
 mod resources;
 mod run;
 mod schema;
