@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests may stop")]
 
 use squall_exchange::import::{Format, Imported, Input, Options, import};
+use squall_exchange::replay;
 use squall_model::spec;
 
 /// A sample of each format.
@@ -78,7 +79,7 @@ fn every_trap_is_warned_of() {
         ("resilience4j", "resilience4j: {timelimiter: {instances: {a: {}}}, circuitbreaker: {instances: {a: {}}}}".into(), "time-outs count as failures"),
         ("envoy", "{name: a, circuit_breakers: {thresholds: [{max_pending_requests: 0}]}}".into(), "max_pending_requests 0"),
         ("envoy", "{name: a, outlier_detection: {}}".into(), "nothing is ever ejected"),
-        ("envoy", "{clusters: [{name: a, lb_policy: RANDOM}], virtual_hosts: [{routes: [{match: {prefix: /}, route: {cluster: a, retry_policy: {num_retries: 3}}}]}]}".into(), ""),
+        ("envoy", "{clusters: [{name: a, lb_policy: RANDOM}], virtual_hosts: [{routes: [{match: {prefix: /}, route: {cluster: a, retry_policy: {num_retries: 3}}}]}]}".into(), "never retries"),
         ("istio", "{kind: DestinationRule, spec: {host: a}}".into(), "nobody wrote it"),
         ("istio", "{kind: DestinationRule, spec: {host: a, trafficPolicy: {connectionPool: {tcp: {maxConnections: 0}}}}}".into(), "means that nothing is set"),
         ("istio", "{kind: DestinationRule, spec: {host: a, trafficPolicy: {portLevelSettings: [{port: {number: 80}}]}}}".into(), "stand instead of the destination's"),
@@ -207,36 +208,98 @@ fn mutated(text: &str, dice: &mut Dice) -> String {
     bytes.into_iter().collect()
 }
 
-/// Breaks each sample `SQUALL_FUZZ` times (a few hundred if nothing is said): an answer or an error with a place, never a
-/// panic; and an answer is a topology without mistakes of ours.
+/// How often each sample is broken: `SQUALL_FUZZ` times, a hundred if nothing is said.
+fn times() -> u64 {
+    std::env::var("SQUALL_FUZZ").ok().and_then(|times| times.parse().ok()).unwrap_or(100)
+}
+
+/// An answer or an error with a place, never a panic; and an answer is a topology without mistakes of ours.
+fn look(format: &str, name: &str, broken: &str) {
+    match one(format, name, broken) {
+        Err(problems) => {
+            assert!(!problems.is_empty());
+            for problem in problems {
+                assert!(problem.at.start <= broken.len(), "{problem:?}");
+            }
+        }
+        Ok(imported) => {
+            let rendered = imported.doc.render();
+            let no_files = |_: &str| Err("no files".to_owned());
+            let read = spec::read(&rendered, &[], &no_files);
+            assert_eq!(read.problems, vec![], "{rendered}");
+        }
+    }
+}
+
+/// Breaks `text` again and again, and has `look` look at each; says which one was too much.
+fn break_it(what: &str, text: &str, look: impl Fn(&str) + std::panic::RefUnwindSafe) {
+    let mut dice = Dice(1);
+    for round in 0..times() {
+        let broken = mutated(text, &mut dice);
+        let outcome = std::panic::catch_unwind(|| look(&broken));
+        assert!(outcome.is_ok(), "{what}, round {round}:\n{broken}");
+    }
+    println!("{what}: {} broken files, none too much", times());
+}
+
 #[test]
 fn no_broken_file_breaks_a_reader() {
-    let times: u64 = std::env::var("SQUALL_FUZZ").ok().and_then(|times| times.parse().ok()).unwrap_or(150);
     let traces = [
         ("otlp", "t.json", include_str!("files/otlp.json")),
         ("jaeger", "t.json", include_str!("files/jaeger.json")),
         ("zipkin", "t.json", include_str!("files/zipkin.json")),
     ];
-    for (format, name, text) in SAMPLES.into_iter().chain(traces) {
-        let mut dice = Dice(1);
-        for round in 0..times {
-            let broken = mutated(text, &mut dice);
-            let outcome = std::panic::catch_unwind(|| one(format, name, &broken));
-            match outcome {
-                Err(panic) => panic!("{format}, round {round} panicked, {:?}, on:\n{broken}", panic.type_id()),
-                Ok(Err(problems)) => {
-                    assert!(!problems.is_empty());
-                    for problem in problems {
-                        assert!(problem.at.start <= broken.len(), "{format}, round {round}: {problem:?}\n{broken}");
-                    }
-                }
-                Ok(Ok(imported)) => {
-                    let rendered = imported.doc.render();
-                    let no_files = |_: &str| Err("no files".to_owned());
-                    let read = spec::read(&rendered, &[], &no_files);
-                    assert_eq!(read.problems, vec![], "{format}, round {round}:\n{broken}\n---\n{rendered}");
-                }
-            }
+    let samples: Vec<_> = SAMPLES.into_iter().chain(traces).collect();
+    assert_eq!(samples.len(), Format::ALL.len(), "every format has a sample");
+    // The few formats that take long should not wait for one another.
+    let next = std::sync::Mutex::new(samples.into_iter().rev());
+    let work = || {
+        while let Some((format, name, text)) = next.lock().map_or(None, |mut next| next.next()) {
+            break_it(format, text, |broken| look(format, name, broken));
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
+            scope.spawn(work);
+        }
+    });
+}
+
+#[test]
+fn no_broken_log_breaks_a_breaker() {
+    let csv = "start_ms,duration_ms,outcome,replica\n0,12,ok,a\n20,900,timeout,b\n30,5,error,a\n45,7.5,500,b\n";
+    let lines = "{\"end\":\"2026-01-02T03:04:05Z\",\"duration\":\"20ms\",\"outcome\":\"ok\"}\n\
+                 {\"end\":\"2026-01-02T03:04:06.5Z\",\"duration\":\"1s\",\"outcome\":\"refused\"}\n";
+    let steps = "{\"at_ns\":0,\"op\":\"admit\"}\n{\"at_ns\":5,\"op\":\"error\",\"duration_ns\":5}\n{\"at_ns\":9,\"op\":\"ignored\"}\n";
+    let breaker = "{kind: resilience4j, window: 2, minimum_calls: 2, open_for: 10ms}";
+    let written = spec::read_element::<spec::Breaker>(breaker).unwrap();
+    let config = squall_model::plan::breaker(&written);
+    for (what, log) in [("a log as CSV", csv), ("a log as JSON lines", lines)] {
+        break_it(what, log, |broken| {
+            if let Ok((calls, replicas)) = replay::calls(broken) {
+                replay::what_if(&config, (&calls, replicas), 0);
+            }
+        });
     }
+    break_it("steps by hand", steps, |broken| drop(replay::steps(&config, broken, 0, |_| ())));
+}
+
+#[test]
+fn several_applications_in_one_file_call_with_settings_of_their_own() {
+    let file = "resilience4j: {retry: {configs: {default: {waitDuration: 70ms}}}}\n---\n\
+                spring: {application: {name: web}}\nresilience4j: {retry: {instances: {stock: {maxAttempts: 2}}}}\n---\n\
+                spring: {application: {name: app}}\nresilience4j: {retry: {instances: {stock: {maxAttempts: 5}}}}\n";
+    let text = one("resilience4j", "application.yml", file).unwrap().doc.render();
+    let no_files = |_: &str| Err("no files".to_owned());
+    let topology = spec::read(&text, &[], &no_files).topology.unwrap();
+    let attempts = |from: &str| {
+        let retry = topology.services.find(from).unwrap().calls.policy("stock").retry.clone().unwrap();
+        (*retry.attempts, retry.backoff.value)
+    };
+    let wait = spec::Backoff::Resilience4j {
+        initial: squall_model::Span::from_millis(70),
+        multiplier: None,
+        cap: squall_model::Span::MAX,
+    };
+    assert_eq!([attempts("web"), attempts("app")], [(2, wait), (5, wait)], "{text}");
 }

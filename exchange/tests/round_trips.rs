@@ -89,7 +89,7 @@ fn resilience4j_keeps_everything_it_can_say() {
         ]);
         parts.push(format!(
             "retry: {{kind: resilience4j, attempts: {}, backoff: {backoff}, jitter: {jitter}, when: {when}}}",
-            d.from(1, 9)
+            d.from(2, 9)
         ));
         parts.push(format!("timeout: {}ms", d.from(1, 9000)));
         parts.push(format!("rate_limit: {{kind: resilience4j, limit_for_period: {}, limit_refresh_period: {}ms, timeout_duration: {}ms}}", d.from(1, 99), d.from(1, 999), d.below(9)));
@@ -301,7 +301,8 @@ fn dotnet_keeps_everything_it_can_say() {
         };
         let policy = format!(
             "{{deadline: {}ms, timeout: {}ms, retry: {{kind: dotnet, attempts: {}, backoff: {shape}({}ms {}ms), jitter: {}}}, \
-             breaker: {{kind: polly, failure_ratio: {}%, minimum_throughput: {}, sampling_duration: {}ms, break_duration: {}ms}}, bulkhead: {bulkhead}, order: dotnet}}",
+             breaker: {{kind: polly, failure_ratio: {}%, minimum_throughput: {}, sampling_duration: {}ms, break_duration: {}ms, \
+             counts: [5xx, request_timeout, rate_limited, timeout, refused, rejected]}}, bulkhead: {bulkhead}, order: dotnet}}",
             d.from(5000, 90_000),
             d.from(10, 900),
             d.from(2, 9),
@@ -356,5 +357,20 @@ fn every_built_in_topology_goes_out_in_every_format() {
                 _ => assert!(text.len() > 20, "{name}"),
             }
         }
+    }
+}
+
+#[test]
+fn several_callers_of_one_service_keep_policies_of_their_own() {
+    let text = "name: shop\nservices:\n  web:\n    endpoints: {buy: {steps: [{call: stock.take}]}}\n    calls: {stock: {timeout: 70ms}}\n  \
+                app:\n    endpoints: {buy: {steps: [{call: stock.take}]}}\n    calls: {stock: {retry: {kind: resilience4j, attempts: 7}}}\n  \
+                stock: {endpoints: {take: {steps: [{work: 1ms}]}}}\nload: [{name: users, to: web.buy, rate: 1/s}]\n";
+    let before = load(text);
+    let exported = export::export(export::Format::Resilience4j, &before, &export::Options::default()).unwrap();
+    let inputs = [import::Input { name: "application.yml", text: &exported.text }];
+    let imported = import::import(import::Format::Resilience4j, &inputs, None, &import::Options::default()).unwrap();
+    let after = load(&imported.doc.render());
+    for from in ["web", "app"] {
+        assert_eq!(policy(&before, from), policy(&after, from), "{from}\n{}", exported.text);
     }
 }

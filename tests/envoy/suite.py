@@ -3,7 +3,8 @@
 
 Each scenario is one Envoy configuration. It is run by a real Envoy before squall's own live services, under squall's own
 load; and it is imported, and the same file runs in virtual time. What both say of retries, overflows, ejections and errors
-must agree, within what repetition shows.
+must agree, within what repetition shows; so must the times that back-offs take, whom the balancer asks, and when a host is
+thrown out and comes back.
 
 Usage: suite.py SQUALL ENVOY [SCENARIO...]
 """
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -38,6 +40,11 @@ services:
 load:
   - {{name: users, to: proxy.get, rate: {rate}/s, arrivals: poisson}}
 """
+
+
+def waits(retries):
+    """Every try fails at once, so that a request takes as long as its back-offs."""
+    return {"retry_on": "5xx", "num_retries": retries, "retry_back_off": {"base_interval": "0.1s", "max_interval": "0.3s"}}
 
 
 def bootstrap(replicas, cluster, route):
@@ -65,7 +72,7 @@ def bootstrap(replicas, cluster, route):
 MANY = {"max_connections": 1000, "max_pending_requests": 1000, "max_requests": 1000}
 RETRY = {"retry_on": "5xx", "num_retries": 2, "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"}}
 
-# Name: replicas, steps, rate, fault, cluster, route.
+# Name: replicas, steps, rate, (where, what) of a fault, cluster, route.
 SCENARIOS = {
     "retries": (1, "[{wait: 5ms}, {fail: 40%}]", 150, None,
                 {"circuit_breakers": {"thresholds": [{**MANY, "max_retries": 1000}]}}, {"timeout": "5s", "retry_policy": RETRY}),
@@ -80,7 +87,13 @@ SCENARIOS = {
     "requests": (1, "[{wait: 100ms}]", 40, None,
                  {"circuit_breakers": {"thresholds": [{"max_connections": 1000, "max_pending_requests": 1000, "max_requests": 3}]}},
                  {"timeout": "5s"}),
-    "ejection": (4, "[{wait: 2ms}]", 100, "backend[0]",
+    "back-off": (1, "[{fail: 100%}]", 120, None,
+                 {"circuit_breakers": {"thresholds": [{**MANY, "max_retries": 1000}]}}, {"timeout": "9s", "retry_policy": waits(1)}),
+    "back-offs": (1, "[{fail: 100%}]", 120, None,
+                  {"circuit_breakers": {"thresholds": [{**MANY, "max_retries": 1000}]}}, {"timeout": "9s", "retry_policy": waits(4)}),
+    "least-request": (4, "[{wait: 10ms}]", 150, ("backend[0]", "add: 150ms"),
+                      {"lb_policy": "LEAST_REQUEST", "circuit_breakers": {"thresholds": [MANY]}}, {"timeout": "5s"}),
+    "ejection": (4, "[{wait: 2ms}]", 100, ("backend[0]", "errors: 100%, status: 503"),
                  {"circuit_breakers": {"thresholds": [MANY]}, "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
                   "outlier_detection": {"consecutive_5xx": 5, "interval": "1s", "base_ejection_time": "1s", "max_ejection_percent": 50, "enforcing_success_rate": 0}},
                  {"timeout": "5s"}),
@@ -89,6 +102,48 @@ SCENARIOS = {
                     {"timeout": "5s", "retry_policy": {**RETRY, "per_try_timeout": "0.05s"}}),
 }
 SECONDS = 8
+
+
+class Watch(threading.Thread):
+    """Asks Envoy over and over whether a host is ejected, and when that changed; times are seconds since it was first asked
+    for something."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.over, self.began, self.moments = threading.Event(), None, []
+
+    def run(self):
+        ejected = False
+        while not self.over.is_set():
+            try:
+                stats = envoy_stats()
+            except OSError:
+                break
+            now = time.monotonic()
+            if self.began is None and stats.get("upstream_rq_total", 0) > 0:
+                self.began = now
+            if (stats.get("outlier_detection.ejections_active", 0) > 0) != ejected:
+                ejected = not ejected
+                self.moments.append(now - self.began)
+            self.over.wait(0.02)
+
+
+def periods(moments, end):
+    """When a host was first thrown out, how long it stayed out the first two times, and for how much of the time."""
+    outs = list(zip(moments[::2], moments[1::2] + [end]))
+    lasted = [back - out for out, back in outs]
+    return {
+        "first out": outs[0][0] if outs else 0.0,
+        "out 1": lasted[0] if lasted else 0.0,
+        "out 2": lasted[1] if len(lasted) > 1 else 0.0,
+        "time out": sum(lasted) / end,
+    }
+
+
+def quantiles(load):
+    """Latencies in ms of all that ended, however it did."""
+    of = load["latency_ms"] or load["failed_latency_ms"] or {}
+    return {f"{name} ms": of.get(name) or 0.0 for name in ("mean", "p50", "p90", "p99")}
 
 
 def start(command, log):
@@ -136,7 +191,11 @@ def real(squall, envoy, files, seed):
         if files["fault"]:
             begin_fault(open("up.log").read())
         command = [squall, "load", files["services"], "--target", f"http://127.0.0.1:{LISTENER}", "--seed", str(seed), "--json", "load.json", "--quiet"]
+        watch = Watch()
+        watch.start()
         ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        watch.over.set()
+        watch.join(5)
         if not os.path.exists("load.json"):
             sys.exit(f"squall load failed: {ran.stderr}")
         load = json.load(open("load.json"))["load"]["users"]
@@ -154,6 +213,8 @@ def real(squall, envoy, files, seed):
         "retry overflow": stats["upstream_rq_retry_overflow"] / offered,
         "overflow": (stats["upstream_rq_pending_overflow"] + stats.get("upstream_rq_active_overflow", 0)) / offered,
         "ejections": stats.get("outlier_detection.ejections_enforced_total", 0),
+        **quantiles(load),
+        **periods([moment for moment in watch.moments if moment < SECONDS], SECONDS),
     }
 
 
@@ -182,6 +243,8 @@ def simulated(squall, files, seed):
         "retry overflow": call["budget_refused"] / offered,
         "overflow": call["bulkhead_full"] / offered,
         "ejections": max(ejections, breaker.get("opened", 0)),
+        **quantiles(load),
+        **periods([change["at_s"] for change in breaker.get("transitions", []) if change["at_s"] < SECONDS], SECONDS),
     }
 
 
@@ -191,12 +254,22 @@ def spread(rows, key):
     return mean, max(values) - min(values)
 
 
+COUNTS = ("errors", "attempts", "retries", "retry overflow", "overflow")
+TIMES = ("mean ms", "p50 ms", "p90 ms")
+OUTS = ("ejections", "first out", "out 1", "out 2", "time out")
+# What else is looked at, by scenario; counts always are.
+LOOKS = {"back-off": TIMES, "back-offs": TIMES, "least-request": (*TIMES, "p99 ms"), "ejection": OUTS}
+# Envoy looks once a second, wherever in that second a host falls out; a real hop takes a millisecond or so.
+FLOORS = {"ejections": 1.0, "out 1": 1.0, "out 2": 1.0, "first out": 0.3, "time out": 0.1,
+          **dict.fromkeys((*TIMES, "p99 ms"), 4.0)}
+
+
 def compare(name, live, sims):
     """Both means, and whether they differ by more than both spreads and a floor."""
     agreed = True
-    for key in ("errors", "attempts", "retries", "retry overflow", "overflow", "ejections"):
+    for key in COUNTS + LOOKS.get(name, ()):
         (a, da), (b, db) = spread(live, key), spread(sims, key)
-        floor = 1.0 if key == "ejections" else 0.015
+        floor = FLOORS.get(key, 0.015)
         tolerance = max(da, db) + 0.1 * max(a, b) + floor
         fine = abs(a - b) <= tolerance
         agreed &= fine
@@ -214,7 +287,7 @@ def main():
             replicas, steps, rate, fault, cluster, route = SCENARIOS[name]
             text = topology(replicas, steps, rate, SECONDS)
             if fault:
-                text += f"faults:\n  - {{name: broken, at: 0s, target: '{fault}', errors: 100%, status: 503}}\n"
+                text += f"faults:\n  - {{name: broken, at: 0s, target: '{fault[0]}', {fault[1]}}}\n"
             files = {"services": "services.yaml", "bootstrap": "bootstrap.json", "imported": "imported.yaml", "fault": fault}
             open(files["services"], "w").write(text)
             json.dump(bootstrap(replicas, cluster, route), open(files["bootstrap"], "w"))

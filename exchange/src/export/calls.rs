@@ -1,10 +1,14 @@
 //! Who calls whom with which policies, and what the exporters of policies share.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use core::fmt::Display;
 
 use squall_model::Span;
 use squall_model::spec::{
-    Backoff, Breaker, Budget, Bulkhead, CallPolicy, Jitter, Retry, Service, Share, Spanned, Step, Topology, Trouble,
+    Backoff, Breaker, Budget, Bulkhead, CallPolicy, Jitter, Layer, Order, Retry, Scope, Service, Share, Spanned, Step,
+    Topology, Trouble,
 };
 
 use super::Options;
@@ -14,7 +18,7 @@ use crate::doc::Map;
 pub(super) struct Call<'a> {
     pub(super) from: &'a str,
     pub(super) to: &'a str,
-    pub(super) policy: &'a CallPolicy,
+    pub(super) policy: Cow<'a, CallPolicy>,
 }
 
 /// Notes about one call.
@@ -24,18 +28,21 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    /// What a format cannot say.
-    pub(super) fn cannot(&mut self, what: impl Display) {
-        self.all.push(format!("{}: {what}", self.about));
+    /// What a format cannot say of `setting`, such as `retry.jitter`: why, or what is written instead.
+    pub(super) fn cannot(&mut self, setting: &str, what: impl Display) {
+        self.all.push(format!("{}: `{setting}`: {what}", self.about));
     }
 
     /// The same, if there is something.
-    pub(super) fn cannot_if<T>(&mut self, there: Option<&T>, what: &str) {
+    pub(super) fn cannot_if<T>(&mut self, there: Option<&T>, setting: &str, what: &str) {
         if there.is_some() {
-            self.cannot(what);
+            self.cannot(setting, what);
         }
     }
 }
+
+/// Where a dialect has nothing of the kind.
+pub(super) const NOTHING: &str = "nothing there is like it";
 
 /// The calls of a topology in the order of the file, each once; those of `options.of` if it is named. Policies of single
 /// steps are told of in `notes`.
@@ -51,12 +58,32 @@ pub(super) fn calls<'a>(topology: &'a Topology, options: &Options, notes: &mut V
             if call.policy.is_some() {
                 notes.push(format!("{} -> {to}: a step's own policies; those of the call are written", name.value));
             }
+            if !calls.iter().any(|known| known.to == to) {
+                notes.extend(of_callee(topology, to));
+            }
             if !calls.iter().any(|known| known.from == name.value && known.to == to) {
-                calls.push(Call { from: &name.value, to, policy: service.calls.policy(to) });
+                calls.push(Call { from: &name.value, to, policy: acting(service.calls.policy(to)) });
             }
         }
     }
     calls
+}
+
+/// A policy without a retry that never tries again.
+fn acting(policy: &CallPolicy) -> Cow<'_, CallPolicy> {
+    let tries = |retry: &Retry| *retry.attempts > 1 && !(retry.when.is_empty() && retry.statuses.is_empty());
+    match &policy.retry {
+        Some(retry) if !tries(retry) => Cow::Owned(CallPolicy { retry: None, ..policy.clone() }),
+        _ => Cow::Borrowed(policy),
+    }
+}
+
+/// What a callee does to save itself is none of its callers' configuration.
+fn of_callee(topology: &Topology, name: &str) -> Vec<String> {
+    let Some(callee) = topology.services.find(name) else { return Vec::new() };
+    let own = [("admission", callee.admission.is_some()), ("queue", callee.queue.is_some())];
+    let note = |(setting, _): (&str, bool)| format!("{name}: `{setting}`: what it lets in is its own affair");
+    own.into_iter().filter(|(_, there)| *there).map(note).collect()
 }
 
 /// Every step of a service.
@@ -78,11 +105,6 @@ pub(super) fn share(share: Share) -> f64 {
 /// A number as JSON and YAML have it: `3`, not `3.0`.
 pub(super) fn number(value: f64) -> String {
     format!("{value}")
-}
-
-/// Milliseconds as a decimal: `250ms`, `0.5ms`.
-pub(super) fn millis(span: Span) -> String {
-    format!("{}ms", number(span.as_nanos() as f64 / 1e6))
 }
 
 /// Seconds as protobuf's JSON has them: `0.25s`.
@@ -111,23 +133,89 @@ pub(super) fn waits(backoff: Backoff) -> Waits {
         Backoff::Linear { step, cap } => waits(step, None, cap, true),
         Backoff::Exponential { base, factor, cap } => waits(base, Some(factor), cap, false),
         Backoff::Resilience4j { initial, multiplier, cap } => waits(initial, multiplier, cap, false),
-        Backoff::PollyConstant { delay, cap } => waits(delay, None, cap, false),
+        Backoff::PollyConstant { delay, cap } => waits(delay.min(cap), None, cap, false),
         Backoff::PollyLinear { delay, cap } => waits(delay, None, cap, true),
         Backoff::PollyExponential { delay, cap } => waits(delay, Some(2.0), cap, false),
         Backoff::Envoy { base, cap } => waits(base, Some(2.0), cap, false),
     }
 }
 
-/// Whether a retry answers to `trouble`.
+/// Whether a retry answers to all that `trouble` is.
 pub(super) fn retries(retry: &Retry, trouble: Trouble) -> bool {
-    let covers = |said: Trouble| said == trouble || said == Trouble::Error && finer(trouble);
-    retry.when.iter().any(|said| covers(said.value))
+    finest([trouble]).is_subset(&finest(retry.when.iter().map(|word| word.value)))
 }
 
-/// Whether it is a sort of error.
-fn finer(trouble: Trouble) -> bool {
+/// Every failure by the finest words that there are.
+fn finest(words: impl IntoIterator<Item = Trouble>) -> BTreeSet<&'static str> {
     use Trouble as T;
-    matches!(trouble, T::ServerError | T::GatewayError | T::ClientError | T::RequestTimeout | T::Conflict)
+    let finer = |word: Trouble| -> &'static [Trouble] {
+        match word {
+            T::Error => &[T::ServerError, T::GatewayError, T::ClientError, T::RequestTimeout, T::Conflict],
+            T::ServerError => &[T::ServerError, T::GatewayError],
+            T::ClientError => &[T::ClientError, T::RequestTimeout, T::Conflict],
+            T::Timeout => &[T::Timeout],
+            T::Refused => &[T::Refused],
+            T::Rejected => &[T::Rejected],
+            T::RateLimited => &[T::RateLimited],
+            T::BreakerOpen => &[T::BreakerOpen],
+            T::GatewayError => &[T::GatewayError],
+            T::RequestTimeout => &[T::RequestTimeout],
+            T::Conflict => &[T::Conflict],
+        }
+    };
+    words.into_iter().flat_map(finer).map(|word| word.word()).collect()
+}
+
+/// The trouble that a word of the topology file names.
+fn trouble(word: &str) -> Option<Trouble> {
+    Trouble::ALL.iter().find(|(known, _)| *known == word).map(|(_, trouble)| *trouble)
+}
+
+/// Tells where the failures that `setting` names here are not those that the dialect's words, taken back, stand for.
+pub(super) fn compare(setting: &str, here: &[Spanned<Trouble>], there: &[&str], notes: &mut Notes) {
+    let here = finest(here.iter().map(|word| word.value));
+    let there = finest(there.iter().filter_map(|word| trouble(word)));
+    let list = |words: Vec<&&str>| words.into_iter().copied().collect::<Vec<_>>().join(", ");
+    let missing = list(here.difference(&there).collect());
+    let besides = list(there.difference(&here).collect());
+    match (missing.as_str(), besides.as_str()) {
+        ("", "") => {}
+        (_, "") => notes.cannot(setting, format!("{missing} cannot be said")),
+        ("", _) => notes.cannot(setting, format!("{besides} comes with the rest")),
+        _ => notes.cannot(setting, format!("{missing} cannot be said, {besides} comes with the rest")),
+    }
+}
+
+/// Tells if a call's policies stand around it in another order than the dialect's, outside in.
+pub(super) fn order(policy: &CallPolicy, dialect: &[Layer], notes: &mut Notes) {
+    let of_replicas = policy
+        .breaker
+        .as_ref()
+        .is_some_and(|breaker| matches!(breaker.value, Breaker::EnvoyOutlier(_) | Breaker::Linkerd(_)));
+    let there = |layer: &Layer| match layer {
+        Layer::Retry => policy.retry.is_some(),
+        Layer::Throttle => policy.throttle.is_some(),
+        Layer::Breaker => policy.breaker.is_some() && !of_replicas,
+        Layer::RateLimit => policy.rate_limit.is_some(),
+        Layer::Bulkhead => policy.bulkhead.is_some(),
+        Layer::Timeout => policy.timeout.is_some(),
+    };
+    let here = policy.order.as_ref().map_or(Order::DEFAULT, |order| order.layers());
+    let here: Vec<Layer> = here.into_iter().filter(|layer| there(layer) && dialect.contains(layer)).collect();
+    let dialect: Vec<Layer> = dialect.iter().copied().filter(there).collect();
+    if here != dialect {
+        let words: Vec<&str> = dialect.iter().map(|layer| layer.word()).collect();
+        notes.cannot("order", format!("there it is {}, outside in", words.join(", ")));
+    }
+}
+
+/// Whole milliseconds, and no less than one: what most dialects take. Tells of what is lost.
+pub(super) fn whole_millis(setting: &str, span: Span, notes: &mut Notes) -> String {
+    let whole = Span::from_millis(span.as_nanos().div_ceil(1_000_000).max(1));
+    if whole != span {
+        notes.cannot(setting, format!("{span} in whole milliseconds is {whole}"));
+    }
+    format!("{}ms", whole.as_millis())
 }
 
 /// A limit of calls at once with its queue, whatever kind it is.
@@ -192,12 +280,27 @@ pub(super) fn jitter(jitter: Jitter) -> String {
 
 /// What hardly any dialect can say.
 pub(super) fn rarely_said(policy: &CallPolicy, notes: &mut Notes) {
-    notes.cannot_if(policy.fallback.as_ref(), "the fallback is code of the program");
-    notes.cannot_if(policy.throttle.as_ref(), "the throttle");
-    notes.cannot_if(policy.propagate.as_ref(), "what is propagated");
-    notes.cannot_if(policy.network.as_ref(), "the network's latency");
-    notes.cannot_if(policy.pool.as_ref(), "the connection pool");
-    notes.cannot_if(policy.scope.as_ref(), "who shares its state");
+    notes.cannot_if(policy.fallback.as_ref(), "fallback", "it is code of the program");
+    notes.cannot_if(policy.throttle.as_ref(), "throttle", NOTHING);
+    notes.cannot_if(policy.propagate.as_ref(), "propagate", "it is code of the program");
+    notes.cannot_if(policy.network.as_ref(), "network", "the network is what it is there");
+    notes.cannot_if(policy.pool.as_ref(), "pool", NOTHING);
+    if policy.scope.as_ref().is_some_and(|scope| scope.value == Scope::Service) {
+        notes.cannot("scope", "there each process has its own state");
+    }
+    if let Some(retry) = &policy.retry {
+        notes.cannot_if(retry.throttled_base.as_ref(), "retry.throttled_base", NOTHING);
+    }
+}
+
+/// What retries of programs, unlike those of proxies, cannot say: they know no replicas, and no statuses but by class.
+pub(super) fn of_programs(retry: &Retry, notes: &mut Notes) {
+    if *retry.avoid_tried > 0 {
+        notes.cannot("retry.avoid_tried", "the program does not choose the replica");
+    }
+    if !retry.statuses.is_empty() {
+        notes.cannot("retry.statuses", NOTHING);
+    }
 }
 
 /// Puts a plain value into a tree.

@@ -1,15 +1,21 @@
 //! An Envoy bootstrap: one listener that stands for the callers, a route and a cluster for each callee.
 
+use squall_model::Span;
 use squall_model::spec::{
-    Balancer, Breaker, Budget, Bulkhead, CallPolicy, Choice, EnvoyOutlier, Retry, Topology, Trouble,
+    Backoff, Balancer, Breaker, Budget, Bulkhead, CallPolicy, Choice, EnvoyOutlier, Jitter, Layer, Retry, Share,
+    Topology, Trouble,
 };
 
 use super::calls::{
-    Call, Notes, Say, breaker_kind, budget_kind, calls, jitter, number, percent, rarely_said, retries, retries_of,
-    room, seconds, waits,
+    Call, NOTHING, Notes, Say, breaker_kind, budget_kind, calls, compare, jitter, number, order, percent, rarely_said,
+    retries, retries_of, room, seconds, waits,
 };
 use super::{Exported, Options};
 use crate::doc::{Doc, Item, Map, Value, scalar};
+use crate::import::outcomes_of_retry_on;
+
+/// The order of Envoy's policies, outside in.
+pub(super) const ORDER: [Layer; 3] = [Layer::Retry, Layer::Timeout, Layer::Bulkhead];
 
 pub(super) fn export(topology: &Topology, options: &Options) -> Exported {
     let mut notes = Vec::new();
@@ -19,12 +25,12 @@ pub(super) fn export(topology: &Topology, options: &Options) -> Exported {
     for call in &all {
         let mut about = Notes { about: format!("{} -> {}", call.from, call.to), all: Vec::new() };
         if written.contains(&call.to) {
-            about.cannot("another caller's policies for the same cluster; use --of");
+            about.cannot("calls", "another caller's policies for the same cluster stand; use --of");
         } else {
             written.push(call.to);
             clusters.push(Item::new(cluster(topology, call, &mut about)));
             routes.push(Item::new(route(call, &mut about)));
-            cannot(call.policy, &mut about);
+            cannot(&call.policy, &mut about);
         }
         notes.append(&mut about.all);
     }
@@ -65,7 +71,7 @@ fn listener(routes: Vec<Item>) -> Map {
 }
 
 fn cluster(topology: &Topology, call: &Call<'_>, notes: &mut Notes) -> Map {
-    let policy = call.policy;
+    let policy = &*call.policy;
     let mut cluster = Map::default();
     cluster.say("name", scalar(call.to));
     cluster.say("type", "STRICT_DNS");
@@ -79,15 +85,15 @@ fn cluster(topology: &Topology, call: &Call<'_>, notes: &mut Notes) -> Map {
     }
     match policy.breaker.as_ref().map(|breaker| &breaker.value) {
         Some(Breaker::EnvoyOutlier(outlier)) => {
-            outliers(&mut cluster, outlier);
+            outliers(&mut cluster, outlier, notes);
         }
         Some(Breaker::Consecutive(of)) => {
             let settings = cluster.map("outlier_detection");
             settings.say("consecutive_5xx", *of.failures);
             settings.say("always_eject_one_host", true);
-            notes.cannot("half-open probes of the consecutive breaker: an ejected host comes back whole");
+            notes.cannot("breaker", "half-open probes: an ejected host comes back whole; it is a host that is ejected");
         }
-        Some(other) => notes.cannot(format!("a breaker of kind {}", breaker_kind(other))),
+        Some(other) => notes.cannot("breaker", format!("of kind {}, which is left out", breaker_kind(other))),
         None => {}
     }
     let replicas = callee.map_or(1, |callee| *callee.replicas);
@@ -117,7 +123,7 @@ fn balancer(cluster: &mut Map, balancer: &Balancer, notes: &mut Notes) {
                 cluster.map("least_request_lb_config").say("choice_count", *of.choice_count);
             }
             if of.choice.value != Choice::WithReplacement {
-                notes.cannot(format!("least requests by `{}`", of.choice.word()));
+                notes.cannot("balancer", format!("least requests by `{}`", of.choice.word()));
             }
         }
         Balancer::RingHash(of) => {
@@ -125,15 +131,24 @@ fn balancer(cluster: &mut Map, balancer: &Balancer, notes: &mut Notes) {
             let config = cluster.map("ring_hash_lb_config");
             config.say("minimum_ring_size", *of.minimum_ring_size);
             config.say("maximum_ring_size", *of.maximum_ring_size);
+            bounded(cluster, *of.hash_balance_factor);
         }
         Balancer::Maglev(of) => {
             cluster.say("lb_policy", "MAGLEV");
             cluster.map("maglev_lb_config").say("table_size", *of.table_size);
+            bounded(cluster, *of.hash_balance_factor);
         }
         Balancer::PeakEwma(_) => {
             cluster.say("lb_policy", "LEAST_REQUEST");
-            notes.cannot("peak EWMA; least requests are written");
+            notes.cannot("balancer", "peak EWMA; least requests are written");
         }
+    }
+}
+
+/// How much of the mean load one host may have.
+fn bounded(cluster: &mut Map, factor: u32) {
+    if factor > 0 {
+        cluster.map("common_lb_config").map("consistent_hashing_lb_config").say("hash_balance_factor", factor);
     }
 }
 
@@ -144,15 +159,20 @@ fn thresholds(policy: &CallPolicy, notes: &mut Notes) -> Map {
             settings.say("max_connections", *limits.max_connections);
             settings.say("max_pending_requests", *limits.max_pending_requests);
             settings.say("max_requests", *limits.max_requests);
-        }
-        Some(other) => {
-            let room = room(other);
-            if let Some(limit) = room.limit {
-                settings.say("max_requests", limit);
-                notes.cannot("this kind of bulkhead; its largest size is written as max_requests");
+            if !limits.connect.is_zero() {
+                notes.cannot("bulkhead.connect", "opening a connection takes what it takes there");
             }
         }
-        None => {}
+        other => {
+            // Where nothing is said Envoy has limits of its own, of 1024.
+            let limit = other.and_then(|bulkhead| room(bulkhead).limit);
+            settings.say("max_connections", u32::MAX);
+            settings.say("max_pending_requests", u32::MAX);
+            settings.say("max_requests", limit.unwrap_or(u32::MAX));
+            if limit.is_some() {
+                notes.cannot("bulkhead", "of another kind; its largest size is written as max_requests");
+            }
+        }
     }
     let budget = policy.retry.as_ref().and_then(|retry| retry.budget.as_ref());
     match budget.map(|budget| &budget.value) {
@@ -170,9 +190,12 @@ fn thresholds(policy: &CallPolicy, notes: &mut Notes) -> Map {
         Some(Budget::Share(share)) => {
             let budget = settings.map("retry_budget");
             budget.map("budget_percent").say("value", number(percent(*share)));
-            notes.cannot("a budget of calls; Envoy's is of calls at the same time");
+            notes.cannot("retry.budget", "of all calls; Envoy's is of calls at the same time");
         }
-        Some(other) => notes.cannot(format!("a budget of kind {}", budget_kind(other))),
+        Some(other) => {
+            settings.say("max_retries", u32::MAX);
+            notes.cannot("retry.budget", format!("of kind {}, which is left out", budget_kind(other)));
+        }
         None if policy.retry.is_some() => {
             settings.say("max_retries", u32::MAX);
         }
@@ -181,7 +204,16 @@ fn thresholds(policy: &CallPolicy, notes: &mut Notes) -> Map {
     settings
 }
 
-fn outliers(cluster: &mut Map, of: &EnvoyOutlier) {
+/// Per cent in whole numbers.
+pub(super) fn whole_percent(setting: &str, share: Share, notes: &mut Notes) -> f64 {
+    let whole = percent(share).round();
+    if (whole - percent(share)).abs() > 0.0 {
+        notes.cannot(&format!("breaker.{setting}"), format!("{} % in whole per cent is {whole} %", percent(share)));
+    }
+    whole
+}
+
+fn outliers(cluster: &mut Map, of: &EnvoyOutlier, notes: &mut Notes) {
     let settings = cluster.map("outlier_detection");
     for (name, count) in [
         ("consecutive_5xx", *of.consecutive_5xx),
@@ -204,7 +236,7 @@ fn outliers(cluster: &mut Map, of: &EnvoyOutlier) {
         ("failure_percentage_threshold", *of.failure_percentage_threshold),
         ("max_ejection_percent", *of.max_ejection_percent),
     ] {
-        settings.say(name, percent(share).round());
+        settings.say(name, whole_percent(name, share, notes));
     }
     settings.say("interval", seconds(*of.interval));
     settings.say("base_ejection_time", seconds(*of.base_ejection_time));
@@ -224,11 +256,13 @@ fn route(call: &Call<'_>, notes: &mut Notes) -> Map {
     route.map("match").say("prefix", format!("/{}", call.to));
     let action = route.map("route");
     action.say("cluster", scalar(call.to));
-    let policy = call.policy;
+    let policy = &*call.policy;
+    order(policy, &ORDER, notes);
     action.say("timeout", policy.deadline.as_ref().map_or_else(|| "0s".into(), |deadline| seconds(deadline.value)));
-    if let Some(written) = &policy.retry {
+    let words = policy.retry.as_ref().map(|retry| conditions(retry, notes)).filter(|words| !words.is_empty());
+    if let (Some(written), Some(words)) = (&policy.retry, words) {
         let retry = action.map("retry_policy");
-        retry.say("retry_on", conditions(written, notes));
+        retry.say("retry_on", words);
         if !written.statuses.is_empty() {
             let statuses = written.statuses.iter().map(|status| Item::new(status.value.to_string()));
             retry.set("retriable_status_codes", statuses.collect::<Vec<_>>(), "");
@@ -257,50 +291,51 @@ fn route(call: &Call<'_>, notes: &mut Notes) -> Map {
 }
 
 fn back_off(retry: &mut Map, written: &Retry, notes: &mut Notes) {
+    back_off_fits(written, notes);
     let waits = waits(*written.backoff);
-    if waits.first.is_zero() {
-        notes.cannot("a retry at once; a wait of up to 1 ms is written");
-    }
     let settings = retry.map("retry_back_off");
-    let first = waits.first.max(squall_model::Span::from_millis(1));
+    let first = waits.first.max(Span::from_millis(1));
     settings.say("base_interval", seconds(first));
     let longest = waits.longest.unwrap_or(if waits.factor.is_some() { first * 10 } else { first });
     settings.say("max_interval", seconds(longest.max(first)));
-    let own = matches!(*written.backoff, squall_model::spec::Backoff::Envoy { .. });
-    let same = own || waits.factor == Some(2.0) && *written.jitter == squall_model::spec::Jitter::Full;
-    if !same && !waits.first.is_zero() {
-        notes.cannot(format!(
-            "this back-off with the jitter `{}`: Envoy waits from 0 to a bound that doubles",
-            jitter(*written.jitter)
-        ));
+}
+
+/// Envoy waits from 0 to a bound that doubles up to the longest; tells of any other wait.
+pub(super) fn back_off_fits(written: &Retry, notes: &mut Notes) {
+    let waits = waits(*written.backoff);
+    if waits.first < Span::from_millis(1) {
+        notes.cannot("retry.backoff", "no wait, or hardly one; up to 1 ms is written");
+    }
+    let own = matches!(*written.backoff, Backoff::Envoy { .. });
+    if !own && waits.factor != Some(2.0) {
+        notes.cannot("retry.backoff", "it does not double; Envoy's bound does");
+    } else if waits.longest.is_none() {
+        notes.cannot("retry.backoff", "it grows without end; ten times the first wait is the longest there");
+    }
+    if !own && *written.jitter != Jitter::Full {
+        notes.cannot("retry.jitter", format!("`{}`; Envoy waits from 0 to the bound", jitter(*written.jitter)));
     }
 }
 
-/// The words of `retry_on`, the widest ones that ask for nothing more.
+/// The words of `retry_on` that come nearest; tells of what they miss or ask for besides.
 pub(super) fn conditions(retry: &Retry, notes: &mut Notes) -> String {
     use Trouble as T;
     let wants = |trouble| retries(retry, trouble);
     let mut words = Vec::new();
     let resets = wants(T::Timeout) && wants(T::Refused);
-    let whole = resets && wants(T::Rejected);
-    if whole && wants(T::ServerError) {
+    if wants(T::ServerError) {
         words.push("5xx");
-    } else if whole && wants(T::GatewayError) {
+    } else if resets && wants(T::Rejected) && wants(T::GatewayError) {
         words.push("gateway-error");
     } else {
         for (there, word) in [
-            (resets, "reset"),
-            (wants(T::Refused) && !resets, "connect-failure"),
-            (wants(T::Timeout) && !resets, "deadline-exceeded"),
+            (wants(T::Timeout), "reset"),
+            (wants(T::Refused) && !wants(T::Timeout), "connect-failure"),
             (wants(T::Rejected), "unavailable"),
-            (wants(T::ServerError), "internal"),
         ] {
             if there {
                 words.push(word);
             }
-        }
-        if wants(T::Rejected) && !wants(T::Refused) {
-            notes.cannot("retries of rejections but not of refused connections");
         }
     }
     if wants(T::Conflict) {
@@ -309,19 +344,16 @@ pub(super) fn conditions(retry: &Retry, notes: &mut Notes) -> String {
     if wants(T::RateLimited) {
         words.push("envoy-ratelimited");
     }
+    let outcomes: Vec<&str> = words.iter().flat_map(|word| outcomes_of_retry_on(word)).copied().collect();
+    compare("retry.when", &retry.when, &outcomes, notes);
     if !retry.statuses.is_empty() {
         words.push("retriable-status-codes");
-    }
-    for trouble in [T::ClientError, T::RequestTimeout, T::BreakerOpen] {
-        if retry.when.iter().any(|said| said.value == trouble) {
-            notes.cannot(format!("retries after `{}`", trouble.word()));
-        }
     }
     words.join(",")
 }
 
 fn cannot(policy: &CallPolicy, notes: &mut Notes) {
-    notes.cannot_if(policy.hedge.as_ref(), "the hedge");
-    notes.cannot_if(policy.rate_limit.as_ref(), "the rate limit");
+    notes.cannot_if(policy.hedge.as_ref(), "hedge", "Envoy hedges only when a try times out");
+    notes.cannot_if(policy.rate_limit.as_ref(), "rate_limit", NOTHING);
     rarely_said(policy, notes);
 }

@@ -1,11 +1,13 @@
 //! Istio's `DestinationRule` and `VirtualService`, one of each for a callee.
 
-use squall_model::spec::{Balancer, Breaker, Budget, Bulkhead, CallPolicy, EnvoyOutlier, Topology};
+use squall_model::Span;
+use squall_model::spec::{Balancer, Breaker, Budget, Bulkhead, CallPolicy, Choice, EnvoyOutlier, Retry, Topology};
 
 use super::calls::{
-    Call, Notes, Say, breaker_kind, budget_kind, calls, millis, number, percent, rarely_said, retries_of, room, waits,
+    Call, NOTHING, Notes, Say, breaker_kind, budget_kind, calls, number, order, percent, rarely_said, retries_of, room,
+    waits, whole_millis,
 };
-use super::envoy::conditions;
+use super::envoy::{ORDER, back_off_fits, conditions, whole_percent};
 use super::{Exported, Options};
 use crate::doc::{Doc, Item, Map, scalar};
 
@@ -16,16 +18,17 @@ pub(super) fn export(topology: &Topology, options: &Options) -> Exported {
     for call in calls(topology, options, &mut notes) {
         let mut about = Notes { about: format!("{} -> {}", call.from, call.to), all: Vec::new() };
         if written.contains(&call.to) {
-            about.cannot("another caller's policies for the same host; use --of");
+            about.cannot("calls", "another caller's policies for the same host stand; use --of");
         } else {
             written.push(call.to);
             let callee = topology.services.find(call.to);
             let balancer = call.policy.balancer.as_ref().or(callee.map(|callee| &callee.balancer));
             texts.push(destination_rule(&call, balancer.map(|balancer| &balancer.value), &mut about));
             texts.push(virtual_service(&call, &mut about));
-            about.cannot_if(call.policy.hedge.as_ref(), "the hedge");
-            about.cannot_if(call.policy.rate_limit.as_ref(), "the rate limit");
-            rarely_said(call.policy, &mut about);
+            about.cannot_if(call.policy.hedge.as_ref(), "hedge", NOTHING);
+            about.cannot_if(call.policy.rate_limit.as_ref(), "rate_limit", NOTHING);
+            order(&call.policy, &ORDER, &mut about);
+            rarely_said(&call.policy, &mut about);
         }
         notes.append(&mut about.all);
     }
@@ -45,20 +48,25 @@ fn destination_rule(call: &Call<'_>, balancer: Option<&Balancer>, notes: &mut No
     let spec = doc.root.map("spec");
     spec.say("host", scalar(call.to));
     let policy = spec.map("trafficPolicy");
-    pool(policy, call.policy, notes);
+    pool(policy, &call.policy, notes);
     let word = match balancer {
         Some(Balancer::Random(_)) => "RANDOM",
         Some(Balancer::RoundRobin(_)) | None => "ROUND_ROBIN",
-        Some(Balancer::LeastRequest(_)) => "LEAST_REQUEST",
+        Some(Balancer::LeastRequest(of)) => {
+            if of.choice.value != Choice::WithReplacement || *of.choice_count != 2 {
+                notes.cannot("balancer", "least requests of two that are drawn; nothing else can be said");
+            }
+            "LEAST_REQUEST"
+        }
         Some(_) => {
-            notes.cannot("this balancer; least requests are written");
+            notes.cannot("balancer", "of another kind; least requests are written");
             "LEAST_REQUEST"
         }
     };
     policy.map("loadBalancer").say("simple", word);
     match call.policy.breaker.as_ref().map(|breaker| &breaker.value) {
         Some(Breaker::EnvoyOutlier(of)) => outliers(policy, of, notes),
-        Some(other) => notes.cannot(format!("a breaker of kind {}", breaker_kind(other))),
+        Some(other) => notes.cannot("breaker", format!("of kind {}, which is left out", breaker_kind(other))),
         None => {}
     }
     doc.render()
@@ -69,15 +77,18 @@ fn pool(policy: &mut Map, of: &CallPolicy, notes: &mut Notes) {
     match of.bulkhead.as_ref().map(|bulkhead| &bulkhead.value) {
         Some(Bulkhead::Envoy(limits)) => {
             let pool = policy.map("connectionPool");
-            for (part, name, limit) in [
-                ("tcp", "maxConnections", *limits.max_connections),
-                ("http", "http1MaxPendingRequests", *limits.max_pending_requests),
-                ("http", "http2MaxRequests", *limits.max_requests),
+            if !limits.connect.is_zero() {
+                notes.cannot("bulkhead.connect", "opening a connection takes what it takes there");
+            }
+            for (part, name, setting, limit) in [
+                ("tcp", "maxConnections", "bulkhead.max_connections", *limits.max_connections),
+                ("http", "http1MaxPendingRequests", "bulkhead.max_pending_requests", *limits.max_pending_requests),
+                ("http", "http2MaxRequests", "bulkhead.max_requests", *limits.max_requests),
             ] {
                 match limit {
-                    0 => notes.cannot(format!("`{name}` of 0: it would mean unlimited")),
+                    0 => notes.cannot(setting, "0 would mean unlimited"),
                     limit if limit == unlimited => {}
-                    limit if i32::try_from(limit).is_err() => notes.cannot(format!("`{name}` above 2147483647")),
+                    limit if i32::try_from(limit).is_err() => notes.cannot(setting, "above 2147483647"),
                     limit => pool.map(part).say(name, limit),
                 }
             }
@@ -85,7 +96,7 @@ fn pool(policy: &mut Map, of: &CallPolicy, notes: &mut Notes) {
         Some(other) => {
             if let Some(limit) = room(other).limit {
                 policy.map("connectionPool").map("http").say("http2MaxRequests", limit);
-                notes.cannot("this kind of bulkhead; its largest size is written as http2MaxRequests");
+                notes.cannot("bulkhead", "of another kind; its largest size is written as http2MaxRequests");
             }
         }
         None => {}
@@ -96,21 +107,22 @@ fn pool(policy: &mut Map, of: &CallPolicy, notes: &mut Notes) {
             Some(retries) if retries.value > 0 => {
                 policy.map("connectionPool").map("http").say("maxRetries", retries.value);
             }
-            Some(_) => notes.cannot("a budget of no retries: 0 would mean unlimited"),
+            Some(_) => notes.cannot("retry.budget", "no retries at all: 0 would mean unlimited"),
             None => {
                 let budget = policy.map("retryBudget");
                 budget.say("percent", number(percent(*of.budget_percent)));
                 budget.say("minRetryConcurrency", *of.min_retry_concurrency);
                 if !of.budget_interval.is_zero() {
-                    budget.say("budgetInterval", millis(*of.budget_interval));
+                    let interval = whole_millis("retry.budget.budget_interval", *of.budget_interval, notes);
+                    budget.say("budgetInterval", interval);
                 }
             }
         },
         Some(Budget::Share(share)) => {
             policy.map("retryBudget").say("percent", number(percent(*share)));
-            notes.cannot("a budget of calls; Istio's is of calls at the same time");
+            notes.cannot("retry.budget", "of all calls; Istio's is of calls at the same time");
         }
-        Some(other) => notes.cannot(format!("a budget of kind {}", budget_kind(other))),
+        Some(other) => notes.cannot("retry.budget", format!("of kind {}, which is left out", budget_kind(other))),
         None => {}
     }
 }
@@ -126,19 +138,44 @@ fn outliers(policy: &mut Map, of: &EnvoyOutlier, notes: &mut Notes) {
         settings.say("splitExternalLocalOriginErrors", true);
         settings.say("consecutiveLocalOriginFailures", *of.consecutive_local_origin_failure);
     }
-    settings.say("interval", millis(*of.interval));
-    settings.say("baseEjectionTime", millis(*of.base_ejection_time));
-    settings.say("maxEjectionPercent", percent(*of.max_ejection_percent).round());
-    settings.say("minHealthPercent", percent(*of.healthy_panic_threshold).round());
+    settings.say("interval", whole_millis("breaker.interval", *of.interval, notes));
+    settings.say("baseEjectionTime", whole_millis("breaker.base_ejection_time", *of.base_ejection_time, notes));
+    let most = whole_percent("max_ejection_percent", *of.max_ejection_percent, notes);
+    settings.say("maxEjectionPercent", most);
+    if most == 0.0 {
+        notes.cannot("breaker.max_ejection_percent", "0 would mean the usual 10 %");
+    }
+    let least = whole_percent("healthy_panic_threshold", *of.healthy_panic_threshold, notes);
+    settings.say("minHealthPercent", least);
+    for (setting, share) in [
+        ("breaker.enforcing_consecutive_5xx", *of.enforcing_consecutive_5xx),
+        ("breaker.enforcing_consecutive_gateway_failure", *of.enforcing_consecutive_gateway_failure),
+    ] {
+        if share.0 > 0.0 && share.0 < 1.0 {
+            notes.cannot(setting, "by chance: there it is always or never");
+        }
+    }
+    if *of.split_external_local_origin_errors && of.enforcing_consecutive_local_origin_failure.0 < 1.0 {
+        notes.cannot("breaker.enforcing_consecutive_local_origin_failure", "there it is always");
+    }
     if of.enforcing_success_rate.0 > 0.0 {
-        notes.cannot("ejection by success rate: Istio switches it off");
+        notes.cannot("breaker.enforcing_success_rate", "Istio switches ejection by success rate off");
     }
     if of.enforcing_failure_percentage.0 > 0.0 {
-        notes.cannot("ejection by failure percentage");
+        notes.cannot("breaker.enforcing_failure_percentage", NOTHING);
     }
-    notes.cannot_if(of.max_ejection_time.as_ref(), "the longest ejection");
+    if enforced && *of.consecutive_5xx == 0 {
+        notes.cannot("breaker.consecutive_5xx", "0 would switch it off");
+    }
+    notes.cannot_if(of.max_ejection_time.as_ref(), "breaker.max_ejection_time", NOTHING);
+    if !of.max_ejection_time_jitter.is_zero() {
+        notes.cannot("breaker.max_ejection_time_jitter", NOTHING);
+    }
     if *of.always_eject_one_host {
-        notes.cannot("always_eject_one_host");
+        notes.cannot("breaker.always_eject_one_host", NOTHING);
+    }
+    if *of.update_merge_window != Span::from_secs(1) {
+        notes.cannot("breaker.update_merge_window", "it is 1 s there");
     }
 }
 
@@ -150,42 +187,48 @@ fn virtual_service(call: &Call<'_>, notes: &mut Notes) -> String {
     let mut destination = Map::default();
     destination.map("destination").say("host", scalar(call.to));
     route.set("route", vec![Item::new(destination)], "");
-    let policy = call.policy;
+    let policy = &*call.policy;
     if let Some(deadline) = &policy.deadline {
-        route.say("timeout", millis(deadline.value));
+        route.say("timeout", whole_millis("deadline", deadline.value, notes));
     }
+    let words = policy.retry.as_ref().map(|retry| retry_on(retry, notes)).filter(|words| !words.is_empty());
+    let alone = words.is_none();
     let retries = route.map("retries");
-    match &policy.retry {
+    match policy.retry.as_ref().zip(words) {
         None => retries.say("attempts", 0),
-        Some(written) => {
+        Some((written, words)) => {
             retries.say("attempts", retries_of(written));
             if let Some(timeout) = &policy.timeout {
-                retries.say("perTryTimeout", millis(timeout.value));
+                retries.say("perTryTimeout", whole_millis("timeout", timeout.value, notes));
             }
-            let mut words = conditions(written, notes).replace("retriable-status-codes", "");
-            for status in written.statuses.iter() {
-                words += &format!(",{}", status.value);
-            }
-            let words: Vec<&str> = words.split(',').filter(|word| !word.is_empty()).collect();
-            retries.say("retryOn", crate::doc::scalar(&words.join(",")));
+            retries.say("retryOn", scalar(&words));
             let waits = waits(*written.backoff);
-            if !waits.first.is_zero() {
-                retries.say("backoff", millis(waits.first));
-            }
+            back_off_fits(written, notes);
+            retries.say("backoff", whole_millis("retry.backoff", waits.first, notes));
             if waits.longest.is_some_and(|longest| longest != waits.first * 10) {
-                notes.cannot("the longest wait of the back-off: it is ten times the first");
+                notes.cannot("retry.backoff", "the longest wait is always ten times the first");
             }
-            if *written.avoid_tried == 0 {
-                retries.say("retryIgnorePreviousHosts", false);
+            match *written.avoid_tried {
+                0 => retries.say("retryIgnorePreviousHosts", false),
+                5 => {}
+                _ => notes.cannot("retry.avoid_tried", "it is 0 or 5 there"),
             }
         }
     }
-    if policy.retry.is_none()
+    if alone
         && let Some(timeout) = &policy.timeout
         && policy.deadline.as_ref().is_none_or(|deadline| deadline.value > timeout.value)
     {
-        route.say("timeout", millis(timeout.value));
+        route.say("timeout", whole_millis("timeout", timeout.value, notes));
     }
     spec.set("http", vec![Item::new(route)], "");
     doc.render()
+}
+
+/// The conditions; statuses are numbers among the words.
+fn retry_on(retry: &Retry, notes: &mut Notes) -> String {
+    let words = conditions(retry, notes);
+    let words = words.split(',').filter(|word| !matches!(*word, "" | "retriable-status-codes")).map(str::to_owned);
+    let statuses = retry.statuses.iter().map(|status| status.value.to_string());
+    words.chain(statuses).collect::<Vec<_>>().join(",")
 }

@@ -110,9 +110,7 @@ pub(super) fn locust(topology: &Topology) -> Exported {
             .timeout
             .as_ref()
             .map_or_else(|| "None".to_owned(), |timeout| seconds(timeout.value).to_string());
-        if load.policy.retry.is_some() {
-            notes.push(format!("{about}: retries of the users"));
-        }
+        of_users(load, &mut notes);
         let tasks = tasks(topology, load);
         let weights = whole(&tasks.iter().map(|task| task.weight).collect::<Vec<_>>());
         for (number, (task, weight)) in tasks.iter().zip(weights).enumerate() {
@@ -201,7 +199,31 @@ fn scenario(topology: &Topology, load: &Load, name: &str, notes: &mut Vec<String
     })
 }
 
+/// Users of a script send a request and wait for the answer; whatever else they do is told.
+fn of_users(load: &Load, notes: &mut Vec<String>) {
+    let policy = &load.policy;
+    for (setting, there) in [
+        ("deadline", policy.deadline.is_some()),
+        ("retry", policy.retry.is_some()),
+        ("breaker", policy.breaker.is_some()),
+        ("bulkhead", policy.bulkhead.is_some()),
+        ("rate_limit", policy.rate_limit.is_some()),
+        ("throttle", policy.throttle.is_some()),
+        ("pool", policy.pool.is_some()),
+        ("hedge", policy.hedge.is_some()),
+        ("fallback", policy.fallback.is_some()),
+        ("propagate", policy.propagate.is_some()),
+        ("balancer", policy.balancer.is_some()),
+        ("network", policy.network.is_some()),
+    ] {
+        if there {
+            notes.push(format!("{}: `{setting}`: the script's users send once and wait", load.name.value));
+        }
+    }
+}
+
 fn function(topology: &Topology, load: &Load, name: &str, notes: &mut Vec<String>) -> String {
+    of_users(load, notes);
     let tasks = tasks(topology, load);
     let total: f64 = tasks.iter().map(|task| task.weight).sum();
     let mut text = format!("\nexport function {name}() {{\n  const chance = Math.random() * {total};\n");

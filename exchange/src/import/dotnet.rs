@@ -7,7 +7,7 @@ use squall_model::spec::At;
 use squall_model::spec::tree::{Kind, Node};
 
 use super::cx::Cx;
-use super::values::{Percent, Put, Said};
+use super::values::{Percent, Put, Said, list};
 use crate::doc::Map;
 use crate::read::{Fields, same};
 
@@ -25,6 +25,8 @@ const STRATEGIES: [&str; 9] = [
     "Timeout",
     "ConcurrencyLimiter",
 ];
+/// What the standard handlers take for transient: it is tried again, and counts for the breaker.
+pub(crate) const TRANSIENT: [&str; 6] = ["5xx", "request_timeout", "rate_limited", "timeout", "refused", "rejected"];
 /// Names of sections that say nothing about whom they are for.
 const GENERIC: [&str; 9] = [
     "Resilience",
@@ -125,6 +127,7 @@ fn standard(cx: &mut Cx<'_>, fields: &Fields<'_>) -> Map {
     let attempt = timeout(cx, &section(fields, "AttemptTimeout", &empty), 10);
     retry(cx, &section(fields, "Retry", &empty), (&mut policy, true));
     let sampling = breaker(cx, &section(fields, "CircuitBreaker", &empty), &mut policy);
+    transient(&mut policy, "breaker", "counts");
     validate(cx, fields, [total.value, attempt.value, sampling]);
     policy.put("deadline", total);
     policy.put("timeout", attempt);
@@ -154,10 +157,17 @@ fn standard_hedging(cx: &mut Cx<'_>, fields: &Fields<'_>) -> Map {
     let endpoint = section(fields, "Endpoint", &empty);
     limiter(cx, &section(&endpoint, "RateLimiter", &empty), &mut policy);
     breaker(cx, &section(&endpoint, "CircuitBreaker", &empty), &mut policy);
+    transient(&mut policy, "hedge", "when");
+    transient(&mut policy, "breaker", "counts");
     policy.put("timeout", timeout(cx, &section(&endpoint, "Timeout", &empty), 10));
     cx.rest(&endpoint, "the endpoint's pipeline");
     cx.approximated(fields.node().at, "limiter and breaker of each endpoint; here of the whole callee", "");
     policy
+}
+
+/// The standard handlers know transient failures only.
+fn transient(policy: &mut Map, of: &str, key: &str) {
+    policy.map(of).set(key, list(&TRANSIENT), "default: transient failures");
 }
 
 /// Only what is written.

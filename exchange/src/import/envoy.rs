@@ -9,7 +9,7 @@ use squall_model::spec::At;
 use squall_model::spec::tree::{Kind, Node};
 
 use super::cx::Cx;
-use super::mesh::{RetryOn, backoff, limits, warn_of_no_ejection};
+use super::mesh::{RetryOn, UNLIMITED, backoff, limits, warn_of_no_ejection};
 use super::skeleton::ENDPOINT;
 use super::values::{Percent, Put, Said};
 use crate::doc::{Item, Map, Value};
@@ -138,9 +138,11 @@ fn thresholds(cx: &mut Cx<'_>, fields: &Fields<'_>, (policy, budget): (&mut Map,
             "max_pending_requests 0 refuses every request that finds no idle connection, so all of them at first";
         cx.trap(at, what, "a request is pending while its connection opens: allow at least as many as connections");
     }
-    policy.set("bulkhead", limits(connections, pending, requests), "");
-    budget.set("kind", "envoy", "");
+    if let Some(limits) = limits(connections, pending, requests) {
+        policy.set("bulkhead", limits, "");
+    }
     if let Some(shares) = fields.inner("retry_budget") {
+        budget.set("kind", "envoy", "");
         let percent = cx.field(&shares, "budget_percent", Cx::percent).unwrap_or_else(|| default(Percent(20.0)));
         budget.put("budget_percent", percent);
         budget.put(
@@ -152,7 +154,8 @@ fn thresholds(cx: &mut Cx<'_>, fields: &Fields<'_>, (policy, budget): (&mut Map,
             cx.trap(entry.key.at, "`max_retries` does not count beside a retry budget", "leave one of the two out");
         }
         cx.rest(&shares, "the retry budget");
-    } else {
+    } else if retries.as_ref().is_none_or(|retries| retries.value != UNLIMITED) {
+        budget.set("kind", "envoy", "");
         budget.put("max_retries", retries.unwrap_or_else(|| default(3)));
     }
     cx.rest(&fields, "the thresholds");
@@ -249,6 +252,12 @@ fn balancer(cx: &mut Cx<'_>, fields: &Fields<'_>, policy: &mut Map) {
             balancer.put_some(count, cx.field(&config, count, Cx::count));
         }
         cx.rest(&config, name);
+    }
+    if matches!(kind, "ring_hash" | "maglev")
+        && let Some(common) = fields.inner("common_lb_config")
+        && let Some(consistent) = common.inner("consistent_hashing_lb_config")
+    {
+        balancer.put_some("hash_balance_factor", cx.field(&consistent, "hash_balance_factor", Cx::count));
     }
     if balancer.is_empty() {
         policy.set("balancer", kind, why);

@@ -150,9 +150,8 @@ fn hedges(cx: &mut Cx<'_>, fields: &Fields<'_>, (policy, budget): (&mut Map, Opt
     hedge.put("after", delay.unwrap_or_else(|| Said::default(Span::ZERO, "default: all at once")));
     hedge.put("attempts", attempts.map(|attempts| attempts - 1));
     let (words, why) = codes(cx, fields, "nonFatalStatusCodes");
-    if !words.is_empty() {
-        hedge.set("when", list(&words), why);
-    }
+    let why = if why.is_empty() { "default: every error ends the call".to_owned() } else { why };
+    hedge.set("when", list(&words), why);
     if let Some(budget) = budget {
         hedge.set("budget", budget.clone(), "");
     }
@@ -178,6 +177,11 @@ const CODES: [(&str, u32, &[&str]); 16] = [
     ("DATA_LOSS", 15, &["5xx"]),
     ("UNAUTHENTICATED", 16, &["4xx"]),
 ];
+
+/// The failures that a status code stands for; none of a code that is not known.
+pub(crate) fn outcomes(code: &str) -> &'static [&'static str] {
+    CODES.iter().find(|(known, ..)| *known == code).map_or(&[], |(.., outcomes)| outcomes)
+}
 
 fn codes(cx: &mut Cx<'_>, fields: &Fields<'_>, name: &str) -> (Vec<&'static str>, String) {
     let mut words: Vec<&str> = Vec::new();

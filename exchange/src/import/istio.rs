@@ -9,20 +9,18 @@ use squall_model::spec::At;
 use squall_model::spec::tree::Node;
 
 use super::cx::Cx;
-use super::mesh::{RetryOn, backoff, limits, warn_of_no_ejection};
+use super::mesh::{RetryOn, UNLIMITED, backoff, limits, warn_of_no_ejection};
 use super::values::{Percent, Put, Said};
 use crate::doc::Map;
-use crate::read::Fields;
+use crate::read::{Fields, manifests};
 
 /// The service that makes the calls, if nobody says otherwise.
 const CALLER: &str = "gateway";
-/// What Istio means by no limit.
-const UNLIMITED: u32 = u32::MAX;
 
 pub(super) fn import(cx: &mut Cx<'_>) {
     let documents = cx.documents();
     let mut hosts = Hosts::default();
-    for document in documents.iter().flat_map(items) {
+    for document in manifests(&documents) {
         let fields = Fields::of(document);
         match fields.text("kind") {
             Some("DestinationRule") => destination_rule(cx, document, &mut hosts),
@@ -57,16 +55,6 @@ pub(super) fn import(cx: &mut Cx<'_>) {
         for from in cx.callers(&name, CALLER) {
             cx.call(&from, &name, &policy);
         }
-    }
-}
-
-/// A list of manifests is its items.
-fn items(document: &Node) -> Vec<&Node> {
-    let fields = Fields::of(document);
-    if fields.text("kind").is_some_and(|kind| kind.ends_with("List")) {
-        fields.items("items").iter().collect()
-    } else {
-        vec![document]
     }
 }
 
@@ -186,7 +174,9 @@ fn connection_pool(cx: &mut Cx<'_>, pool: &Fields<'_>, (name, hosts): (&str, &mu
     if tcp_limit.is_some() || pending.is_some() || requests.is_some() {
         let [connections, pending, requests] =
             [tcp_limit, pending, requests].map(|said| said.unwrap_or_else(unlimited));
-        hosts.policy(name).set("bulkhead", limits(connections, pending, requests), "");
+        if let Some(limits) = limits(connections, pending, requests) {
+            hosts.policy(name).set("bulkhead", limits, "");
+        }
     }
     if let Some(retries) = retries {
         let mut budget = Map::default();

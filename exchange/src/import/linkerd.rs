@@ -8,14 +8,14 @@ use squall_model::spec::tree::Node;
 use super::cx::Cx;
 use super::values::{Percent, Put, Said, list};
 use crate::doc::Map;
-use crate::read::Fields;
+use crate::read::{Fields, manifests};
 
 /// The service that makes the calls, if nobody says otherwise.
 const CALLER: &str = "gateway";
 
 pub(super) fn import(cx: &mut Cx<'_>) {
     let documents = cx.documents();
-    let all: Vec<&Node> = documents.iter().flat_map(items).collect();
+    let all: Vec<&Node> = manifests(&documents).collect();
     let mut profiled = Vec::new();
     for document in &all {
         if Fields::of(document).text("kind") == Some("ServiceProfile") {
@@ -33,15 +33,6 @@ pub(super) fn import(cx: &mut Cx<'_>) {
                 annotated(cx, (&to, document), &profiled);
             }
         }
-    }
-}
-
-fn items(document: &Node) -> Vec<&Node> {
-    let fields = Fields::of(document);
-    if fields.text("kind").is_some_and(|kind| kind.ends_with("List")) {
-        fields.items("items").iter().collect()
-    } else {
-        vec![document]
     }
 }
 
@@ -162,16 +153,9 @@ fn retries(cx: &mut Cx<'_>, annotations: &Fields<'_>, policy: &mut Map) {
     for said in said {
         let at = annotations.node().at;
         for word in said.value.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-            let found: &[&str] = match word {
-                "5xx" => &["5xx", "rejected"],
-                "gateway-error" => &["gateway_error", "rejected"],
-                "4xx" => &["4xx"],
-                "unavailable" => &["rejected", "refused"],
-                "internal" | "unknown" | "data-loss" => &["5xx"],
-                "deadline-exceeded" => &["timeout"],
-                "resource-exhausted" => &["rate_limited"],
-                "cancelled" => &[],
-                word => {
+            let found: &[&str] = match outcomes(word) {
+                Some(found) => found,
+                None => {
                     let range = word.split_once('-').unwrap_or((word, word));
                     match (range.0.parse::<u16>(), range.1.parse::<u16>()) {
                         (Ok(500), Ok(599)) => &["5xx", "rejected"],
@@ -203,6 +187,21 @@ fn retries(cx: &mut Cx<'_>, annotations: &Fields<'_>, policy: &mut Map) {
     if !statuses.is_empty() {
         retry.set("statuses", list(&statuses), why);
     }
+}
+
+/// The failures that a word of `retry.linkerd.io/http` or `/grpc` stands for.
+pub(crate) fn outcomes(word: &str) -> Option<&'static [&'static str]> {
+    Some(match word {
+        "5xx" => &["5xx", "rejected"],
+        "gateway-error" => &["gateway_error", "rejected"],
+        "4xx" => &["4xx"],
+        "unavailable" => &["rejected", "refused"],
+        "internal" | "unknown" | "data-loss" => &["5xx"],
+        "deadline-exceeded" => &["timeout"],
+        "resource-exhausted" => &["rate_limited"],
+        "cancelled" => &[],
+        _ => return None,
+    })
 }
 
 /// A `ServiceProfile`: which routes are retried, and a budget. Answers its service.

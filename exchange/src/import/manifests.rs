@@ -10,7 +10,7 @@ use super::cx::Cx;
 use super::skeleton::{ASSUMED, ENDPOINT};
 use super::values::{Percent, Put, Said};
 use crate::doc::{Item, Map};
-use crate::read::Fields;
+use crate::read::{Fields, manifests};
 
 /// Images that are no services.
 const DATABASES: [&str; 10] = [
@@ -247,7 +247,7 @@ fn size(cx: &mut Cx<'_>, node: &Node) -> Option<String> {
 
 pub(super) fn kubernetes(cx: &mut Cx<'_>) {
     let documents = cx.documents();
-    let all: Vec<&Node> = documents.iter().flat_map(items).collect();
+    let all: Vec<&Node> = manifests(&documents).collect();
     let names = service_names(cx, &all);
     let mut system = System::default();
     let mut pods: Vec<(String, &Node)> = Vec::new();
@@ -285,15 +285,6 @@ pub(super) fn kubernetes(cx: &mut Cx<'_>) {
         }
     }
     system.write(cx);
-}
-
-fn items(document: &Node) -> Vec<&Node> {
-    let fields = Fields::of(document);
-    if fields.text("kind").is_some_and(|kind| kind.ends_with("List")) {
-        fields.items("items").iter().collect()
-    } else {
-        vec![document]
-    }
 }
 
 fn name_of<'a>(fields: &Fields<'a>) -> Option<&'a str> {

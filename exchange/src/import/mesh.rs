@@ -26,6 +26,11 @@ const RETRY_ON: [(&str, &[&str]); 16] = [
     ("http3-post-connect-failure", &["refused"]),
 ];
 
+/// The failures that a word of `retry_on` stands for; none of a word that is not known.
+pub(crate) fn outcomes(word: &str) -> &'static [&'static str] {
+    RETRY_ON.iter().find(|(known, _)| *known == word).map_or(&[], |(_, outcomes)| outcomes)
+}
+
 /// What `retry_on` says, with `codes` beside it; numbers among the words are codes too.
 pub(super) struct RetryOn {
     pub(super) when: Vec<&'static str>,
@@ -102,12 +107,18 @@ pub(super) fn warn_of_no_ejection(cx: &mut Cx<'_>, at: At, (percent, hosts): (f6
     cx.trap(at, what, "raise it, or set always_eject_one_host");
 }
 
-/// Envoy's limits of a cluster.
-pub(super) fn limits(connections: Said<u32>, pending: Said<u32>, requests: Said<u32>) -> Value {
+/// What Envoy and Istio mean by no limit.
+pub(super) const UNLIMITED: u32 = u32::MAX;
+
+/// Envoy's limits of a cluster; nothing if there is no limit.
+pub(super) fn limits(connections: Said<u32>, pending: Said<u32>, requests: Said<u32>) -> Option<Value> {
+    if [&connections, &pending, &requests].iter().all(|said| said.value == UNLIMITED) {
+        return None;
+    }
     let mut limits = Map::default();
     limits.set("kind", "envoy", "");
     limits.put("max_connections", connections);
     limits.put("max_pending_requests", pending);
     limits.put("max_requests", requests);
-    limits.into()
+    Some(limits.into())
 }

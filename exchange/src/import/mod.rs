@@ -21,6 +21,12 @@ use squall_model::spec::{Problem, Severity};
 use crate::doc::Doc;
 use cx::Cx;
 
+pub(crate) use dotnet::TRANSIENT as DOTNET_TRANSIENT;
+pub(crate) use grpc::outcomes as outcomes_of_grpc;
+pub(crate) use linkerd::outcomes as outcomes_of_linkerd;
+pub(crate) use mesh::outcomes as outcomes_of_retry_on;
+pub(crate) use resilience4j::outcomes as outcomes_of_exception;
+
 /// One file.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {

@@ -17,10 +17,17 @@ use crate::read::{Fields, insert, properties, same};
 const DEFAULT: &str = "default";
 
 pub(super) fn import(cx: &mut Cx<'_>) {
-    let root = spring(cx);
-    let application = root.entry("spring").and_then(|spring| spring.entry("application"));
-    let application = application.and_then(|application| application.entry("name")).and_then(Node::text);
-    let caller = application.map_or_else(|| "app".to_owned(), |name| cx.name(name));
+    let applications = applications(cx);
+    let several = applications.len() > 1;
+    for root in &applications {
+        application(cx, root, several);
+    }
+}
+
+/// What one application's configuration says of those whom it calls.
+fn application(cx: &mut Cx<'_>, root: &Node, several: bool) {
+    let named = application_name(root).map(|name| cx.name(name));
+    let caller = named.clone().unwrap_or_else(|| "app".to_owned());
     let Some(ours) = root.entries().iter().find(|entry| same(&entry.key.text, "resilience4j")) else { return };
     let sections = Fields::of(&ours.value);
     let mut modules: Vec<Module<'_>> = Vec::new();
@@ -39,10 +46,18 @@ pub(super) fn import(cx: &mut Cx<'_>) {
     for name in names {
         let policy = instance(cx, &modules, name);
         let to = cx.name(name);
-        for from in cx.callers(&to, &caller) {
+        // Of several callers each has its own; so has one that is known to call, by its name.
+        let own = several || named.as_ref().is_some_and(|named| cx.edges.contains(&(named.clone(), to.clone())));
+        let callers = if own && cx.options.from.is_none() { vec![caller.clone()] } else { cx.callers(&to, &caller) };
+        for from in callers {
             cx.call(&from, &to, &policy);
         }
     }
+}
+
+/// `spring.application.name`
+fn application_name(root: &Node) -> Option<&str> {
+    ["spring", "application", "name"].iter().try_fold(root, |node, step| node.entry(step)).and_then(Node::text)
 }
 
 /// The modules and what their instances were called once.
@@ -501,6 +516,11 @@ const EXCEPTIONS: [(&str, &[&str]); 19] = [
 /// Every way to fail.
 const ALL_OUTCOMES: [&str; 6] = ["timeout", "error", "refused", "rejected", "rate_limited", "breaker_open"];
 
+/// The outcomes that an exception stands for; none of one that is not known.
+pub(crate) fn outcomes(class: &str) -> &'static [&'static str] {
+    EXCEPTIONS.iter().find(|(known, _)| *known == class).map_or(&[], |(_, outcomes)| outcomes)
+}
+
 /// The outcomes that a list of exception classes stands for, and where it is; unknown classes are told.
 fn exceptions(cx: &mut Cx<'_>, levels: &[Fields<'_>], name: &str) -> Option<(Vec<&'static str>, At)> {
     let mut words = Vec::new();
@@ -545,10 +565,10 @@ fn refuse_classes(cx: &mut Cx<'_>, levels: &[Fields<'_>], name: &str) {
     }
 }
 
-/// Every file and document as one tree: dotted keys are levels, profiles count as they were asked for, placeholders are
-/// their defaults.
-fn spring(cx: &mut Cx<'_>) -> Node {
-    let mut root = Node::empty(At::default());
+/// Every application as one tree: dotted keys are levels, profiles count as they were asked for, placeholders are their
+/// defaults. What names no application belongs to all of them.
+fn applications(cx: &mut Cx<'_>) -> Vec<Node> {
+    let mut documents: Vec<Node> = Vec::new();
     let mut parts: Vec<Node> = Vec::new();
     for index in 0..cx.inputs.len() {
         let input = cx.inputs[index];
@@ -569,13 +589,31 @@ fn spring(cx: &mut Cx<'_>) -> Node {
         }
         level(cx, &part, &mut levelled);
         if counts(cx, &levelled) {
-            let at = levelled.at;
-            if let Err(problem) = insert(&mut root, "", levelled, at) {
-                cx.errors.push(problem);
-            }
+            fill_in(cx, &mut levelled);
+            documents.push(levelled);
         }
     }
-    fill_in(cx, &mut root);
+    let mut names: Vec<Option<String>> = Vec::new();
+    for document in &documents {
+        let name = application_name(document).map(str::to_owned);
+        if name.is_some() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() {
+        names.push(None);
+    }
+    names.iter().map(|name| together(cx, &documents, name.as_deref())).collect()
+}
+
+/// The documents of the application `name`, and those of none, laid over one another.
+fn together(cx: &mut Cx<'_>, documents: &[Node], name: Option<&str>) -> Node {
+    let mut root = Node::empty(At::default());
+    for document in documents.iter().filter(|document| application_name(document).is_none_or(|own| Some(own) == name)) {
+        if let Err(problem) = insert(&mut root, "", document.clone(), document.at) {
+            cx.errors.push(problem);
+        }
+    }
     root
 }
 

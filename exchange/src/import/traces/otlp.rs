@@ -123,8 +123,9 @@ fn span(written: Written, service: &str) -> Span {
         _ => Kind::Internal,
     };
     let attributes = &written.attributes;
-    let is_database = text(attributes, &["db.system", "db.system.name"]);
-    let database = is_database.map(|system| {
+    let asks =
+        text(attributes, &["db.system", "db.system.name", "db.namespace", "db.name"]).filter(|_| kind == Kind::Client);
+    let database = asks.map(|system| {
         text(attributes, &["peer.service", "db.name", "db.namespace", "server.address"]).unwrap_or(system).to_owned()
     });
     let route = text(attributes, &["http.route", "url.path", "http.target"]);
