@@ -8,6 +8,7 @@
 )]
 
 mod check;
+mod exchange;
 mod golden;
 mod hostile;
 mod licences;
@@ -16,6 +17,7 @@ mod pipelines;
 mod policies;
 mod program;
 mod relays;
+mod replay;
 mod resources;
 mod run;
 mod schema;
