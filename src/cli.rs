@@ -162,6 +162,10 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
+    /// Write both runs as one page for a browser, drawn over one another; of several seeds the first
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) ci: Ci,
 
@@ -406,6 +410,10 @@ pub(crate) struct Diagnose {
     /// Write the diagnosis as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// How many run at once [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
 }
 
 /// `squall isolate`
@@ -452,6 +460,10 @@ pub(crate) struct Capacity {
     /// Write what was found as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Write the curve, and the run that it is of, as one page for a browser; it loads nothing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// `squall trace`
@@ -684,13 +696,26 @@ fn time(text: &str) -> Result<Span, String> {
     spec::read_element(text).map_err(|_| "write a time with its unit, such as 10s or 500ms".into())
 }
 
-impl Run {
-    /// The command that gives this run again: what decides it, and nothing of where it was written.
-    pub(crate) fn again(&self, file: &str, seed: u64) -> String {
-        let live = if self.live { " --live" } else { "" };
-        let sets = self.overrides.sets().into_iter().filter(|(path, _)| path != "seed");
+impl Overrides {
+    /// The command that gives a run again: what decides it, and nothing of where it was written.
+    pub(crate) fn again(&self, file: &str, live: bool, seed: u64) -> String {
+        let live = if live { " --live" } else { "" };
+        format!("squall run{live} {}", self.words(file, seed))
+    }
+
+    /// The file, and everything that overrides it, for a shell.
+    fn words(&self, file: &str, seed: u64) -> String {
+        let sets = self.sets().into_iter().filter(|(path, _)| path != "seed");
         let sets: String = sets.map(|(path, value)| format!(" --set {}", quoted(&format!("{path}={value}")))).collect();
-        format!("squall run{live} {}{sets} --seed {seed}", quoted(file))
+        format!("{}{sets} --seed {seed}", quoted(file))
+    }
+}
+
+impl Capacity {
+    /// The command that finds the same again.
+    pub(crate) fn again(&self, file: &str, seed: u64) -> String {
+        let up_to = self.up_to.map(|rate| format!(" --up-to {rate}/s")).unwrap_or_default();
+        format!("squall capacity {} --hold {}{up_to}", self.overrides.words(file, seed), quoted(&self.hold))
     }
 }
 
@@ -726,7 +751,7 @@ mod tests {
         let words = ["squall", "run", "shop/a b.yaml", "--seed", "4", "--set", "load.x.arrivals=it's", "--json", "-"];
         let Command::Run(run) = Cli::try_parse_from(words).unwrap().command else { panic!("run was typed") };
         let expected = r"squall run 'a b.yaml' --set 'load.x.arrivals=it'\''s' --seed 4";
-        assert_eq!(run.again("a b.yaml", 4), expected);
+        assert_eq!(run.overrides.again("a b.yaml", run.live, 4), expected);
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::cli::LiveSettings;
 use crate::hdr::Log;
 use crate::interrupt::{self, Watch};
 use crate::output;
+use crate::why::traces;
 pub(crate) use changes::Changes;
 pub(crate) use peers::Part;
 pub(crate) use ui::Setup as PageSetup;
@@ -200,7 +201,8 @@ pub(crate) fn storm(
         let program = Program { open, closed: true, faults: true, burn: settings.burn };
         let stormed = run_out(&driver, program, &Reach::default(), &stopping).await;
         if let (Some(ui), Ok(stormed)) = (ui, &stormed) {
-            ui.end(stormed.report()).await?;
+            let traces = traces::told(stormed);
+            ui.end(Report { traces, ..stormed.report() }).await?;
         }
         stop.send_replace(true);
         stormed

@@ -237,6 +237,30 @@ async function liveRunsAreShown(browser) {
   await page.close();
 }
 
+/** Two runs on one page: every reading is of both, and the words are those of the comparison. */
+async function twoRunsAreDrawnOver(browser) {
+  const [html, json] = ["both.html", "both.json"].map((name) => path.join(folder, name));
+  const compared = spawnSync(program, ["compare", "cascade", "cascade", "--set", "services.order.workers=400", "--html", html, "--json", json, "--quiet"], { encoding: "utf8" });
+  assert.ok(compared.status === 0 || compared.status === 1, `exit ${compared.status}: ${compared.stderr}`);
+  const found = JSON.parse(fs.readFileSync(json, "utf8"));
+  const address = pathToFileURL(html).href;
+  const opened = await browser.open(address);
+  const { page } = opened;
+  const runs = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent).runs.map((run) => run.report));
+  const t = await scrub(page, 0.5 * runs[1].time.simulated_s);
+  const both = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll(".lane")].map((lane) => [lane.dataset.lane,
+    [...lane.querySelectorAll(".reading")].map((row) => [...row.querySelectorAll(".figure")].map((node) => node.dataset.value))])));
+  const sides = runs.map((report) => expected(report, t));
+  for (const lane of ["latency checkout", "occupancy order", "occupancy stock-db"]) {
+    Object.keys(sides[0][lane]).forEach((what, k) => [0, 1].forEach((side) =>
+      assert.ok(close(both[lane][k][side], sides[side][lane][what]), `${lane}, ${what}: ${both[lane][k]}`)));
+  }
+  const text = await page.evaluate(() => document.getElementById("changes").textContent);
+  for (const words of [found.sentence, "services.order.workers", "400"]) assert.ok(text.includes(words), words);
+  quiet(opened, address);
+  await page.close();
+}
+
 /** Single requests: as long as the report says, and their parts add up. */
 async function requestsAreFollowed(browser, { address, report, name }) {
   assert.ok(report.traces.length >= 2, `${name} follows requests`);
@@ -270,6 +294,8 @@ async function main() {
     console.log("single requests are those of the report");
     await liveRunsAreShown(browser);
     console.log("a live run is shown while it goes on");
+    await twoRunsAreDrawnOver(browser);
+    console.log("two runs are drawn over one another");
     await namesAreText(browser, evil);
     console.log("names are text");
     await fitsEveryWidth(browser, [pages[0], pages[4], evil]);
