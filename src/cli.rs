@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use squall_model::check::LINTS;
 use squall_model::{Span, spec};
+use squall_services::B3;
 
 /// Storms a graph of fake services and shows what breaks, deterministically.
 #[derive(Parser, Debug)]
@@ -604,6 +605,10 @@ pub(crate) struct Load {
     #[arg(long)]
     pub(crate) precise: bool,
 
+    /// Send traces in Zipkin's B3 as well, in one header or in several: single, multi
+    #[arg(long, value_name = "HEADERS", value_parser = b3)]
+    pub(crate) b3: Option<B3>,
+
     /// Write latencies as an HdrHistogram log (V2)
     #[arg(long, value_name = "FILE")]
     pub(crate) hdr: Option<PathBuf>,
@@ -660,6 +665,10 @@ pub(crate) struct LiveSettings {
     /// Live: keep the CPU from deep sleep, so that nothing is late for it (needs root)
     #[arg(long)]
     pub(crate) precise: bool,
+
+    /// Live: hand traces on in Zipkin's B3 as well, in one header or in several: single, multi [default: as they come]
+    #[arg(long, value_name = "HEADERS", value_parser = b3)]
+    pub(crate) b3: Option<B3>,
 }
 
 /// What overrides the file, for every command that takes one.
@@ -690,6 +699,14 @@ impl Overrides {
 fn positive(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix("/s").unwrap_or(text).parse::<f64>().ok();
     number.filter(|number| number.is_finite() && *number > 0.0).ok_or_else(|| "write a rate, such as 500/s".into())
+}
+
+fn b3(text: &str) -> Result<B3, String> {
+    match text {
+        "single" => Ok(B3::Single),
+        "multi" => Ok(B3::Multi),
+        _ => Err("write single or multi".into()),
+    }
 }
 
 fn time(text: &str) -> Result<Span, String> {

@@ -35,6 +35,8 @@ const SCRIPT: &str = concat!(
     include_str!("page/attempts.js"),
     include_str!("page/breakers.js"),
     include_str!("page/occupancy.js"),
+    include_str!("page/machines.js"),
+    include_str!("page/stores.js"),
     include_str!("page/red.js"),
     include_str!("page/traces.js"),
     include_str!("page/tables.js"),
