@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use squall_model::check::LINTS;
 use squall_model::{Span, spec};
+use squall_services::B3;
 
 /// Storms a graph of fake services and shows what breaks, deterministically.
 #[derive(Parser, Debug)]
@@ -164,6 +165,10 @@ pub(crate) struct Compare {
     /// Write the comparison as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Write both runs as one page for a browser, drawn over one another; of several seeds the first
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) ci: Ci,
@@ -409,6 +414,10 @@ pub(crate) struct Diagnose {
     /// Write the diagnosis as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// How many run at once [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
 }
 
 /// `squall isolate`
@@ -455,6 +464,10 @@ pub(crate) struct Capacity {
     /// Write what was found as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Write the curve, and the run that it is of, as one page for a browser; it loads nothing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// `squall trace`
@@ -594,6 +607,10 @@ pub(crate) struct Load {
     /// Keep the CPU from deep sleep, so that nothing is late for it (needs root)
     #[arg(long)]
     pub(crate) precise: bool,
+
+    /// Send traces in Zipkin's B3 as well, in one header or in several: single, multi
+    #[arg(long, value_name = "HEADERS", value_parser = b3)]
+    pub(crate) b3: Option<B3>,
 
     /// Write latencies as an HdrHistogram log (V2)
     #[arg(long, value_name = "FILE")]
@@ -754,6 +771,10 @@ pub(crate) struct LiveSettings {
     /// Live: keep the CPU from deep sleep, so that nothing is late for it (needs root)
     #[arg(long)]
     pub(crate) precise: bool,
+
+    /// Live: hand traces on in Zipkin's B3 as well, in one header or in several: single, multi [default: as they come]
+    #[arg(long, value_name = "HEADERS", value_parser = b3)]
+    pub(crate) b3: Option<B3>,
 }
 
 /// What overrides the file, for every command that takes one.
@@ -786,17 +807,38 @@ fn positive(text: &str) -> Result<f64, String> {
     number.filter(|number| number.is_finite() && *number > 0.0).ok_or_else(|| "write a rate, such as 500/s".into())
 }
 
+fn b3(text: &str) -> Result<B3, String> {
+    match text {
+        "single" => Ok(B3::Single),
+        "multi" => Ok(B3::Multi),
+        _ => Err("write single or multi".into()),
+    }
+}
+
 fn time(text: &str) -> Result<Span, String> {
     spec::read_element(text).map_err(|_| "write a time with its unit, such as 10s or 500ms".into())
 }
 
-impl Run {
-    /// The command that gives this run again: what decides it, and nothing of where it was written.
-    pub(crate) fn again(&self, file: &str, seed: u64) -> String {
-        let live = if self.live { " --live" } else { "" };
-        let sets = self.overrides.sets().into_iter().filter(|(path, _)| path != "seed");
+impl Overrides {
+    /// The command that gives a run again: what decides it, and nothing of where it was written.
+    pub(crate) fn again(&self, file: &str, live: bool, seed: u64) -> String {
+        let live = if live { " --live" } else { "" };
+        format!("squall run{live} {}", self.words(file, seed))
+    }
+
+    /// The file, and everything that overrides it, for a shell.
+    fn words(&self, file: &str, seed: u64) -> String {
+        let sets = self.sets().into_iter().filter(|(path, _)| path != "seed");
         let sets: String = sets.map(|(path, value)| format!(" --set {}", quoted(&format!("{path}={value}")))).collect();
-        format!("squall run{live} {}{sets} --seed {seed}", quoted(file))
+        format!("{}{sets} --seed {seed}", quoted(file))
+    }
+}
+
+impl Capacity {
+    /// The command that finds the same again.
+    pub(crate) fn again(&self, file: &str, seed: u64) -> String {
+        let up_to = self.up_to.map(|rate| format!(" --up-to {rate}/s")).unwrap_or_default();
+        format!("squall capacity {} --hold {}{up_to}", self.overrides.words(file, seed), quoted(&self.hold))
     }
 }
 
@@ -840,7 +882,7 @@ mod tests {
         let words = ["squall", "run", "shop/a b.yaml", "--seed", "4", "--set", "load.x.arrivals=it's", "--json", "-"];
         let Command::Run(run) = Cli::try_parse_from(words).unwrap().command else { panic!("run was typed") };
         let expected = r"squall run 'a b.yaml' --set 'load.x.arrivals=it'\''s' --seed 4";
-        assert_eq!(run.again("a b.yaml", 4), expected);
+        assert_eq!(run.overrides.again("a b.yaml", run.live, 4), expected);
     }
 
     #[test]
