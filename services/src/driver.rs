@@ -33,8 +33,10 @@ const COALESCED: Span = Span::from_micros(20);
 const BATCH: u32 = 256;
 /// From so many requests on their way on, those that are done are forgotten.
 const MANY: usize = 1024;
-/// Headers of a request, roughly: room is made once.
+/// Headers of a request that says where in the run it belongs, roughly, and of one that does not: room is made once. The
+/// room of the latter is small enough for an allocator's quick lists.
 const HEADERS: usize = 8;
+const FEW_HEADERS: usize = 5;
 /// A caller's machine gives up on time; its request over HTTP is taken down a little later.
 const GRACE: Duration = Duration::from_millis(20);
 
@@ -456,7 +458,7 @@ impl<E: Ear> Driver<E> {
     async fn carry(self: Arc<Self>, hop: Hop, trail: Option<Trail>) {
         let Some(carriers) = self.carriers.get() else { return };
         let Request { from, edge, to, endpoint, segment } = hop.request;
-        let mut headers = HeaderMap::with_capacity(HEADERS);
+        let mut headers = HeaderMap::with_capacity(if carriers.marked { HEADERS } else { FEW_HEADERS });
         if carriers.marked {
             Belongs { edge, segment, left: hop.left }.write(self.run, &mut headers);
         }
@@ -605,7 +607,8 @@ impl<E: Ear> Inner<E> {
     /// What is to be sent and answered, with all that has to be looked up for it.
     fn errands(&mut self, spans: trace::Ids) -> Errands {
         let mut errands = Errands::default();
-        for out in core::mem::take(&mut self.world.outbox) {
+        let mut outbox = core::mem::take(&mut self.world.outbox);
+        for out in outbox.drain(..) {
             match out {
                 Out::Send(mut hop) => {
                     hop.left = self.system.time_left(hop.request);
@@ -627,6 +630,8 @@ impl<E: Ear> Inner<E> {
                 }
             }
         }
+        // The same memory for the next step.
+        self.world.outbox = outbox;
         errands
     }
 }
