@@ -595,8 +595,8 @@ impl<E: Ear> Inner<E> {
         let armed = core::mem::take(&mut self.world.perhaps_work);
         let mut burns = Vec::new();
         for (key, at) in armed {
-            if self.system.is_working(key) {
-                burns.push((key, at - self.last));
+            if let Some(stretch) = self.system.work_stretched(key) {
+                burns.push((key, (at - self.last).scale(stretch)));
             } else if at != SimTime::NEVER {
                 self.world.at(at, Due::Wake(key));
             }
