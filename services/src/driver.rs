@@ -492,6 +492,9 @@ impl<E: Ear> Driver<E> {
             {
                 inner.world.observe(now, Observation::FaultFired { fault });
             }
+            if let Some(wait) = answer.as_ref().ok().and_then(|answer| wire::read_wait(&answer.headers)) {
+                inner.system.ask_to_wait(from, wait);
+            }
             inner.system.replied(&mut inner.world, now, from, outcome);
         });
     }
@@ -626,7 +629,8 @@ impl<E: Ear> Inner<E> {
                             || self.system.refusing(asked.replica, Some(asked.endpoint)).is_some());
                     let spoilt = (wire == Wire::Spoils).then_some(Fate::Spoilt);
                     let fate = hangs_up.then_some(Fate::HangsUp).or(spoilt);
-                    errands.answers.push((asked.answer, Verdict { outcome, fate, attempts: asked.attempts }));
+                    let asks = self.system.asked_to_wait(to);
+                    errands.answers.push((asked.answer, Verdict { outcome, fate, attempts: asked.attempts, asks }));
                 }
             }
         }
