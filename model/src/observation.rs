@@ -320,6 +320,26 @@ pub enum Observation {
         /// Caller and callee.
         edge: EdgeId,
     },
+    /// How many requests a replica lets in at the same time has changed, as latency said; at first it is told from 0.
+    AdmissionLimit {
+        /// The replica.
+        replica: ReplicaId,
+        /// The limit before.
+        from: u32,
+        /// The limit from now on.
+        to: u32,
+    },
+    /// How many calls may be under way at the same time has changed, as latency said; at first it is told from 0.
+    BulkheadLimit {
+        /// Caller and callee.
+        edge: EdgeId,
+        /// The caller's replica; the first one if they share the limit.
+        replica: ReplicaId,
+        /// The limit before.
+        from: u32,
+        /// The limit from now on.
+        to: u32,
+    },
     /// A fault began.
     FaultBegan {
         /// The fault.

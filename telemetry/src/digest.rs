@@ -235,6 +235,10 @@ impl Digest {
                 self.pair(head(50, u32::from(queued), edge.0, u32::from(opened)), waited.as_nanos());
             }
             Observation::ConnectionFreed { edge } => self.pair(head(51, 0, edge.0, 0), 0),
+            Observation::AdmissionLimit { replica, from, to } => self.pair(head(52, 0, 0, replica.0), words(from, to)),
+            Observation::BulkheadLimit { edge, replica, from, to } => {
+                self.pair(head(53, 0, edge.0, replica.0), words(from, to));
+            }
             _ => unreachable!("what is seen at every hop is taken in there"),
         }
     }

@@ -2,7 +2,7 @@
 //! of a `repeat` are fibers too. They live in one slab and name each other by [`Key`].
 
 use squall_policies::retry::BackoffState;
-use squall_policies::{Outcome, SimTime};
+use squall_policies::{Outcome, SimTime, Span};
 
 use super::host::Request;
 use super::key::{Key, PLACES};
@@ -112,6 +112,8 @@ pub(super) struct Aside {
     pub backoff: BackoffState,
     /// Why the call under way has failed, while its fallback answers.
     pub failure: Option<Failure>,
+    /// How long the callee of the attempt that failed last asked to wait.
+    pub asked: Option<Span>,
     /// Branches still running, while forked.
     pub pending: u32,
     /// Rounds left of a `repeat`'s body.
@@ -119,8 +121,14 @@ pub(super) struct Aside {
 }
 
 impl Aside {
-    const NEW: Self =
-        Self { deadline: SimTime::NEVER, backoff: BackoffState::NEW, failure: None, pending: 0, rounds: 0 };
+    const NEW: Self = Self {
+        deadline: SimTime::NEVER,
+        backoff: BackoffState::NEW,
+        failure: None,
+        asked: None,
+        pending: 0,
+        rounds: 0,
+    };
 
     /// A call begins; rounds and branches are not its own.
     pub(super) fn begin_call(&mut self, deadline: SimTime) {

@@ -5,6 +5,7 @@
 
 mod aim;
 mod apart;
+mod asked;
 mod autoscale;
 mod cache;
 mod call;

@@ -110,14 +110,21 @@ impl System<'_> {
         if replica.disturbed || !replica.ready || replica.guarded {
             match self.condition(host, now, to, endpoint, edge == EdgeId::OUTSIDE) {
                 Condition::Up => {}
-                Condition::Lost => return Step::Rest,
+                Condition::Lost => {
+                    self.links.forget(edge, from);
+                    return Step::Rest;
+                }
                 Condition::Frozen => {
                     Self::tell_held_up(host, now, from);
                     self.replicas[to.index()].stash.push(Stashed::Request(request));
                     return Step::Rest;
                 }
-                Condition::Down => return self.send_back(host, now, edge, from, Outcome::Refused),
+                Condition::Down => {
+                    self.links.forget(edge, from);
+                    return self.send_back(host, now, edge, from, Outcome::Refused);
+                }
                 Condition::Hanging => {
+                    self.links.forget(edge, from);
                     self.hung += 1;
                     host.observe(now, Observation::Hung { endpoint, replica: to, segment });
                     return Step::Rest;
@@ -226,7 +233,7 @@ impl System<'_> {
             answer = self.disturb_answer(host, now, [replica.0, endpoint.0], outcome);
         }
         if self.replicas[replica.index()].guarded {
-            self.leave_guard(now, index, outcome);
+            self.leave_guard(host, now, index, outcome);
         }
         Self::tell_ended(host, now, index, outcome);
         self.fibers.release(index);
@@ -365,6 +372,7 @@ impl System<'_> {
         let replica = &mut self.replicas[id.index()];
         let stash = core::mem::take(&mut replica.stash);
         for request in stash.into_iter().filter_map(|s| if let Stashed::Request(r) = s { Some(r) } else { None }) {
+            self.links.forget(request.edge, request.from);
             let step = self.send_back(host, now, request.edge, request.from, Outcome::Refused);
             self.later.push_back(step);
         }
@@ -430,7 +438,7 @@ impl System<'_> {
             self.meter(now, replica);
             self.replicas[replica.index()].busy -= 1;
             if self.replicas[replica.index()].guarded {
-                self.leave_guard(now, index, outcome);
+                self.leave_guard(host, now, index, outcome);
             }
             if outcome != Outcome::Cancelled {
                 let step = self.send_back(host, now, edge, reply_to, outcome);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use squall_policies::{Outcome, SimTime, Span};
 
+use super::asked::Asked;
 use super::autoscale::Scaler;
 use super::cache::{CacheState, Looking};
 use super::cancel::Cancels;
@@ -36,6 +37,8 @@ pub struct System<'p> {
     pub(super) fibers: Fibers,
     /// What is still to be done now, once the step under way has come to its end.
     pub(super) later: VecDeque<Step>,
+    /// Waits that callees asked for.
+    pub(super) asked: Asked,
     pub(super) services: Vec<ServiceState>,
     pub(super) replicas: Vec<Replica>,
     pub(super) databases: Vec<DatabaseState>,
@@ -107,6 +110,8 @@ pub struct Census {
     pub connections: u64,
     /// Requests accepted by hanging replicas.
     pub hung: u64,
+    /// Requests on their way that carry how much time is left for them.
+    pub deadlines: u64,
 }
 
 impl<'p> System<'p> {
@@ -122,6 +127,7 @@ impl<'p> System<'p> {
             tickets: Tickets::default(),
             fibers: Fibers::new(),
             later: VecDeque::new(),
+            asked: Asked::default(),
             services: plan.services.iter().map(|s| ServiceState::new(plan, s)).collect(),
             replicas,
             databases: plan.databases.iter().map(|d| DatabaseState::new(plan, d)).collect(),
@@ -163,11 +169,13 @@ impl<'p> System<'p> {
             workers: self.replicas.iter().map(|r| u64::from(r.busy)).sum(),
             connections: self.databases.iter().map(|d| u64::from(d.busy)).sum(),
             hung: self.hung,
+            deadlines: self.links.deadlines(),
         }
     }
 
     /// The closed loops' users take their places, and autoscalers begin to look.
     pub fn begin(&mut self, host: &mut impl Host, now: SimTime) {
+        self.tell_limits(host, now);
         self.begin_scaling(host, now);
         self.seat_users(host, now);
     }
@@ -175,6 +183,7 @@ impl<'p> System<'p> {
     /// Autoscalers begin to look, and go on for ever: there is no load of the plan's own, and no end of it.
     pub fn begin_without_load(&mut self, host: &mut impl Host, now: SimTime) {
         self.scaled_until = SimTime::NEVER;
+        self.tell_limits(host, now);
         self.begin_scaling(host, now);
     }
 

@@ -259,6 +259,7 @@ fn service(
     Service {
         scaled: Vec::new(),
         out_of_memory_s: Vec::new(),
+        concurrency_limit: None,
         requests,
         ok: requests - failed,
         failed,
@@ -305,6 +306,7 @@ fn database() -> Database {
 fn call([calls, attempts, failed, timeouts]: [u64; 4]) -> Call {
     Call {
         pool: None,
+        concurrency_limit: None,
         calls,
         attempts,
         retries: attempts - calls,

@@ -23,7 +23,7 @@ mod step;
 mod topic;
 mod topology;
 
-pub use admission::{Admission, Aimd, Concurrency, Gradient2, Vegas};
+pub use admission::{Admission, Aimd, Concurrency, Gradient2, LimitWindow, Vegas};
 pub use autoscale::{Autoscale, ScaleOn};
 pub use balancer::{AnyReplica, Balancer, Choice, LeastRequest, Maglev, PeakEwma, RingHash, RoundRobin};
 pub use breaker::{
@@ -44,7 +44,7 @@ pub use load::{Arrivals, Load, Stage, Task};
 pub use memory::Memory;
 pub use order::{KnownOrder, Layer, Order};
 pub use queue::{Codel, CodelKind, FullQueue, Queue, QueueOrder};
-pub use retry::{Retry, RetryKind, Trouble};
+pub use retry::{Retry, RetryAfter, RetryKind, Trouble};
 pub use service::Service;
 pub use step::{Branch, CallStep, Chance, Fail, Get, Parallel, Query, Race, Repeat, Step};
 pub use topic::Topic;
