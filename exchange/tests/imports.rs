@@ -429,3 +429,14 @@ fn every_setting_that_matters_is_mapped() {
         }
     }
 }
+
+#[test]
+fn numbers_of_scripts_that_make_no_sense_are_not_taken() {
+    let class = "class V(HttpUser):\n    wait_time = constant(NaN)\n    @task(1e999)\n    def a(self):\n        self.client.get('/a')\n";
+    let options = "export const options = { scenarios: { a: { executor: 'constant-arrival-rate', rate: 5, timeUnit: '0s' } } };\n";
+    let script = format!("{options}export default function () {{ http.get('http://a/b'); sleep(inf); }}\n");
+    for (format, name, text) in [("locust", "a.py", class), ("k6", "a.js", script.as_str())] {
+        let rendered = one(format, name, text).unwrap().doc.render();
+        assert_eq!(wrong(&rendered), Vec::<String>::new(), "{rendered}");
+    }
+}
