@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use squall_exchange::{export, import};
 use squall_model::check::LINTS;
 use squall_model::{Span, spec};
 use squall_services::B3;
@@ -647,13 +648,16 @@ pub(crate) struct Replay {
 
 /// `squall export`
 #[derive(Args, Debug)]
+#[command(
+    after_help = "What a format cannot say is told on standard error: a line for each setting, with what is written instead."
+)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Export {
     #[command(subcommand)]
     pub(crate) sweep: Option<ExportFor>,
 
-    /// Whose files to write: `squall export --formats` lists them
-    #[arg(value_name = "FORMAT", required_unless_present = "formats")]
+    /// Whose files to write
+    #[arg(value_name = "FORMAT", required_unless_present = "formats", value_parser = words(export::Format::ALL))]
     pub(crate) format: Option<String>,
 
     /// A path, or the name of a built-in topology
@@ -686,9 +690,12 @@ pub(crate) struct Export {
 
 /// `squall import`
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Each value says in a comment where it came from; what cannot be mapped is told with file and line."
+)]
 pub(crate) struct Import {
-    /// Whose files they are: `squall import --formats` lists them
-    #[arg(value_name = "FORMAT", required_unless_present = "formats")]
+    /// Whose files they are
+    #[arg(value_name = "FORMAT", required_unless_present = "formats", value_parser = words(import::Format::ALL))]
     pub(crate) format: Option<String>,
 
     /// The files; `-` is standard input
@@ -850,6 +857,11 @@ pub(crate) fn quoted(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
     }
+}
+
+/// The names of formats, with what each is.
+fn words<T>(formats: &[(&'static str, T, &'static str)]) -> PossibleValuesParser {
+    formats.iter().map(|(name, _, about)| PossibleValue::new(*name).help(*about)).collect::<Vec<_>>().into()
 }
 
 fn class_and_outcome(text: &str) -> Result<(String, String), String> {

@@ -14,4 +14,15 @@ if [ ! -x "$tools/bin/envoy" ]; then
     exit
   fi
 fi
-exec python3 tests/envoy/suite.py "$squall" "$(realpath "$tools")/bin/envoy" "$@"
+envoy=$(realpath "$tools")/bin/envoy
+
+# What is exported is something that Envoy takes.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for topology in social cascade-breaker retry-storm-backoff outlier-ejection load-shedding; do
+  "$squall" export envoy "$topology" --quiet > "$work/$topology.yaml"
+  "$envoy" --mode validate -c "$work/$topology.yaml" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+  echo "envoy takes the configuration exported from $topology"
+done
+
+python3 tests/envoy/suite.py "$squall" "$envoy" "$@"

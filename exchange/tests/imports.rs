@@ -249,10 +249,10 @@ fn no_broken_file_breaks_a_reader() {
         ("jaeger", "t.json", include_str!("files/jaeger.json")),
         ("zipkin", "t.json", include_str!("files/zipkin.json")),
     ];
-    let samples: Vec<_> = SAMPLES.into_iter().chain(traces).collect();
+    let mut samples: Vec<_> = SAMPLES.into_iter().chain(traces).collect();
     assert_eq!(samples.len(), Format::ALL.len(), "every format has a sample");
-    // The few formats that take long should not wait for one another.
-    let next = std::sync::Mutex::new(samples.into_iter().rev());
+    samples.sort_by_key(|(_, _, text)| text.len());
+    let next = std::sync::Mutex::new(samples.into_iter());
     let work = || {
         while let Some((format, name, text)) = next.lock().map_or(None, |mut next| next.next()) {
             break_it(format, text, |broken| look(format, name, broken));
@@ -302,4 +302,141 @@ fn several_applications_in_one_file_call_with_settings_of_their_own() {
         cap: squall_model::Span::MAX,
     };
     assert_eq!([attempts("web"), attempts("app")], [(2, wait), (5, wait)], "{text}");
+}
+
+/// One file of each dialect with every setting that matters, and what it must become.
+const WHOLE: [(&str, &str, &[&str]); 7] = [
+    (
+        "resilience4j",
+        "resilience4j:
+  circuitbreaker:
+    configs: {default: {slidingWindowType: TIME_BASED, slidingWindowSize: 10, minimumNumberOfCalls: 20}}
+    instances: {stock: {failureRateThreshold: 40, slowCallDurationThreshold: 800ms, slowCallRateThreshold: 60, waitDurationInOpenState: 5s, permittedNumberOfCallsInHalfOpenState: 3}}
+  retry: {instances: {stock: {maxAttempts: 4, waitDuration: 100ms, enableExponentialBackoff: true, exponentialBackoffMultiplier: 2, exponentialMaxWaitDuration: 1s}}}
+  timelimiter: {instances: {stock: {timeoutDuration: 1s}}}
+  bulkhead: {instances: {stock: {maxConcurrentCalls: 20, maxWaitDuration: 10ms}}}
+",
+        &[
+            "window: 10s", "minimum_calls: 20", "failure_rate: 40%", "slow_after: 800ms", "slow_rate: 60%", "open_for: 5s",
+            "half_open_calls: 3", "attempts: 4", "resilience4j(100ms 2 1s)", "timeout: 1s", "limit: 20", "wait: 10ms",
+        ],
+    ),
+    (
+        "istio",
+        "kind: DestinationRule
+spec:
+  host: stock
+  trafficPolicy:
+    connectionPool: {tcp: {maxConnections: 100}, http: {http1MaxPendingRequests: 50, http2MaxRequests: 200, maxRetries: 10}}
+    outlierDetection: {consecutive5xxErrors: 6, interval: 5s, baseEjectionTime: 31s, maxEjectionPercent: 50}
+---
+kind: VirtualService
+spec: {hosts: [stock], http: [{route: [{destination: {host: stock}}], timeout: 2s, retries: {attempts: 3, perTryTimeout: 500ms, retryOn: '5xx,reset', backoff: 50ms}}]}
+",
+        &[
+            "max_connections: 100", "max_pending_requests: 50", "max_requests: 200", "max_retries: 10", "consecutive_5xx: 6",
+            "interval: 5s", "base_ejection_time: 31s", "max_ejection_percent: 50%", "deadline: 2s", "attempts: 4",
+            "timeout: 500ms", "[5xx, timeout, refused, rejected]", "envoy(50ms 500ms)",
+        ],
+    ),
+    (
+        "envoy",
+        "static_resources:
+  clusters:
+    - name: stock
+      lb_policy: LEAST_REQUEST
+      circuit_breakers: {thresholds: [{max_connections: 100, max_pending_requests: 50, max_requests: 200, retry_budget: {budget_percent: {value: 25}, min_retry_concurrency: 4}}]}
+      outlier_detection: {consecutive_5xx: 6, interval: 5s, base_ejection_time: 31s, max_ejection_percent: 50}
+---
+virtual_hosts: [{name: all, domains: ['*'], routes: [{match: {prefix: /}, route: {cluster: stock, timeout: 2s, retry_policy: {retry_on: 5xx, num_retries: 2, per_try_timeout: 0.5s, retry_back_off: {base_interval: 0.03s, max_interval: 0.2s}}}}]}]
+",
+        &[
+            "balancer: least_request", "max_connections: 100", "max_pending_requests: 50", "max_requests: 200",
+            "budget_percent: 25%", "min_retry_concurrency: 4", "consecutive_5xx: 6", "interval: 5s",
+            "base_ejection_time: 31s", "max_ejection_percent: 50%", "deadline: 2s", "attempts: 3", "timeout: 500ms",
+            "envoy(30ms 200ms)",
+        ],
+    ),
+    (
+        "dotnet",
+        r#"{"Resilience":{"RateLimiter":{"DefaultRateLimiterOptions":{"PermitLimit":500,"QueueLimit":7}},"TotalRequestTimeout":{"Timeout":"00:00:10"},
+"Retry":{"MaxRetryAttempts":4,"Delay":"00:00:00.200","BackoffType":"Exponential","UseJitter":true},
+"CircuitBreaker":{"FailureRatio":0.2,"MinimumThroughput":50,"SamplingDuration":"00:00:11","BreakDuration":"00:00:06"},"AttemptTimeout":{"Timeout":"00:00:02"}}}"#,
+        &[
+            "core: 500", "queue: 7", "deadline: 10s", "attempts: 5", "polly_exponential(200ms)", "jitter: polly",
+            "failure_ratio: 20%", "minimum_throughput: 50", "sampling_duration: 11s", "break_duration: 6s", "timeout: 2s",
+        ],
+    ),
+    (
+        "linkerd",
+        "kind: Service
+metadata:
+  name: stock
+  annotations:
+    balancer.linkerd.io/failure-accrual: consecutive
+    balancer.linkerd.io/failure-accrual-consecutive-max-failures: '8'
+    balancer.linkerd.io/failure-accrual-consecutive-min-penalty: 2s
+    balancer.linkerd.io/failure-accrual-consecutive-max-penalty: 50s
+    balancer.linkerd.io/failure-accrual-consecutive-jitter-ratio: '0.7'
+    retry.linkerd.io/http: 5xx
+    retry.linkerd.io/limit: '2'
+    retry.linkerd.io/timeout: 300ms
+    timeout.linkerd.io/request: 2s
+",
+        &[
+            "max_failures: 8", "min_penalty: 2s", "max_penalty: 50s", "jitter_ratio: 0.7", "[5xx, rejected]", "attempts: 3",
+            "timeout: 300ms", "deadline: 2s",
+        ],
+    ),
+    (
+        "grpc",
+        r#"{"methodConfig":[{"name":[{"service":"shop.Stock"}],"timeout":"2s","retryPolicy":{"maxAttempts":4,"initialBackoff":"0.05s","maxBackoff":"1s","backoffMultiplier":3,"retryableStatusCodes":["UNAVAILABLE"]}}],
+"retryThrottling":{"maxTokens":90,"tokenRatio":0.2},"loadBalancingConfig":[{"round_robin":{}}]}"#,
+        &[
+            "deadline: 2s", "attempts: 4", "exponential(50ms 3 1s)", "[refused, rejected]", "max_tokens: 90",
+            "token_ratio: 0.2", "balancer: round_robin",
+        ],
+    ),
+    (
+        "hystrix",
+        "hystrix.command.stock.execution.isolation.thread.timeoutInMilliseconds=900
+hystrix.command.stock.circuitBreaker.requestVolumeThreshold=21
+hystrix.command.stock.circuitBreaker.errorThresholdPercentage=45
+hystrix.command.stock.circuitBreaker.sleepWindowInMilliseconds=4000
+hystrix.command.stock.metrics.rollingStats.timeInMilliseconds=9000
+hystrix.command.stock.metrics.healthSnapshot.intervalInMilliseconds=450
+hystrix.threadpool.stock.coreSize=12
+hystrix.threadpool.stock.maxQueueSize=30
+hystrix.threadpool.stock.queueSizeRejectionThreshold=25
+",
+        &[
+            "timeout: 900ms", "request_volume_threshold: 21", "error_threshold_percentage: 45%", "sleep_window: 4s",
+            "rolling_window: 9s", "health_snapshot_interval: 450ms", "core: 12", "queue: 30", "queue_rejection: 25",
+        ],
+    ),
+];
+
+#[test]
+fn every_setting_that_matters_is_mapped() {
+    for (format, text, becomes) in WHOLE {
+        let name = if format == "hystrix" { "a.properties" } else { "a.yml" };
+        let imported = one(format, name, text).unwrap_or_else(|problems| panic!("{format}: {problems:?}"));
+        let lost: Vec<_> = imported.notes.iter().filter(|note| note.lint == Some("not-mapped")).collect();
+        assert!(lost.is_empty(), "{format}: {lost:?}");
+        let rendered = imported.doc.render();
+        for says in becomes {
+            assert!(rendered.contains(says), "{format}: `{says}` is not in\n{rendered}");
+        }
+    }
+}
+
+#[test]
+fn numbers_of_scripts_that_make_no_sense_are_not_taken() {
+    let class = "class V(HttpUser):\n    wait_time = constant(NaN)\n    @task(1e999)\n    def a(self):\n        self.client.get('/a')\n";
+    let options = "export const options = { scenarios: { a: { executor: 'constant-arrival-rate', rate: 5, timeUnit: '0s' } } };\n";
+    let script = format!("{options}export default function () {{ http.get('http://a/b'); sleep(inf); }}\n");
+    for (format, name, text) in [("locust", "a.py", class), ("k6", "a.js", script.as_str())] {
+        let rendered = one(format, name, text).unwrap().doc.render();
+        assert_eq!(wrong(&rendered), Vec::<String>::new(), "{rendered}");
+    }
 }

@@ -3,7 +3,6 @@
 use std::io;
 
 use squall_exchange::export::{self, Exported, Format, Options};
-use squall_model::spec::did_you_mean;
 
 use crate::cli::{Export, ExportFor, ExportSweep};
 use crate::exit::Exit;
@@ -25,11 +24,7 @@ pub(crate) fn run(export: &Export, quiet: bool) -> io::Result<Exit> {
         None => {}
     }
     let (Some(name), Some(file), false) = (&export.format, &export.file, export.formats) else { return list() };
-    let Some((_, format, _)) = Format::ALL.iter().find(|(known, ..)| known == name) else {
-        let known: Vec<&str> = Format::ALL.iter().map(|(name, ..)| *name).collect();
-        output::error(&format!("`{name}` is no format"), Some(&did_you_mean(name, &known)))?;
-        return Ok(Exit::Wrong);
-    };
+    let Some((_, format, _)) = Format::ALL.iter().find(|(known, ..)| known == name) else { return list() };
     let Some(topology) = Topology::find(file)? else { return Ok(Exit::Wrong) };
     let Some(loaded) = topology.load(&export.overrides)? else { return Ok(Exit::Wrong) };
     let in_container = file.rsplit('/').next().unwrap_or(file);

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use squall_exchange::import::{self, Format, Imported, Input, Options};
-use squall_model::spec::{self, Problem, did_you_mean, line_and_column};
+use squall_model::spec::{self, Problem, line_and_column};
 
 use crate::cli::Import;
 use crate::diagnostics::Sources;
@@ -18,11 +18,7 @@ const LONGEST: u64 = 256 << 20;
 /// Reads the files, and writes the topology.
 pub(crate) fn run(import: &Import, quiet: bool) -> io::Result<Exit> {
     let Some(name) = import.format.as_deref().filter(|_| !import.formats) else { return list() };
-    let Some((_, format, _)) = Format::ALL.iter().find(|(known, ..)| *known == name) else {
-        let known: Vec<&str> = Format::ALL.iter().map(|(name, ..)| *name).collect();
-        output::error(&format!("`{name}` is no format"), Some(&did_you_mean(name, &known)))?;
-        return Ok(Exit::Wrong);
-    };
+    let Some((_, format, _)) = Format::ALL.iter().find(|(known, ..)| *known == name) else { return list() };
     let mut texts = Vec::new();
     for file in &import.files {
         let Some(text) = read_text(file, LONGEST)? else { return Ok(Exit::Wrong) };

@@ -309,11 +309,7 @@ fn locust_class(cx: &mut Cx<'_>, (source, start): (u16, usize), (class, body): (
         .match_indices("@task")
         .map(|(at, _)| {
             let rest = body[at + 5..].lines().next().unwrap_or_default();
-            let weight = rest
-                .trim()
-                .strip_prefix('(')
-                .and_then(|rest| rest.split([')', ',']).next())
-                .and_then(|number| number.trim().parse().ok());
+            let weight = rest.trim().strip_prefix('(').and_then(|rest| rest.split([')', ',']).next()).and_then(number);
             (at, weight.unwrap_or(1.0))
         })
         .collect();
@@ -367,10 +363,8 @@ fn locust_wait(cx: &mut Cx<'_>, body: &str, at: At) -> String {
         return "0s".into();
     };
     let wait = wait.trim_start_matches([' ', '=']);
-    let numbers: Vec<f64> = wait
-        .split_once('(')
-        .map(|(_, rest)| rest.split([')', ',']).filter_map(|number| number.trim().parse::<f64>().ok()).collect())
-        .unwrap_or_default();
+    let numbers: Vec<f64> =
+        wait.split_once('(').map(|(_, rest)| rest.split([')', ',']).filter_map(number).collect()).unwrap_or_default();
     let span = |seconds: f64| squall_model::Span::from_nanos_f64((seconds * 1e9).clamp(0.0, 3.6e12)).to_string();
     match (wait.split('(').next().unwrap_or_default().trim(), numbers.as_slice()) {
         ("between", [low, high]) if low <= high => format!("uniform({} {})", span(*low), span(*high)),
@@ -483,13 +477,14 @@ fn k6_load(cx: &mut Cx<'_>, source: u16, tasks: &[(Asked, At)]) {
     }
 }
 
+/// A number as scripts write them, of a size that makes sense.
+fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| (0.0..1e12).contains(number))
+}
+
 /// The fixed part of `sleep(…)`.
 fn k6_sleep(text: &str) -> String {
-    let seconds = text
-        .split("sleep(")
-        .nth(1)
-        .and_then(|rest| rest.split([')', ' ', '+', '*']).next())
-        .and_then(|number| number.parse::<f64>().ok());
+    let seconds = text.split("sleep(").nth(1).and_then(|rest| rest.split([')', ' ', '+', '*']).next()).and_then(number);
     seconds.map_or_else(
         || "0s".into(),
         |seconds| squall_model::Span::from_nanos_f64((seconds * 1e9).clamp(0.0, 3.6e12)).to_string(),
@@ -499,8 +494,9 @@ fn k6_sleep(text: &str) -> String {
 fn k6_scenario(cx: &mut Cx<'_>, fields: &Fields<'_>) -> Map {
     let mut load = Map::default();
     let executor = fields.text("executor").unwrap_or_default().to_owned();
-    let unit = fields.text("timeUnit").and_then(time::with_unit).unwrap_or(1_000_000_000) as f64 / 1e9;
-    let per_second = |rate: f64| format!("{}/s", ((rate / unit * 1e6).round() / 1e6).max(0.000_001));
+    let unit = fields.text("timeUnit").and_then(time::with_unit).filter(|unit| *unit > 0);
+    let unit = unit.unwrap_or(1_000_000_000) as f64 / 1e9;
+    let per_second = |rate: f64| format!("{}/s", ((rate / unit * 1e6).round() / 1e6).clamp(0.000_001, 1e9));
     let open = executor.contains("arrival-rate");
     let mut stages = Vec::new();
     for stage in fields.items("stages") {
@@ -518,7 +514,7 @@ fn k6_scenario(cx: &mut Cx<'_>, fields: &Fields<'_>) -> Map {
         if open {
             map.set("rate", per_second(target.value), "");
         } else {
-            map.set("users", format!("{}", target.value.round()), "");
+            map.set("users", target.value.round().min(f64::from(u32::MAX)).to_string(), "");
         }
         stages.push(Item::new(map));
     }
