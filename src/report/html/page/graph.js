@@ -215,7 +215,7 @@ class GraphPicture {
     if (cpu && cpu.length) node.cpu = gauge("cpu", "CPU");
     if (memory && memory.length) node.memory = gauge("memory", "memory");
     if (node.cpu || node.memory) {
-      for (const text of [node.fact, node.queue]) text.setAttribute("y", middle + 53);
+      for (const text of [node.fact, node.queue]) text.setAttribute("y", middle + 54);
     }
     if (replicas && replicas.length) {
       node.count = s("text", { class: "fact count", x: 12 + node.room - 14, y: middle + 21, "text-anchor": "end" });
