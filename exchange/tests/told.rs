@@ -193,7 +193,7 @@ fn bounds(policy: &CallPolicy) -> (Option<Span>, Option<Span>, bool) {
 
 /// First wait, factor, longest wait, whether it is added, and the jitter, whoever writes them.
 fn waits(retry: &Retry) -> (Span, Option<u64>, Span, bool, Jitter) {
-    let factor = |factor: f64| ((factor - 1.0).abs() > 1e-9).then(|| (factor * 1e6) as u64);
+    let factor = |factor: f64| ((factor - 1.0).abs() > 1e-9).then_some((factor * 1e6) as u64);
     let jitter = retry.jitter.value;
     match retry.backoff.value {
         Backoff::None => (Span::ZERO, None, Span::MAX, false, jitter),

@@ -77,7 +77,7 @@ impl Bench {
         let mut round = || {
             let began = cpu_time();
             (0..ROUND).for_each(|_| step());
-            (cpu_time() - began).as_nanos() as f64 / ROUND as f64
+            cpu_time().saturating_sub(began).as_nanos() as f64 / ROUND as f64
         };
         let ns = (0..ROUNDS).map(|_| round()).fold(f64::INFINITY, f64::min);
         let each = ns / f64::from(decisions);

@@ -31,13 +31,14 @@ pub(crate) fn run(import: &Import, quiet: bool) -> io::Result<Exit> {
         },
         _ => None,
     };
-    bring(import, *format, (&texts, into.as_ref()), quiet)
+    bring(import, *format, &texts, into.as_ref(), quiet)
 }
 
 fn bring(
     import: &Import,
     format: Format,
-    (texts, into): (&[(&str, String)], Option<&(String, String)>),
+    texts: &[(&str, String)],
+    into: Option<&(String, String)>,
     quiet: bool,
 ) -> io::Result<Exit> {
     let inputs: Vec<Input<'_>> = texts.iter().map(|(name, text)| Input { name, text }).collect();

@@ -124,7 +124,7 @@ impl Recorder {
         let levels = |rows| Levels::new(rows, segments, windows);
         let times = Times::new(plan);
         let ways = Ways::new(plan, |endpoint, edge| times.direct.grain(endpoint).finer(times.calls.grain(edge)));
-        let through = Through::new(plan, first_task(plan), (|site| ways.grain(site), |row| times.queries.grain(row)));
+        let through = Through::new(plan, first_task(plan), (&|site| ways.grain(site), &|row| times.queries.grain(row)));
         let service = |row: usize| plan.endpoints[row].service.0;
         Self {
             clock,

@@ -48,7 +48,7 @@ impl Through {
     pub(crate) fn new(
         plan: &Plan,
         first_task: usize,
-        grains: (impl Fn(usize) -> Grain, impl Fn(usize) -> Grain),
+        grains: (&dyn Fn(usize) -> Grain, &dyn Fn(usize) -> Grain),
     ) -> Self {
         let (segments, summary) = (plan.phases.segments(), plan.phases.summary());
         let relays = plan.relays();
@@ -159,7 +159,7 @@ impl Way {
         }
         let endpoints = task.into_iter().chain(sites.iter().map(|site| plan.sites[*site].endpoint.index()));
         let services = endpoints.map(|endpoint| plan.endpoints[endpoint].service.0).collect();
-        Self { services, sites, task, database: relay.database.map(|id| id.index()) }
+        Self { services, sites, task, database: relay.database.map(squall_model::plan::DatabaseId::index) }
     }
 
     fn none() -> Self {

@@ -123,6 +123,17 @@ struct Start {
     filled: bool,
 }
 
+/// What a key was for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Back {
+    /// Something else.
+    No,
+    /// A relay of a user's, which is over.
+    Done,
+    /// A relay whose caller goes on.
+    To(u32),
+}
+
 /// A relay sets out, and takes the last worker of some replica: leg by leg.
 #[inline(never)]
 fn tell_set_out(host: &mut impl Host, now: SimTime, what: Relayed<'_>, replicas: &mut [Replica]) {
@@ -347,19 +358,18 @@ impl System<'_> {
         }
     }
 
-    /// The work or the query at a relay's end is over, and so is all of it. Whether the key was for this; if so the
-    /// fiber that goes on, if there is one.
+    /// The work or the query at a relay's end is over, and so is all of it, if the key was for this.
     #[inline(always)]
-    pub(super) fn come_back<H: Host>(&mut self, host: &mut H, now: SimTime, key: Key) -> Option<Option<u32>> {
+    pub(super) fn come_back<H: Host>(&mut self, host: &mut H, now: SimTime, key: Key) -> Back {
         if H::TRACED {
-            return None;
+            return Back::No;
         }
-        let index = self.fibers.waiting(key)?;
+        let Some(index) = self.fibers.waiting(key) else { return Back::No };
         let fiber = &self.fibers[index];
         let (folded, client, reply_to) = (fiber.folded, fiber.target, fiber.reply_to);
         let (site, segment, took) = (fiber.site, fiber.segment(), now - fiber.arrived);
         if folded == Folded::No {
-            return None;
+            return Back::No;
         }
         let caller = if folded == Folded::Call { self.fibers.waiting(reply_to) } else { None };
         let relay = &self.relays[site.index()];
@@ -376,7 +386,7 @@ impl System<'_> {
                 self.databases[id.index()].busy += 1;
             }
             self.take_apart(host, now, index, false);
-            return None;
+            return Back::No;
         }
         let Self { fibers, relays, replicas, later, plan, .. } = self;
         let relay = &relays[site.index()];
@@ -406,7 +416,7 @@ impl System<'_> {
         } else {
             host.relay_returned(now, what, took);
         }
-        Some(caller)
+        caller.map_or(Back::Done, Back::To)
     }
 
     /// Takes all relays apart: something is about to happen to services, databases or calls.
@@ -441,7 +451,7 @@ impl System<'_> {
                 kind: Kind::User,
                 ..Fiber::FREE
             };
-            caller = self.wait_for(user, &relay.legs[0], first_ticket);
+            caller = self.wait_for(&user, &relay.legs[0], first_ticket);
         }
         let began = if fresh { None } else { Some(last.arrived) };
         self.arm_late(host, now, began, &relay.legs[0], caller);
@@ -459,7 +469,7 @@ impl System<'_> {
                 express: true,
                 ..Fiber::FREE
             };
-            caller = self.wait_for(handing_on, next, first_ticket.later(at as u64 + 1));
+            caller = self.wait_for(&handing_on, next, first_ticket.later(at as u64 + 1));
             self.arm_late(host, now, began, next, caller);
         }
         let fiber = &mut self.fibers[index];
@@ -468,7 +478,7 @@ impl System<'_> {
     }
 
     /// A fiber that waits for the answer to a call that it made before, with the ticket that was kept for it.
-    fn wait_for(&mut self, fiber: Fiber, leg: &Called, ticket: Key) -> Key {
+    fn wait_for(&mut self, fiber: &Fiber, leg: &Called, ticket: Key) -> Key {
         let index = self.fibers.alloc();
         let key = ticket.at(Place::Fiber(index));
         self.fibers[index] = Fiber {
@@ -479,7 +489,7 @@ impl System<'_> {
             attempts: 1,
             bare: true,
             state: State::Calling,
-            ..fiber
+            ..fiber.clone()
         };
         key
     }
@@ -491,13 +501,11 @@ impl System<'_> {
         host.arm(now, delay, Class::Timeout, key);
     }
 
-    /// What follows when a relay is back.
+    /// What follows when a user's relay has set out or is back.
     #[inline(always)]
-    pub(super) fn after_relay<H: Host>(&mut self, host: &mut H, now: SimTime, caller: Option<u32>) {
-        match caller {
-            Some(caller) => self.go(host, now, caller),
-            None if self.later.is_empty() => {}
-            None => self.drive(host, now, Step::Rest),
+    pub(super) fn after_relay<H: Host>(&mut self, host: &mut H, now: SimTime) {
+        if !self.later.is_empty() {
+            self.drive(host, now, Step::Rest);
         }
     }
 }

@@ -20,7 +20,7 @@ use super::host::{Delay, Host, Request};
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
 use super::memory::Memory;
-use super::relay::Relay;
+use super::relay::{Back, Relay};
 use super::route::Route;
 use super::service::{Replica, ServiceState, Stashed};
 use super::topic::TopicState;
@@ -196,7 +196,7 @@ impl<'p> System<'p> {
     /// A user of an open loop asks now, having meant to do so now.
     pub fn ask(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) {
         if self.relay_user(host, now, load) {
-            return self.after_relay(host, now, None);
+            return self.after_relay(host, now);
         }
         let index = self.open_request(host, now, load);
         self.go(host, now, index);
@@ -237,8 +237,10 @@ impl<'p> System<'p> {
     /// A timer's time has come. Stale ones are harmless.
     #[inline(always)]
     pub fn wake(&mut self, host: &mut impl Host, now: SimTime, key: Key) {
-        if let Some(caller) = self.come_back(host, now, key) {
-            return self.after_relay(host, now, caller);
+        match self.come_back(host, now, key) {
+            Back::No => {}
+            Back::Done => return self.after_relay(host, now),
+            Back::To(caller) => return self.go(host, now, caller),
         }
         match key.place() {
             Place::Fiber(_) if self.done_plainly(host, now, key) => self.go(host, now, key.index()),

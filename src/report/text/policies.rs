@@ -53,7 +53,9 @@ fn changes(page: &Page<'_>, name: &str, breaker: &Breaker) -> Vec<String> {
     let widest = |text: fn(&Transition) -> String| shown.iter().map(|one| width(&text(one))).max().unwrap_or(0);
     let (times, states) = (widest(time), widest(states));
     let mut lines = wrapped(&format!("{name} ({})", breaker.kind), page.width - INDENT.len());
-    lines.iter_mut().for_each(|line| *line = format!("{INDENT}{line}"));
+    for line in &mut lines {
+        *line = format!("{INDENT}{line}");
+    }
     for (place, one) in shown.iter().enumerate() {
         if left_out > 0 && place == first {
             lines.push(format!("{INDENT}{INDENT}{:>times$}  {}", "…", page.paint.faint(&more(left_out))));
