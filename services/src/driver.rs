@@ -23,7 +23,7 @@ use crate::app::Fate;
 use crate::awaited::Verdict;
 use crate::calls::{Answer, Carrier, Parcel, Undelivered};
 use crate::clock::Clock;
-use crate::trail::{Ids, Trail};
+use crate::trail::{B3, Ids, Trail};
 use crate::wire::{self, Belongs};
 use crate::world::{Due, Ear, Hop, Out, Wire, World};
 
@@ -61,6 +61,8 @@ pub struct Carriers {
     pub services: Carrier,
     /// Whether requests say where in the run they belong, which servers of the same run understand.
     pub marked: bool,
+    /// How trails are written in B3 that did not come in it; not at all without.
+    pub b3: Option<B3>,
 }
 
 impl core::fmt::Debug for Carriers {
@@ -462,7 +464,8 @@ impl<E: Ear> Driver<E> {
         if carriers.marked {
             Belongs { edge, segment, left: hop.left }.write(self.run, &mut headers);
         }
-        trail.unwrap_or_else(|| Trail::begin(&self.ids)).write(&mut headers, self.spans().span(from));
+        let trail = trail.unwrap_or_else(|| Trail::begin(&self.ids)).speaking(carriers.b3);
+        trail.write(&mut headers, self.spans().span(from));
         let limit =
             (hop.until != SimTime::NEVER).then(|| Duration::from_nanos((hop.until - self.now()).as_nanos()) + GRACE);
         let fresh = self.plan.edges[edge.index()].pool.is_some_and(|pool| !pool.reuse);

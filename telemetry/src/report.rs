@@ -294,6 +294,9 @@ pub struct Service {
     pub cpu_share: Option<f64>,
     /// The most memory a replica used; `null` where it is not modelled.
     pub memory_mib_max: Option<f64>,
+    /// The memory that each replica has, where it is modelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit_mib: Option<f64>,
     /// How many replicas there were.
     pub replicas: Extremes,
     /// Of the ok ones, those from a fallback.
@@ -659,6 +662,12 @@ pub enum FindingKind {
     Metastable,
     /// More was asked for than something can do.
     Overload,
+    /// More is asked for than something can do, and not only for a while.
+    CapacityGap,
+    /// Replicas that were wanted had yet to start.
+    ColdStart,
+    /// Memory was lost until there was not enough.
+    Leak,
     /// Something that others need was slow, and nothing worse came of it.
     SlowDependency,
     /// Something that others need failed, and nothing worse came of it.
@@ -673,6 +682,9 @@ impl FindingKind {
             Self::RetryStorm => "retry storm",
             Self::Metastable => "metastable failure",
             Self::Overload => "overload",
+            Self::CapacityGap => "capacity gap",
+            Self::ColdStart => "cold start",
+            Self::Leak => "leak",
             Self::SlowDependency => "slow dependency",
             Self::FailingDependency => "failing dependency",
         }

@@ -217,6 +217,7 @@ impl Summary<'_> {
             workers: self.workers(row),
             queue: self.queue(&self.recording.books.waiting, row, capacity(service.queue, self.most_replicas(row))),
             cpu_share: self.recording.cpu_share(self.plan, id, self.segments.clone()).map(rounded),
+            memory_limit_mib: service.memory.map(|memory| rounded(memory.limit as f64 / MIB)),
             memory_mib_max: bytes.map(|bytes| rounded(bytes as f64 / MIB)),
             replicas,
             degraded: count.degraded,

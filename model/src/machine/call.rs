@@ -266,6 +266,7 @@ impl System<'_> {
             let up = self.replicas[route.target.index()].ready;
             route.set_clear(up && !self.links.disturbed[route.edge.index()]);
         }
+        self.open_relays();
     }
 }
 

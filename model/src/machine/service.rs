@@ -361,6 +361,7 @@ impl System<'_> {
 
     /// A replica dies with all that it was doing; its callers find their connections closed. It starts again.
     pub(super) fn kill(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
+        self.part(host, now);
         self.meter(now, id);
         let replica = &mut self.replicas[id.index()];
         if core::mem::replace(&mut replica.ready, false) {

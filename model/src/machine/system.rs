@@ -20,6 +20,7 @@ use super::host::{Delay, Host, Request};
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
 use super::memory::Memory;
+use super::relay::Relay;
 use super::route::Route;
 use super::service::{Replica, ServiceState, Stashed};
 use super::topic::TopicState;
@@ -61,6 +62,8 @@ pub struct System<'p> {
     pub(super) trips: Trips,
     /// By call step.
     pub(super) routes: Vec<Route>,
+    /// By call step: what may be done of it as a relay.
+    pub(super) relays: Vec<Relay>,
     pub(super) clients: Vec<Client>,
     pub(super) faults: Faults,
     /// Requests that a hanging replica accepted and will never answer.
@@ -118,7 +121,8 @@ impl<'p> System<'p> {
         for (row, replica) in replicas.iter_mut().enumerate() {
             replica.guarded = guards.is_at(ReplicaId::from(row));
         }
-        Self {
+        let routes: Vec<_> = plan.sites.iter().map(|site| Route::new(plan, site)).collect();
+        let mut system = Self {
             plan,
             tickets: Tickets::default(),
             fibers: Fibers::new(),
@@ -139,14 +143,17 @@ impl<'p> System<'p> {
             guards,
             cancels: Cancels::default(),
             trips: Trips::default(),
-            routes: plan.sites.iter().map(|site| Route::new(plan, site)).collect(),
-            clients: plan.loads.iter().map(|load| Client::new(plan, load)).collect(),
+            relays: Relay::all(plan, &routes),
+            routes,
+            clients: (0..plan.loads.len()).map(|load| Client::new(plan, load.into())).collect(),
             faults: Faults::new(plan),
             hung: 0,
             on_guard: false,
             doors_changed: false,
             segment: 0,
-        }
+        };
+        system.open_relays();
+        system
     }
 
     /// The plan it runs.
@@ -188,6 +195,9 @@ impl<'p> System<'p> {
 
     /// A user of an open loop asks now, having meant to do so now.
     pub fn ask(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) {
+        if self.relay_user(host, now, load) {
+            return self.after_relay(host, now, None);
+        }
         let index = self.open_request(host, now, load);
         self.go(host, now, index);
     }
@@ -227,6 +237,9 @@ impl<'p> System<'p> {
     /// A timer's time has come. Stale ones are harmless.
     #[inline(always)]
     pub fn wake(&mut self, host: &mut impl Host, now: SimTime, key: Key) {
+        if let Some(caller) = self.come_back(host, now, key) {
+            return self.after_relay(host, now, caller);
+        }
         match key.place() {
             Place::Fiber(_) if self.done_plainly(host, now, key) => self.go(host, now, key.index()),
             Place::Fiber(_) => self.drive(host, now, Step::Wake(key)),
@@ -253,19 +266,23 @@ impl<'p> System<'p> {
 
     /// A fault of the plan begins.
     pub fn begin_fault(&mut self, host: &mut impl Host, now: SimTime, fault: FaultId) {
+        self.part(host, now);
         self.fault_begins(host, now, fault);
+        self.open_relays();
         self.drive(host, now, Step::Rest);
     }
 
     /// A fault of the plan ends.
     pub fn end_fault(&mut self, host: &mut impl Host, now: SimTime, fault: FaultId) {
+        self.part(host, now);
         self.fault_ends(host, now, fault);
+        self.open_relays();
         self.drive(host, now, Step::Rest);
     }
 
     /// Runs a fiber on, and does what follows from it.
     #[inline(never)]
-    fn go<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) {
+    pub(super) fn go<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) {
         loop {
             let step = self.run(host, now, index);
             if step != Step::Rest {

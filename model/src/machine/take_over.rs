@@ -9,6 +9,7 @@ use squall_policies::limiter::Limiter;
 use super::fault::Faults;
 use super::host::Host;
 use super::link::{ClientThrottle, Links, new_balancer, new_breaker};
+use super::relay::Relay;
 use super::route::Route;
 use super::system::{Step, System};
 use crate::observation::Observation;
@@ -22,7 +23,9 @@ impl<'p> System<'p> {
         limits.for_each(|limit| host.observe(now, limit));
         self.faults.take_over(plan);
         self.routes = plan.sites.iter().map(|site| Route::new(plan, site)).collect();
+        self.relays = Relay::all(plan, &self.routes);
         self.mark_disturbed();
+        self.open_relays();
         for link in 0..self.links.count_all() {
             self.places_free(link);
         }

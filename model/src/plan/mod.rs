@@ -18,7 +18,7 @@ use squall_policies::queue::QueueConfig;
 use squall_policies::retry::RetryConfig;
 use squall_policies::{SimTime, Span};
 
-pub use compile::compile;
+pub use compile::{breaker, compile};
 pub use expect::{Claim, Comparison, Expect, Metric, Resource, Stretch, Subject};
 pub use ids::{
     CacheId, DatabaseId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId,

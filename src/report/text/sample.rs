@@ -276,6 +276,7 @@ fn service(
         },
         queue: Queue { mean: f64::from(queue) / 3.0, max: queue, limit: None },
         cpu_share: None,
+        memory_limit_mib: None,
         memory_mib_max: None,
         replicas: Extremes { min: 1, max: 1 },
         degraded: 0,

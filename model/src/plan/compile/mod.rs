@@ -13,6 +13,8 @@ mod surges;
 mod times;
 mod topics;
 
+pub use policies::breaker;
+
 use std::collections::BTreeMap;
 
 use squall_policies::{SimTime, Span};
