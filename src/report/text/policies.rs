@@ -3,7 +3,7 @@
 use squall_telemetry::format;
 use squall_telemetry::report::{Breaker, Call, Transition};
 
-use super::{INDENT, Page, joined, padded, width, wrapped};
+use super::{INDENT, Page, joined, width, wrapped};
 
 /// Changes of one call's breakers that are shown: so many of the first, and so many of the last.
 const FIRST: usize = 6;
@@ -50,8 +50,7 @@ fn changes(page: &Page<'_>, name: &str, breaker: &Breaker) -> Vec<String> {
     let left_out = all.len().saturating_sub(FIRST + LAST);
     let (first, last) = if left_out > 0 { (FIRST, LAST) } else { (all.len(), 0) };
     let shown: Vec<&Transition> = all[..first].iter().chain(&all[all.len() - last..]).collect();
-    let widest = |text: fn(&Transition) -> String| shown.iter().map(|one| width(&text(one))).max().unwrap_or(0);
-    let (times, states) = (widest(time), widest(states));
+    let times = shown.iter().map(|one| width(&time(one))).max().unwrap_or(0);
     let mut lines = wrapped(&format!("{name} ({})", breaker.kind), page.width - INDENT.len());
     for line in &mut lines {
         *line = format!("{INDENT}{line}");
@@ -60,7 +59,7 @@ fn changes(page: &Page<'_>, name: &str, breaker: &Breaker) -> Vec<String> {
         if left_out > 0 && place == first {
             lines.push(format!("{INDENT}{INDENT}{:>times$}  {}", "…", page.paint.faint(&more(left_out))));
         }
-        lines.extend(change(page, one, times, states));
+        lines.extend(change(page, one, times));
     }
     lines
 }
@@ -69,14 +68,10 @@ fn more(left_out: usize) -> String {
     format!("{} more in the report's JSON", format::count(left_out as u64))
 }
 
-fn change(page: &Page<'_>, one: &Transition, times: usize, widest: usize) -> Vec<String> {
-    let lead = 2 * INDENT.len() + times + 2 + widest + 2;
-    let why = wrapped(&one.why, page.width.saturating_sub(lead).max(20));
-    let heads = std::iter::once((time(one), states(one))).chain(std::iter::repeat((String::new(), String::new())));
-    let line = |(why, (time, states)): (&String, (String, String))| {
-        format!("{INDENT}{INDENT}{time:>times$}  {}  {why}", padded(&states, widest))
-    };
-    why.iter().zip(heads).map(line).collect()
+fn change(page: &Page<'_>, one: &Transition, times: usize) -> Vec<String> {
+    let text = wrapped(&format!("{}: {}", states(one), one.why), page.width - 2 * INDENT.len() - times - 2);
+    let at = std::iter::once(time(one)).chain(std::iter::repeat(String::new()));
+    text.iter().zip(at).map(|(text, at)| format!("{INDENT}{INDENT}{at:>times$}  {text}")).collect()
 }
 
 fn time(one: &Transition) -> String {

@@ -153,7 +153,7 @@ pub(crate) fn storm() -> Report {
         at_s,
         from: from.to_owned(),
         to: to.to_owned(),
-        why: String::new(),
+        why: "failure rate 62% of 100".to_owned(),
         replica: None,
         target: None,
     };

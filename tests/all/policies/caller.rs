@@ -154,3 +154,15 @@ fn the_breaker_s_durations_include_the_wait_for_a_permit() {
     // 10, 90 + 10 and 180 + 10 ms.
     assert_eq!((slow("99999us"), slow("100ms")), (1, 0));
 }
+
+#[test]
+fn what_a_step_overrides_leaves_the_call_s_other_policies_as_they_are_with_defaults_and_without() {
+    for defaults in ["", "defaults: {call: {deadline: 1h}}, "] {
+        let text = format!(
+            "{{{defaults}duration: 100ms, services: {{front: {{endpoints: {{e: {{steps: [{{call: {{to: back.f, timeout: 5s}}}}]}}}}, \
+             calls: {{back: {{retry: 3}}}}}}, back: {{endpoints: {{f: {{steps: [{{fail: 100%}}]}}}}}}}}, \
+             load: [{{name: l, to: front.e, rate: 10/s}}]}}"
+        );
+        assert_eq!(ends(&text, "front -> back")[0].attempts, 3, "{defaults}");
+    }
+}
