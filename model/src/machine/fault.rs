@@ -82,6 +82,13 @@ impl<'p> System<'p> {
                     self.kill(host, now, replica);
                 }
             }
+            Effect::Restart => {
+                for replica in self.replicas_of(fault.target) {
+                    if self.drain(host, now, replica) {
+                        host.observe(now, Observation::FaultFired { fault: id });
+                    }
+                }
+            }
             Effect::Flush => {
                 host.observe(now, Observation::FaultFired { fault: id });
                 if let Target::Cache(cache) = fault.target {
@@ -137,6 +144,13 @@ impl<'p> System<'p> {
                 self.replicas_of(fault.target).for_each(|r| self.serve_waiting(host, now, r));
             }
             (Effect::Pause, target) => self.replicas_of(target).for_each(|r| self.thaw(host, now, r)),
+            (Effect::Restart, target) => {
+                for replica in self.replicas_of(target) {
+                    if self.replicas[replica.index()].draining {
+                        self.kill(host, now, replica);
+                    }
+                }
+            }
             (Effect::Capacity(_), Target::Database(database)) => self.connections_back(host, now, database),
             (Effect::Capacity(_), target) => self.replicas_of(target).for_each(|r| self.serve_waiting(host, now, r)),
             _ => {}
@@ -161,7 +175,7 @@ impl<'p> System<'p> {
 
     /// Sets the flags that make the rest of the machines look here.
     pub(super) fn mark_disturbed(&mut self) {
-        self.replicas.iter_mut().for_each(|r| r.disturbed = false);
+        self.replicas.iter_mut().for_each(|r| r.disturbed = r.starting);
         self.scaled_take_the_long_way();
         self.databases.iter_mut().for_each(|d| d.disturbed = d.share.is_some());
         self.caches.iter_mut().for_each(|c| c.disturbed = false);
@@ -237,7 +251,8 @@ impl<'p> System<'p> {
             return Condition::Frozen;
         }
         // One that is being stopped takes what is on its way to it.
-        if !state.ready && self.is_wanted(replica) && !self.waits_for_start(replica) {
+        let up = state.ready && !state.starting || state.draining;
+        if !up && self.is_wanted(replica) && !self.waits_for_start(replica) {
             return Condition::Down;
         }
         let (mut at, scope) = (0, self.scope(replica, endpoint));
@@ -332,7 +347,7 @@ impl<'p> System<'p> {
     #[inline(never)]
     fn disturbed_worker_limit(&mut self, now: SimTime, id: ReplicaId) -> u32 {
         self.meter(now, id);
-        if self.waits_for_start(id) {
+        if self.waits_for_start(id) || self.replicas[id.index()].starting {
             return 0;
         }
         scaled(self.replicas[id.index()].workers, self.capacity_left(now, id))

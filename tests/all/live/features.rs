@@ -84,3 +84,19 @@ fn replicas_that_are_added_listen_and_those_that_are_taken_away_do_not() {
     wait_until("the second is not needed", || !listens("grows[1]"));
     assert!(listens("grows[0]"), "there is always one");
 }
+
+#[test]
+fn a_rolling_restart_loses_nothing_if_replicas_drain_and_are_ready_when_they_say_so() {
+    let run = |more: &[&str]| -> serde_json::Value {
+        let words = [&["run", "--live", "restart.yaml", "--json", "-"][..], more].concat();
+        let report: serde_json::Value = serde_json::from_str(&crate::written(&crate::squall(&words)).0).unwrap();
+        assert_eq!(report["faults"][0]["fired"], 3, "each of three replicas restarts");
+        report["load"]["visitors"].clone()
+    };
+    let drained = run(&[]);
+    assert_eq!(drained["failed"], 0, "{drained}");
+    // 350 ms, three times, for each of which a third of 100 requests a second is refused, or half where two restart.
+    let early = run(&["--set", "services.api.ready_after=50ms"]);
+    let refused = early["failures"]["refused"].as_u64().unwrap();
+    assert!((20..=80).contains(&refused), "{early}");
+}
