@@ -50,6 +50,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "retries-compared",
     "retry-storm",
     "retry-storm-backoff",
+    "rolling-restart",
     "shared-database",
     "slow-leak",
     "social",

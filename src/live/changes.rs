@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use squall_model::plan::{self, Plan};
-use squall_model::spec::{self, Fault, Problem, Spanned};
+use squall_model::spec::{self, Fault, Problem, Spanned, Target};
 use squall_services::{Changer, Injected, Refused};
 
 use crate::topologies::Topology;
@@ -102,7 +102,11 @@ impl Changer for Changes {
         let number = self.made.lock().unwrap_or_else(PoisonError::into_inner).faults.len() + 1;
         let at = fault.target.at;
         let name = fault.name.get_or_insert_with(|| Spanned { value: format!("by-hand-{number}"), at }).value.clone();
-        let lasts = fault.lasts.as_ref().map(|lasts| lasts.value);
+        let drain = fault.restart.as_ref().map(|restart| restart.drain.value);
+        if drain.is_some() && !matches!(fault.target.0.as_slice(), [Spanned { value: Target::Replica { .. }, .. }]) {
+            return Err(vec!["a restart by hand is of one replica: `target: api[0]`".into()]);
+        }
+        let lasts = drain.or(fault.lasts.as_ref().map(|lasts| lasts.value));
         let apply = |plan| apply(Injected { plan, name: name.clone(), lasts });
         self.make(|made| made.faults.push(fault), apply)?;
         Ok(name)

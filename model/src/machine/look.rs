@@ -77,7 +77,10 @@ impl System<'_> {
             queued: replica.queue.len() + self.guards.waiting(id),
             limit: self.guards.limit(id),
             ready: replica.ready,
-            accepts: replica.ready || self.waits_for_start(id) || (!self.is_wanted(id) && replica.busy > 0),
+            accepts: (replica.ready && !replica.starting)
+                || replica.draining
+                || self.waits_for_start(id)
+                || (!self.is_wanted(id) && replica.busy > 0),
             paused: replica.pauses > 0,
         }
     }

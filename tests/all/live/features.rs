@@ -120,3 +120,19 @@ fn whoever_is_turned_away_is_told_when_to_come_back_and_a_retry_that_listens_doe
     assert!(began.elapsed() >= Duration::from_millis(1500), "{:?}", began.elapsed());
     assert!(head.starts_with("HTTP/1.1 429 ") && body.contains("\"attempts\":2"), "{head} {body}");
 }
+
+#[test]
+fn a_rolling_restart_loses_nothing_if_replicas_drain_and_are_ready_when_they_say_so() {
+    let run = |more: &[&str]| -> serde_json::Value {
+        let words = [&["run", "--live", "restart.yaml", "--json", "-"][..], more].concat();
+        let report: serde_json::Value = serde_json::from_str(&crate::written(&crate::squall(&words)).0).unwrap();
+        assert_eq!(report["faults"][0]["fired"], 3, "each of three replicas restarts");
+        report["load"]["visitors"].clone()
+    };
+    let drained = run(&[]);
+    assert_eq!(drained["failed"], 0, "{drained}");
+    // 350 ms, three times, for each of which a third of 100 requests a second is refused, or half where two restart.
+    let early = run(&["--set", "services.api.ready_after=50ms"]);
+    let refused = early["failures"]["refused"].as_u64().unwrap();
+    assert!((20..=80).contains(&refused), "{early}");
+}

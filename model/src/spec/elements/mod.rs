@@ -36,7 +36,7 @@ pub use call::{CallPolicy, Calls, Fallback, Hedge, Pool, Propagate, Scope};
 pub use database::{Contention, Database};
 pub use defaults::Defaults;
 pub use endpoint::Endpoint;
-pub use fault::Fault;
+pub use fault::{Fault, Restart};
 pub use isolation::{
     AwsAdaptive, Bulkhead, EnvoyLimits, RateBucket, RateCycles, RateLimit, Semaphore, SreThrottle, ThreadPool, Throttle,
 };
