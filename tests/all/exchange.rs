@@ -88,7 +88,9 @@ fn latencies(traces: &[Trace]) -> BTreeMap<String, Vec<u64>> {
     for span in traces.iter().flat_map(|trace| &trace.spans).filter(|span| span.kind == SpanKind::Request) {
         all.entry(span.name.clone()).or_default().push(span.end_ns - span.start_ns);
     }
-    all.values_mut().for_each(|times| times.sort_unstable());
+    for times in all.values_mut() {
+        times.sort_unstable();
+    }
     all
 }
 

@@ -226,7 +226,9 @@ fn a_cache_that_cannot_be_asked_is_a_miss_or_a_failure() {
 fn a_rolling_restart_loses_requests_without_headroom_or_draining_or_readiness() {
     let failed = |sets: &[&str]| {
         let mut words = vec!["run", "rolling-restart", "--json", "-"];
-        sets.iter().for_each(|set| words.extend(["--set", set]));
+        for set in sets {
+            words.extend(["--set", set]);
+        }
         let report: Value = serde_json::from_str(&written(&squall(&words)).0).unwrap();
         let load = &report["load"]["visitors"];
         assert!(load["ok"].as_u64().unwrap() > 15_000, "{sets:?}: {load}");
