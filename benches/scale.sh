@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# What size costs: memory of what waits and of long runs, graphs of 1,000 and 10,000 services, many timers at once. Prints
-# figures, and fails where one is beyond its bound. Counts instructions with callgrind where time would be too noisy.
+# What size costs: memory of what waits, of what is under way and of long runs, graphs of 1,000 and 10,000 services, many
+# events pending at once; and what a start costs. Prints figures, and fails where one is beyond its bound. Counts
+# instructions with callgrind where time would be too noisy.
 #
 # usage: benches/scale.sh BINARY
 set -euo pipefail
 squall=$(readlink -f "$1")
+benches=$(dirname "$(readlink -f "$0")")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -37,6 +39,28 @@ services: {s: {workers: 1, endpoints: {go: {steps: [{wait: 10h}]}}}}
 load: [{name: load, to: s.go, rate: 100000/s}]
 Y
 bound "MB of a million requests that wait in a queue" "$(megabytes "$squall" run --quiet stuck.yaml)" 400
+
+# Requests that are all under way at the last of five services, each with a timeout that is pending and retries on every
+# call. 1,100,000 are right after what grows by doubling has doubled.
+flight() { # requests
+  awk -v users="$1" 'BEGIN {
+    print "name: flight\nduration: 1s\ndrain: 0s\nservices:"
+    split("a b c d e", names, " ")
+    for (i = 1; i < 5; i++) {
+      printf "  %s:\n    endpoints: {go: {steps: [{call: %s.go}]}}\n    calls:\n      %s: {timeout: 9h, ", names[i], names[i + 1], names[i + 1]
+      print "retry: {attempts: 4, backoff: exponential(100ms 2 10s), jitter: full}}"
+    }
+    print "  e: {endpoints: {go: {steps: [{wait: uniform(1h 10h)}]}}}"
+    printf "load: [{name: load, to: a.go, users: %d}]\n", users
+  }'
+}
+flight 100000 > few.yaml
+few=$(megabytes "$squall" run --quiet few.yaml)
+for requests in 1000000 1100000; do
+  flight "$requests" > many.yaml
+  many=$(megabytes "$squall" run --quiet many.yaml)
+  bound "bytes a hop of $requests requests in flight" "$(((many - few) * 1048576 / 5 / (requests - 100000)))" 200
+done
 
 # The same load for 30 s and for 300 s.
 cat > long.yaml <<'Y'
@@ -88,5 +112,47 @@ print(f"{time.time() - start:.2f}")
 PY
 )
 bound "seconds to load and check 10,000 services" "$seconds" 2
+
+# So many requests that each wait for a random time, and whoever is done asks again: every event is one request, and so many
+# are pending all the time. There are a million of them in each second of virtual time. Ten times as many may cost a tenth
+# of the least more: the bound is logarithmic.
+pending() { # events, seconds
+  printf 'name: pending\nduration: %s\ndrain: 0s\nservices: {s: {endpoints: {go: {steps: [{wait: exponential(%dus)}]}}}}\n' "$2" "$1"
+  printf 'load: [{name: load, to: s.go, users: %d}]\n' "$1"
+}
+least=
+for events in 1000 10000 100000 1000000; do
+  pending $events 100ms > pending.yaml
+  short=$(instructions pending.yaml 100ms); long=$(instructions pending.yaml 300ms)
+  each=$(((long - short) / 200000))
+  least=${least:-$each}
+  tens=$((${#events} - 4))
+  bound "instructions an event among $events pending" "$each" $((least + least * tens / 10))
+done
+
+# A file of ten services with the usual policies: the whole of the program, from its start to its end, to the first event
+# and a report. The quickest of many starts: whatever else the machine does makes it only slower.
+milliseconds=$(python3 - "$squall" "$benches/ten.yaml" <<'PY'
+import subprocess, sys, time
+def once():
+    start = time.perf_counter()
+    subprocess.run([sys.argv[1], "run", "--quiet", sys.argv[2]], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - start
+print(f"{min(once() for _ in range(60)) * 1000:.2f}")
+PY
+)
+bound "ms to start, run a file of ten services, and end" "$milliseconds" 5
+bound "instructions of that" "$(instructions "$benches/ten.yaml" 1ms)" 10000000
+
+# An hour's soak.
+soak() {
+  python3 - "$squall" <<'PY'
+import resource, subprocess, sys
+subprocess.run([sys.argv[1], "run", "--quiet", "slow-leak"], check=True, stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(f"{used.ru_utime + used.ru_stime:.2f}")
+PY
+}
+bound "seconds of CPU for an hour's soak that finds a leak" "$(soak)" 5
 
 exit $failed

@@ -100,8 +100,8 @@ impl Trail {
         }
     }
 
-    /// Writes it into a request that is this span.
-    pub(crate) fn write(&self, headers: &mut HeaderMap, span: u64) {
+    /// Writes it into a request that is this span. The id goes along as it is: to share it costs more than all the rest.
+    pub(crate) fn write(self, headers: &mut HeaderMap, span: u64) {
         let mut parent = *b"00-................................-................-01";
         write_hex(self.trace, &mut parent[3..35]);
         write_hex(u128::from(span), &mut parent[36..52]);
@@ -111,7 +111,7 @@ impl Trail {
         if let Some(b3) = self.b3 {
             self.write_b3(headers, span, b3);
         }
-        self.write_id(headers);
+        headers.insert(REQUEST_ID, self.id);
     }
 
     fn write_b3(&self, headers: &mut HeaderMap, span: u64, b3: B3) {
@@ -182,7 +182,7 @@ mod tests {
         let ids = Ids::new(7);
         let trail = Trail::begin(&ids);
         let mut headers = HeaderMap::new();
-        trail.write(&mut headers, 5);
+        trail.clone().write(&mut headers, 5);
         assert_eq!(Trail::read(&headers, &ids), Trail { parent: Some(5), ..trail });
     }
 
@@ -194,7 +194,7 @@ mod tests {
         let trail = Trail::read(&headers, &ids);
         assert_eq!(trail.parent(), Some(0xb7ad_6b71_6920_3331));
         let mut next = HeaderMap::new();
-        trail.write(&mut next, 5);
+        trail.clone().write(&mut next, 5);
         assert_eq!(next[B3_IN_ONE], "0af7651916cd43dd8448eb211c80319c-0000000000000005-1");
         assert!(next[TRACEPARENT].to_str().unwrap().starts_with("00-0af7651916cd43dd8448eb211c80319c-"));
         let mut plain = HeaderMap::new();
@@ -233,7 +233,7 @@ mod tests {
     fn numbers_are_written_in_full() {
         let headers = |trail: &Trail| {
             let mut headers = HeaderMap::new();
-            trail.write(&mut headers, 5);
+            trail.clone().write(&mut headers, 5);
             (headers[REQUEST_ID].to_str().unwrap().to_owned(), headers[TRACEPARENT].to_str().unwrap().to_owned())
         };
         let (id, parent) = headers(&Trail::of(0xab << 64 | 0x00cd));

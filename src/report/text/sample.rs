@@ -153,7 +153,7 @@ pub(crate) fn storm() -> Report {
         at_s,
         from: from.to_owned(),
         to: to.to_owned(),
-        why: String::new(),
+        why: "failure rate 62% of 100".to_owned(),
         replica: None,
         target: None,
     };
@@ -259,6 +259,7 @@ fn service(
     Service {
         scaled: Vec::new(),
         out_of_memory_s: Vec::new(),
+        concurrency_limit: None,
         requests,
         ok: requests - failed,
         failed,
@@ -305,6 +306,7 @@ fn database() -> Database {
 fn call([calls, attempts, failed, timeouts]: [u64; 4]) -> Call {
     Call {
         pool: None,
+        concurrency_limit: None,
         calls,
         attempts,
         retries: attempts - calls,

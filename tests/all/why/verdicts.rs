@@ -127,6 +127,7 @@ const TABLE: &[Row] = &[
             "expect=[]",
         ],
     },
+    row("rolling-restart", Some(("fault_began", "deploy")), &[]),
     row("social", Some(("fault_began", "recommendation-down")), &["failing_dependency"]),
     row("synchronous-chain", None, &[]),
     row("warm-pool", None, &[]),
