@@ -104,7 +104,7 @@ fn a_service_whose_cores_are_all_busy_is_limited_by_its_cpu() {
 fn every_policy_of_a_call_is_tried_without() {
     let sets = [
         "services.order.calls.inventory={timeout: 1s, retry: {attempts: 2, budget: 20%}, hedge: {after: 100ms}, \
-         rate_limit: {kind: interval, limit: 100, period: 1s}, bulkhead: 40, pool: {connections: 45}, breaker: {window: 100}}",
+         rate_limit: {kind: resilience4j, limit_for_period: 500, limit_refresh_period: 1s, timeout_duration: 0s}, bulkhead: 40, pool: {connections: 45}, breaker: {window: 100}}",
         "services.order.cores=4",
         "expect=[]",
     ];

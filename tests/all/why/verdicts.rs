@@ -192,9 +192,11 @@ fn a_shortage_is_told_by_what_it_comes_from() {
     for said in ["its replicas went from 1 to", "each takes 20s to start", "came while replicas were starting"] {
         assert!(lines.contains(said), "`{said}` is not in {lines}");
     }
-    // The same spike, and never enough replicas for it.
-    let sets = ["services.api.autoscale.max=1", "load.visitors.stages.2.rate=500/s", "expect=[]"];
-    let (kind, lines) = evidence(&["run", "cold-start", "--set", sets[0], "--set", sets[1], "--set", sets[2]]);
+    // As much all the time, and never enough replicas for it.
+    let rates = ["load.visitors.stages.0.rate=500/s", "load.visitors.stages.2.rate=500/s"];
+    let sets = ["services.api.autoscale.max=1", rates[0], rates[1], "expect=[]"];
+    let set: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    let (kind, lines) = evidence(&[&["run", "cold-start"], set.as_slice()].concat());
     assert_eq!(kind, "capacity_gap");
     assert!(lines.contains("is asked for 500/s, and does 100/s"), "{lines}");
     // More memory for more requests at once is no leak.
