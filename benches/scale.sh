@@ -144,4 +144,15 @@ PY
 bound "ms to start, run a file of ten services, and end" "$milliseconds" 5
 bound "instructions of that" "$(instructions "$benches/ten.yaml" 1ms)" 10000000
 
+# An hour's soak.
+soak() {
+  python3 - "$squall" <<'PY'
+import resource, subprocess, sys
+subprocess.run([sys.argv[1], "run", "--quiet", "slow-leak"], check=True, stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(f"{used.ru_utime + used.ru_stime:.2f}")
+PY
+}
+bound "seconds of CPU for an hour's soak that finds a leak" "$(soak)" 5
+
 exit $failed

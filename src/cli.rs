@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use squall_exchange::{export, import};
 use squall_model::check::LINTS;
 use squall_model::{Span, spec};
+use squall_services::B3;
 
 /// Storms a graph of fake services and shows what breaks, deterministically.
 #[derive(Parser, Debug)]
@@ -59,11 +61,14 @@ pub(crate) enum Command {
     Up(Up),
     /// Offer only the load of a topology, to any URL
     Load(Load),
+    /// Lead a circuit breaker through a log of calls that happened, or by hand
+    Replay(Replay),
+    /// Turn a topology into other tools' files
+    Export(Export),
+    /// Turn other tools' configurations into a topology
+    Import(Import),
     /// Read topology files and say everything that is wrong with them
     Check(Check),
-    /// Write what other programs read: manifests, scripts
-    #[command(subcommand)]
-    Export(Export),
     /// List the built-in topologies
     List,
     /// Write a commented topology file to start from
@@ -161,6 +166,10 @@ pub(crate) struct Compare {
     /// Write the comparison as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Write both runs as one page for a browser, drawn over one another; of several seeds the first
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) ci: Ci,
@@ -327,7 +336,7 @@ pub(crate) struct Merge {
 
 /// `squall export FORMAT`
 #[derive(Subcommand, Debug)]
-pub(crate) enum Export {
+pub(crate) enum ExportFor {
     /// A sweep as an Indexed Job of Kubernetes
     K8sSweep(ExportSweep),
     /// A sweep as a job array of Slurm
@@ -406,6 +415,10 @@ pub(crate) struct Diagnose {
     /// Write the diagnosis as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// How many run at once [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
 }
 
 /// `squall isolate`
@@ -452,6 +465,10 @@ pub(crate) struct Capacity {
     /// Write what was found as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Write the curve, and the run that it is of, as one page for a browser; it loads nothing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// `squall trace`
@@ -592,6 +609,10 @@ pub(crate) struct Load {
     #[arg(long)]
     pub(crate) precise: bool,
 
+    /// Send traces in Zipkin's B3 as well, in one header or in several: single, multi
+    #[arg(long, value_name = "HEADERS", value_parser = b3)]
+    pub(crate) b3: Option<B3>,
+
     /// Write latencies as an HdrHistogram log (V2)
     #[arg(long, value_name = "FILE")]
     pub(crate) hdr: Option<PathBuf>,
@@ -599,6 +620,115 @@ pub(crate) struct Load {
     /// Write the report as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+}
+
+/// `squall replay`
+#[derive(Args, Debug)]
+pub(crate) struct Replay {
+    /// The breaker's settings (a topology, or a file that holds only a breaker), then the log; `-` is standard input
+    #[arg(required = true, num_args = 1..=2, value_names = ["CONFIG", "LOG"])]
+    pub(crate) files: Vec<String>,
+
+    /// The breaker's settings themselves, instead of CONFIG
+    #[arg(long, value_name = "{…}")]
+    pub(crate) breaker: Option<String>,
+
+    /// Which call's breaker, where the topology has several, such as 'order -> inventory'
+    #[arg(long, value_name = "A -> B", conflicts_with = "breaker")]
+    pub(crate) call: Option<String>,
+
+    /// What the clock says when the log's times are 0; time windows are aligned to its seconds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) start_ns: u64,
+
+    /// Write what would have happened as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// `squall export`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "What a format cannot say is told on standard error: a line for each setting, with what is written instead."
+)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Export {
+    #[command(subcommand)]
+    pub(crate) sweep: Option<ExportFor>,
+
+    /// Whose files to write
+    #[arg(value_name = "FORMAT", required_unless_present = "formats", value_parser = words(export::Format::ALL))]
+    pub(crate) format: Option<String>,
+
+    /// A path, or the name of a built-in topology
+    #[arg(value_name = "FILE", required_unless_present = "formats")]
+    pub(crate) file: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+
+    /// Only the calls or endpoints of this service
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) of: Option<String>,
+
+    /// Write here instead of to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// The port of the first live service
+    #[arg(long, value_name = "N", default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) base_port: u16,
+
+    /// The container image that has squall
+    #[arg(long, value_name = "IMAGE", default_value = "squall:latest")]
+    pub(crate) image: String,
+
+    /// List the formats
+    #[arg(long)]
+    pub(crate) formats: bool,
+}
+
+/// `squall import`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Each value says in a comment where it came from; what cannot be mapped is told with file and line."
+)]
+pub(crate) struct Import {
+    /// Whose files they are
+    #[arg(value_name = "FORMAT", required_unless_present = "formats", value_parser = words(import::Format::ALL))]
+    pub(crate) format: Option<String>,
+
+    /// The files; `-` is standard input
+    #[arg(value_name = "FILE", required_unless_present = "formats")]
+    pub(crate) files: Vec<String>,
+
+    /// Add to this topology, and write it
+    #[arg(long, value_name = "TOPOLOGY")]
+    pub(crate) into: Option<PathBuf>,
+
+    /// Write here instead of to standard output, or to the topology that is added to
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// The service that makes the calls, where the files do not say
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) from: Option<String>,
+
+    /// The service that is called, where the files do not say
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) to: Option<String>,
+
+    /// The profile that counts, where the files have several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// What an exception of the program is: java.io.IOException=refused
+    #[arg(long, value_name = "CLASS=OUTCOME", value_parser = class_and_outcome)]
+    pub(crate) outcome: Vec<(String, String)>,
+
+    /// List the formats
+    #[arg(long)]
+    pub(crate) formats: bool,
 }
 
 /// `squall check`
@@ -648,6 +778,10 @@ pub(crate) struct LiveSettings {
     /// Live: keep the CPU from deep sleep, so that nothing is late for it (needs root)
     #[arg(long)]
     pub(crate) precise: bool,
+
+    /// Live: hand traces on in Zipkin's B3 as well, in one header or in several: single, multi [default: as they come]
+    #[arg(long, value_name = "HEADERS", value_parser = b3)]
+    pub(crate) b3: Option<B3>,
 }
 
 /// What overrides the file, for every command that takes one.
@@ -680,17 +814,38 @@ fn positive(text: &str) -> Result<f64, String> {
     number.filter(|number| number.is_finite() && *number > 0.0).ok_or_else(|| "write a rate, such as 500/s".into())
 }
 
+fn b3(text: &str) -> Result<B3, String> {
+    match text {
+        "single" => Ok(B3::Single),
+        "multi" => Ok(B3::Multi),
+        _ => Err("write single or multi".into()),
+    }
+}
+
 fn time(text: &str) -> Result<Span, String> {
     spec::read_element(text).map_err(|_| "write a time with its unit, such as 10s or 500ms".into())
 }
 
-impl Run {
-    /// The command that gives this run again: what decides it, and nothing of where it was written.
-    pub(crate) fn again(&self, file: &str, seed: u64) -> String {
-        let live = if self.live { " --live" } else { "" };
-        let sets = self.overrides.sets().into_iter().filter(|(path, _)| path != "seed");
+impl Overrides {
+    /// The command that gives a run again: what decides it, and nothing of where it was written.
+    pub(crate) fn again(&self, file: &str, live: bool, seed: u64) -> String {
+        let live = if live { " --live" } else { "" };
+        format!("squall run{live} {}", self.words(file, seed))
+    }
+
+    /// The file, and everything that overrides it, for a shell.
+    fn words(&self, file: &str, seed: u64) -> String {
+        let sets = self.sets().into_iter().filter(|(path, _)| path != "seed");
         let sets: String = sets.map(|(path, value)| format!(" --set {}", quoted(&format!("{path}={value}")))).collect();
-        format!("squall run{live} {}{sets} --seed {seed}", quoted(file))
+        format!("{}{sets} --seed {seed}", quoted(file))
+    }
+}
+
+impl Capacity {
+    /// The command that finds the same again.
+    pub(crate) fn again(&self, file: &str, seed: u64) -> String {
+        let up_to = self.up_to.map(|rate| format!(" --up-to {rate}/s")).unwrap_or_default();
+        format!("squall capacity {} --hold {}{up_to}", self.overrides.words(file, seed), quoted(&self.hold))
     }
 }
 
@@ -701,6 +856,19 @@ pub(crate) fn quoted(word: &str) -> String {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// The names of formats, with what each is.
+fn words<T>(formats: &[(&'static str, T, &'static str)]) -> PossibleValuesParser {
+    formats.iter().map(|(name, _, about)| PossibleValue::new(*name).help(*about)).collect::<Vec<_>>().into()
+}
+
+fn class_and_outcome(text: &str) -> Result<(String, String), String> {
+    const KNOWN: [&str; 8] = ["timeout", "error", "refused", "rejected", "rate_limited", "breaker_open", "5xx", "4xx"];
+    match text.split_once('=') {
+        Some((class, outcome)) if KNOWN.contains(&outcome) => Ok((class.to_owned(), outcome.to_owned())),
+        _ => Err(format!("write CLASS=OUTCOME; the outcomes are {}", KNOWN.join(", "))),
     }
 }
 
@@ -726,7 +894,7 @@ mod tests {
         let words = ["squall", "run", "shop/a b.yaml", "--seed", "4", "--set", "load.x.arrivals=it's", "--json", "-"];
         let Command::Run(run) = Cli::try_parse_from(words).unwrap().command else { panic!("run was typed") };
         let expected = r"squall run 'a b.yaml' --set 'load.x.arrivals=it'\''s' --seed 4";
-        assert_eq!(run.again("a b.yaml", 4), expected);
+        assert_eq!(run.overrides.again("a b.yaml", run.live, 4), expected);
     }
 
     #[test]

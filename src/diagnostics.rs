@@ -1,5 +1,7 @@
 //! Shows what is wrong with a topology: file, line and column, the offending text underlined, and how to mend it.
 
+use std::borrow::Cow;
+
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use squall_model::spec::{Problem, Severity, line_and_column};
 
@@ -10,31 +12,27 @@ const LINE: usize = 160;
 
 /// The texts that positions point into.
 pub(crate) struct Sources<'a> {
-    /// The name of the file, as typed.
-    pub(crate) name: &'a str,
-    /// Its text.
-    pub(crate) text: &'a str,
-    /// The overrides from the command line, `path=value`.
-    pub(crate) sets: Vec<String>,
-    /// Goals from the command line.
-    pub(crate) goals: Vec<String>,
+    /// Names and texts: the file, then what else positions may point into.
+    texts: Vec<(&'a str, Cow<'a, str>)>,
 }
 
 impl<'a> Sources<'a> {
     /// The file `text`, called `name`, and the overrides.
     pub(crate) fn new(name: &'a str, text: &'a str, sets: &[(String, String)]) -> Self {
-        Self {
-            name,
-            text,
-            sets: sets.iter().map(|(path, value)| format!("{path}={value}")).collect(),
-            goals: Vec::new(),
-        }
+        let set = |(path, value): &(String, String)| ("--set", Cow::from(format!("{path}={value}")));
+        let texts = core::iter::once((name, Cow::from(text))).chain(sets.iter().map(set)).collect();
+        Self { texts }
     }
 
     /// The same with goals, which come after the overrides.
     pub(crate) fn with_goals(mut self, goals: &[String]) -> Self {
-        self.goals = goals.to_vec();
+        self.texts.extend(goals.iter().map(|goal| ("--goal", Cow::from(goal.clone()))));
         self
+    }
+
+    /// Several files, by the number of their source.
+    pub(crate) fn of_files(files: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        Self { texts: files.map(|(name, text)| (name, Cow::from(text))).collect() }
     }
 
     /// All `problems`, with colour codes.
@@ -45,13 +43,8 @@ impl<'a> Sources<'a> {
     }
 
     fn render_one(&self, problem: &Problem) -> String {
-        let (name, text) = match usize::from(problem.at.source).checked_sub(1) {
-            None => (self.name, self.text),
-            Some(set) => match self.sets.get(set) {
-                Some(text) => ("--set", text.as_str()),
-                None => ("--goal", self.goals.get(set - self.sets.len()).map_or("", String::as_str)),
-            },
-        };
+        let known = self.texts.get(usize::from(problem.at.source));
+        let (name, text) = known.map_or(("", ""), |(name, text)| (*name, text.as_ref()));
         let (line, column) = line_and_column(text, problem.at.start);
         let part = Part::of(text, problem.at.start, problem.at.end);
         let level = match problem.severity {

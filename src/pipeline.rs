@@ -215,9 +215,11 @@ impl<'c> Pipeline<'c> {
     }
 }
 
-/// Of several topologies, each has a file in a folder, called after it.
+/// Of several topologies, each has a file in a folder, called after it; so has a single one where the path is a folder's, or could
+/// be no other's: today's only topology of a repository is tomorrow's first of several.
 fn baseline_path(path: &Path, file: &str, several: bool) -> PathBuf {
-    if !several && !path.is_dir() {
+    let is_folder = path.is_dir() || path.extension().is_none() && !path.exists();
+    if !several && !is_folder {
         return path.to_owned();
     }
     let stem = Path::new(file).file_stem().unwrap_or_default();

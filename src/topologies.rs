@@ -50,6 +50,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "retries-compared",
     "retry-storm",
     "retry-storm-backoff",
+    "rolling-restart",
     "shared-database",
     "slow-leak",
     "social",
@@ -98,17 +99,7 @@ impl Topology {
 
     fn from_file(name: &str, bytes: Vec<u8>) -> io::Result<Option<Self>> {
         let folder = Path::new(name).parent().map(Path::to_owned);
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(Some(Self { name: name.to_owned(), text, folder })),
-            Err(error) => {
-                let valid = error.utf8_error().valid_up_to();
-                let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
-                let (line, column) = spec::line_and_column(&text, valid);
-                let what = format!("{name}:{line}:{column}: not UTF-8");
-                output::error(&what, Some("save the file as UTF-8"))?;
-                Ok(None)
-            }
-        }
+        Ok(text(name, bytes)?.map(|text| Self { name: name.to_owned(), text, folder }))
     }
 
     fn from_name(name: &str) -> io::Result<Option<Self>> {
@@ -233,6 +224,44 @@ impl Topology {
             return Err("more than 64 MiB".into());
         }
         String::from_utf8(bytes).map_err(|_| "not UTF-8".into())
+    }
+}
+
+/// The text of the file `name`, or of standard input for `-`. Complains and gives `None` if it cannot be read.
+pub(crate) fn read_text(name: &str, longest: u64) -> io::Result<Option<String>> {
+    let bytes = if name == "-" {
+        let mut bytes = Vec::new();
+        io::stdin().lock().take(longest + 1).read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        read(Path::new(name), longest)
+    };
+    let bytes = match bytes {
+        Ok(bytes) if bytes.len() as u64 > longest => {
+            let what = format!("`{name}` is longer than {} MiB", longest >> 20);
+            output::error(&what, None)?;
+            return Ok(None);
+        }
+        Ok(bytes) => bytes,
+        Err(error) => {
+            output::error(&format!("cannot read `{name}`: {error}"), None)?;
+            return Ok(None);
+        }
+    };
+    text(name, bytes)
+}
+
+/// `bytes` as text. Complains and gives `None` if they are none.
+fn text(name: &str, bytes: Vec<u8>) -> io::Result<Option<String>> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
+            let (line, column) = spec::line_and_column(&text, valid);
+            let what = format!("{name}:{line}:{column}: not UTF-8");
+            output::error(&what, Some("save the file as UTF-8"))?;
+            Ok(None)
+        }
     }
 }
 

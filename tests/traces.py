@@ -99,6 +99,40 @@ assert (root.status.code, root.status.message) == (2, "timeout"), root
 assert {"checkout", "gateway", "order", "inventory"} == {service for service, _ in spans.values()}
 print(f"opentelemetry-proto reads all {len(spans)} spans, from the wire and from the file alike")
 
+# A request that passes four services, in virtual time and over real HTTP: one trace each, every span a child of one that
+# is there, all the way to a real receiver.
+SHORT = ["duration=10s", "phases={}", "faults=[]", "expect=[]"]
+ACROSS = ["trace", "social", "--quiet", "--at", "p50", "--of", "visitors.feed"] + [f"--set={one}" for one in SHORT]
+
+
+def four_services(bodies, what):
+    for body in bodies:
+        found = list(spans_of(ExportTraceServiceRequest.FromString(body)))
+        ids = {span.span_id for _, span in found}
+        of_traces = {span.trace_id: set() for _, span in found}
+        for service, span in found:
+            assert not span.parent_span_id or span.parent_span_id in ids, (what, span)
+            of_traces[span.trace_id].add(service)
+        widest = max(of_traces.values(), key=len)
+        # The users are one of them.
+        assert len(widest) >= 5, (what, widest)
+        print(f"{what}: a trace spans {', '.join(sorted(widest))}")
+
+
+for what, world in [("virtual time", []), ("real HTTP", ["--live"])]:
+    bodies.clear()
+    subprocess.run([squall, *ACROSS, *world, "--otlp", url], check=True)
+    assert bodies, what
+    four_services(bodies, what)
+    port = free_port()
+    receiver = subprocess.Popen(
+        [oteltap, "--port", str(port), "--await-span", "suggest"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    listening(port)
+    subprocess.run([squall, *ACROSS, *world, "--otlp", f"http://127.0.0.1:{port}"], check=True)
+    assert receiver.wait(timeout=20) == 0, receiver.stdout.read().decode()
+    print(f"{what}: oteltap has received it")
+
 # Nobody there.
 refused = subprocess.run([squall, *ASKED, "--quiet", "--otlp", f"http://127.0.0.1:{free_port()}"], capture_output=True)
 assert refused.returncode == 3 and b"did not take the traces" in refused.stderr, refused

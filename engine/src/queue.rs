@@ -115,10 +115,15 @@ impl Queue {
     /// forgotten on the way.
     #[inline(always)]
     pub(crate) fn peek(&mut self, waits: impl Fn(Key) -> bool) -> u128 {
-        let other = self.soon.peek();
+        let mut other = self.soon.peek();
         loop {
             let head = self.heads.peek();
             if head > other {
+                if (other >> 64) as u8 & 0xf == Rank::Timeout as u8 && !waits(Key::from_bits(other as u64)) {
+                    self.soon.take();
+                    other = self.soon.peek();
+                    continue;
+                }
                 return other;
             }
             if head == u128::MAX || self.settle(head, &waits) {

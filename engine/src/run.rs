@@ -1,12 +1,12 @@
 //! The run loop: takes the next event in order, steps the machines, carries out what they ask for.
 
 use squall_model::machine::{Census, Class, Delay, Host, Key, Place, Request, System, Tickets};
-use squall_model::observation::{Called, Observation, Returned, Sink};
+use squall_model::observation::{Called, Observation, Relayed, Returned, Sink};
 use squall_model::plan::{FaultId, LoadId, Plan, Source};
 use squall_model::rng::Stream;
 use squall_model::trace::TraceFact;
 use squall_model::workload::OpenLoop;
-use squall_model::{Outcome, SimTime};
+use squall_model::{Outcome, SimTime, Span};
 
 use crate::network::{Message, Network};
 use crate::queue::{Event, Queue, Rank, order};
@@ -109,7 +109,7 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
     }
 
     /// Does the next thing, and all that follows from it in the same instant. `false` at the end.
-    #[inline]
+    #[inline(always)]
     fn step(&mut self) -> bool {
         let top = self.world.queue.peek(|key| self.system.waits(key));
         let next = top.min(self.next_open);
@@ -225,6 +225,16 @@ impl<S: Sink> Sink for World<'_, S> {
     #[inline(always)]
     fn observe(&mut self, at: SimTime, what: Observation) {
         self.sink.observe(at, what);
+    }
+
+    #[inline(always)]
+    fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
+        self.sink.relayed(at, what);
+    }
+
+    #[inline(always)]
+    fn relay_returned(&mut self, at: SimTime, what: Relayed<'_>, took: Span) {
+        self.sink.relay_returned(at, what, took);
     }
 
     #[inline(always)]

@@ -14,8 +14,10 @@ const REFILL: usize = 32;
 /// A priority queue of numbers, least first. All numbers in it differ.
 #[derive(Clone, Debug)]
 pub(crate) struct Soon {
-    /// `line[head..tail]` ascends, and nothing in the heap is less than what stands there.
-    line: Box<[u128; PLACES]>,
+    /// From `head` to `tail` numbers ascend, and nothing in the heap is less than what stands there. Their upper and
+    /// their lower halves stand apart: the upper ones nearly always say which number is less.
+    upper: Box<[u64; PLACES]>,
+    lower: Box<[u64; PLACES]>,
     head: usize,
     tail: usize,
     later: Heap,
@@ -23,7 +25,8 @@ pub(crate) struct Soon {
 
 impl Default for Soon {
     fn default() -> Self {
-        Self { line: Box::new([u128::MAX; PLACES]), head: 0, tail: 0, later: Heap::default() }
+        let nothing = || Box::new([u64::MAX; PLACES]);
+        Self { upper: nothing(), lower: nothing(), head: 0, tail: 0, later: Heap::default() }
     }
 }
 
@@ -31,7 +34,7 @@ impl Soon {
     /// The least number; the greatest there is if it is empty.
     #[inline(always)]
     pub(crate) fn peek(&self) -> u128 {
-        if self.head < self.tail { self.line[self.head % PLACES] } else { u128::MAX }
+        if self.head < self.tail { self.at(self.head) } else { u128::MAX }
     }
 
     /// Takes out the least number, which [`peek`](Self::peek) has just shown.
@@ -50,16 +53,20 @@ impl Soon {
             self.move_up();
         }
         let (head, tail) = (self.head, self.tail);
-        let line = &mut self.line[..];
-        if tail == head || line[tail - 1] < item {
+        if tail == head || self.at(tail - 1) < item {
             if !self.later.is_empty() || tail - head == LONGEST {
                 return self.later.push(item);
             }
-            line[tail] = item;
+            self.set(tail, item);
         } else {
-            let at = head + line[head..tail].partition_point(|other| *other < item);
-            line.copy_within(at..tail, at + 1);
-            line[at] = item;
+            let half = (item >> 64) as u64;
+            let mut at = head + self.upper[head..tail].partition_point(|upper| *upper < half);
+            while self.at(at) < item {
+                at += 1;
+            }
+            self.upper.copy_within(at..tail, at + 1);
+            self.lower.copy_within(at..tail, at + 1);
+            self.set(at, item);
         }
         self.tail += 1;
         if self.tail - head > LONGEST {
@@ -67,16 +74,28 @@ impl Soon {
         }
     }
 
+    #[inline(always)]
+    fn at(&self, place: usize) -> u128 {
+        u128::from(self.upper[place % PLACES]) << 64 | u128::from(self.lower[place % PLACES])
+    }
+
+    #[inline(always)]
+    fn set(&mut self, place: usize, item: u128) {
+        self.upper[place % PLACES] = (item >> 64) as u64;
+        self.lower[place % PLACES] = item as u64;
+    }
+
     /// The last in line goes behind it.
     #[inline(never)]
     fn send_back(&mut self) {
         self.tail -= 1;
-        self.later.push(self.line[self.tail]);
+        self.later.push(self.at(self.tail));
     }
 
     #[inline(never)]
     fn move_up(&mut self) {
-        self.line.copy_within(self.head..self.tail, 0);
+        self.upper.copy_within(self.head..self.tail, 0);
+        self.lower.copy_within(self.head..self.tail, 0);
         self.tail -= self.head;
         self.head = 0;
     }
@@ -86,7 +105,8 @@ impl Soon {
     fn refill(&mut self) {
         (self.head, self.tail) = (0, 0);
         while self.tail < REFILL && !self.later.is_empty() {
-            self.line[self.tail] = self.later.peek();
+            let next = self.later.peek();
+            self.set(self.tail, next);
             self.later.take();
             self.tail += 1;
         }

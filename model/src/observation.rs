@@ -320,6 +320,26 @@ pub enum Observation {
         /// Caller and callee.
         edge: EdgeId,
     },
+    /// How many requests a replica lets in at the same time has changed, as latency said; at first it is told from 0.
+    AdmissionLimit {
+        /// The replica.
+        replica: ReplicaId,
+        /// The limit before.
+        from: u32,
+        /// The limit from now on.
+        to: u32,
+    },
+    /// How many calls may be under way at the same time has changed, as latency said; at first it is told from 0.
+    BulkheadLimit {
+        /// Caller and callee.
+        edge: EdgeId,
+        /// The caller's replica; the first one if they share the limit.
+        replica: ReplicaId,
+        /// The limit before.
+        from: u32,
+        /// The limit from now on.
+        to: u32,
+    },
     /// A fault began.
     FaultBegan {
         /// The fault.
@@ -410,6 +430,22 @@ pub struct Returned {
     pub took: Span,
 }
 
+/// A request whose services only hand it on, each to the next, in one instant, down to one that works on it; and in one
+/// instant it comes back.
+#[derive(Clone, Copy, Debug)]
+pub struct Relayed<'a> {
+    /// The user's task and client, if it is a user's request and a call is all the user does.
+    pub user: Option<(EndpointId, ReplicaId)>,
+    /// The first call step, which tells one such way from all others.
+    pub site: SiteId,
+    /// The segment its user's request started in.
+    pub segment: SegmentId,
+    /// The calls in order; their own segments say nothing.
+    pub legs: &'a [Called],
+    /// What the last service asks, if its work is a query.
+    pub database: Option<DatabaseId>,
+}
+
 /// Takes observations, in order. `at` never goes back.
 pub trait Sink {
     /// Whether it also wants to know which request does what, and for whom. Where it does not, the machines leave it out.
@@ -432,6 +468,37 @@ pub trait Sink {
         self.observe(at, Observation::Admitted { endpoint, replica, segment });
     }
 
+    /// A request was let in all the way. By default, all that this is, from the user's request to the query's start.
+    #[inline(always)]
+    fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
+        let segment = what.segment;
+        if let Some((endpoint, replica)) = what.user {
+            self.observe(at, Observation::Admitted { endpoint, replica, segment });
+        }
+        for leg in what.legs {
+            self.called(at, Called { segment, ..*leg });
+        }
+        if let Some(database) = what.database {
+            self.observe(at, Observation::QueryStarted { database, segment, waited: Span::ZERO, queued: false });
+        }
+    }
+
+    /// A request that was [`relayed`](Self::relayed) has come back well all the way, after `took`. By default, all that
+    /// this is, from the query's end to the end of the user's request.
+    #[inline(always)]
+    fn relay_returned(&mut self, at: SimTime, what: Relayed<'_>, took: Span) {
+        let (segment, outcome) = (what.segment, Outcome::Ok);
+        if let Some(database) = what.database {
+            self.observe(at, Observation::QueryEnded { database, segment, outcome, took });
+        }
+        for leg in what.legs.iter().rev() {
+            self.returned(at, Returned { of: Called { segment, ..*leg }, took });
+        }
+        if let Some((endpoint, replica)) = what.user {
+            self.observe(at, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
+        }
+    }
+
     /// A request and its call have ended well. By default, the two observations that it is.
     #[inline(always)]
     fn returned(&mut self, at: SimTime, what: Returned) {
@@ -451,6 +518,18 @@ impl Sink for () {
 /// Both listen, the first one first.
 impl<A: Sink, B: Sink> Sink for (&mut A, &mut B) {
     const TRACED: bool = A::TRACED || B::TRACED;
+
+    #[inline(always)]
+    fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
+        self.0.relayed(at, what);
+        self.1.relayed(at, what);
+    }
+
+    #[inline(always)]
+    fn relay_returned(&mut self, at: SimTime, what: Relayed<'_>, took: Span) {
+        self.0.relay_returned(at, what, took);
+        self.1.relay_returned(at, what, took);
+    }
 
     #[inline(always)]
     fn observe(&mut self, at: SimTime, what: Observation) {

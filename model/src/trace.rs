@@ -48,6 +48,18 @@ pub enum TraceFact {
         /// How.
         failure: Failure,
     },
+    /// The attempt `key` waits for a connection of its caller's pool.
+    Pooling {
+        /// The attempt.
+        key: Key,
+    },
+    /// The attempt `key` has a connection of its caller's pool, and is sent over it from `ready` on.
+    Pooled {
+        /// The attempt.
+        key: Key,
+        /// When the connection is open.
+        ready: SimTime,
+    },
     /// What is on the way to or from the attempt `key` is held up by a frozen replica from now on.
     HeldUp {
         /// The attempt.

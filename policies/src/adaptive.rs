@@ -85,6 +85,11 @@ impl Adaptive {
         Self { algorithm, window: config.window.map(Window::new), in_flight: 0 }
     }
 
+    /// Goes by another configuration from now on, at its initial limit. Calls that are under way stay.
+    pub fn restart(&mut self, config: &AdaptiveConfig, rng: &mut impl Random) {
+        *self = Self { in_flight: self.in_flight, ..Self::new(config, rng) };
+    }
+
     /// Lets a call in if fewer than the limit are under way (`<`), and says how many are with it.
     #[inline]
     pub fn enter(&mut self) -> Option<u32> {

@@ -77,6 +77,11 @@ impl EnvoyLimits {
         Self { config, connections: 0, idle: 0, pending: 0, active: 0 }
     }
 
+    /// Goes by other limits from now on. Connections that there are stay.
+    pub fn resize(&mut self, config: EnvoyLimitsConfig) {
+        self.config = config;
+    }
+
     /// What becomes of a new request.
     pub fn start(&mut self) -> Start {
         if self.idle > 0 {

@@ -123,6 +123,18 @@ mod tests {
     }
 
     #[test]
+    fn a_randomised_interval_is_a_millisecond_at_least_and_reaches_its_upper_end() {
+        // 1 ms at 0.99 either way: from 0.01 to 2.99, of which what is less than 1 counts as 1.
+        let interval = Interval::Randomized { around: MS(1), factor: 0.99 };
+        let mut rng = SplitMix64::new(1);
+        let mut counts = [0; 4];
+        (0..4_000).for_each(|_| counts[interval.wait(1, &mut rng).as_millis() as usize] += 1);
+        assert!(counts[0] == 0 && counts[3] == 0, "{counts:?}");
+        let share = f64::from(counts[2]) / 4_000.0;
+        assert!((share - 0.99 / 2.98).abs() < 0.03, "{share}");
+    }
+
+    #[test]
     fn values_out_of_range_are_named() {
         let table = [
             (Interval::Fixed(Span::from_micros(999)), "initial"),

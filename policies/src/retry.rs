@@ -29,6 +29,8 @@ pub struct RetryConfig {
     pub when: Outcomes,
     /// Statuses of answers that are tried again besides.
     pub statuses: Statuses,
+    /// What becomes of a wait that the callee asked for.
+    pub retry_after: RetryAfter,
 }
 
 impl Default for RetryConfig {
@@ -40,6 +42,7 @@ impl Default for RetryConfig {
             throttled_base: None,
             when: Outcomes::FAILURE,
             statuses: Statuses::NONE,
+            retry_after: RetryAfter::Ignored,
         }
     }
 }
@@ -61,7 +64,7 @@ impl RetryConfig {
             .without(Outcomes::BREAKER_OPEN)
             .without(Outcomes::CLIENT_ERROR)
             .without(Outcomes::CONFLICT);
-        Self { attempts: 4, backoff, when, ..Self::default() }
+        Self { attempts: 4, backoff, when, retry_after: RetryAfter::Exact, ..Self::default() }
     }
 
     /// Envoy 1.40 with `num_retries: 1` and `retry_on: 5xx`.
@@ -87,7 +90,7 @@ impl RetryConfig {
     /// A gRPC retry policy (A6, grpc-go 4793ad0): at most 5 attempts whatever is asked for, ±20 %.
     pub fn grpc(attempts: u32, backoff: Backoff, when: Outcomes) -> Self {
         let jitter = Jitter::Proportional(0.2);
-        Self { attempts: attempts.min(5), backoff, jitter, when, ..Self::default() }
+        Self { attempts: attempts.min(5), backoff, jitter, when, retry_after: RetryAfter::Pushback, ..Self::default() }
     }
 
     /// The AWS SDKs' standard mode by their rules of 2.0: 3 attempts, U · min(1 s · 2ᵏ, 20 s).
@@ -106,7 +109,8 @@ impl RetryConfig {
     /// 1 s.
     pub fn aws_2_1() -> Self {
         let backoff = Backoff::Exponential { base: Span::from_millis(50), factor: 2.0, cap: Span::from_secs(20) };
-        Self { backoff, throttled_base: Some(Span::from_secs(1)), ..Self::aws_2_0() }
+        let throttled_base = Some(Span::from_secs(1));
+        Self { backoff, throttled_base, retry_after: RetryAfter::Aws, ..Self::aws_2_0() }
     }
 
     /// Whether a call that made `made` attempts, the last of which ended in `outcome`, is tried again.
@@ -124,6 +128,22 @@ impl RetryConfig {
             (backoff, _) => backoff,
         };
         backoff.wait(retry, self.jitter, state, rng)
+    }
+
+    /// As [`wait`](Self::wait), where the callee asked for a wait.
+    pub fn wait_asked(
+        &self,
+        retry: u32,
+        outcome: Outcome,
+        asked: Span,
+        state: &mut BackoffState,
+        rng: &mut impl Random,
+    ) -> Span {
+        let own = self.wait(retry, outcome, state, rng);
+        if self.retry_after == RetryAfter::Pushback {
+            state.restart_after(retry);
+        }
+        self.retry_after.wait(own, asked, rng)
     }
 
     /// Whether the values are in their ranges.
@@ -181,6 +201,20 @@ mod tests {
     fn grpc_cuts_nine_attempts_to_five() {
         let config = RetryConfig::grpc(9, Backoff::Constant(Span::from_millis(100)), Outcomes::REFUSED);
         assert_eq!(config.attempts, 5);
+    }
+
+    #[test]
+    fn a_pushback_starts_the_exponent_again_and_a_retry_after_does_not() {
+        let backoff = Backoff::Exponential { base: Span::from_millis(100), factor: 2.0, cap: Span::from_secs(10) };
+        let table = [(RetryAfter::Pushback, [7_000, 100, 200]), (RetryAfter::Exact, [7_000, 400, 800])];
+        for (retry_after, wanted) in table {
+            let config = RetryConfig { attempts: 9, backoff, retry_after, ..RetryConfig::default() };
+            let (mut state, mut rng, outcome) = (BackoffState::NEW, SplitMix64::new(1), Outcome::Rejected);
+            let _ = config.wait(1, outcome, &mut state, &mut rng);
+            let asked = config.wait_asked(2, outcome, Span::from_secs(7), &mut state, &mut rng);
+            let [third, fourth] = [3, 4].map(|retry| config.wait(retry, outcome, &mut state, &mut rng));
+            assert_eq!([asked, third, fourth], wanted.map(Span::from_millis), "{retry_after:?}");
+        }
     }
 
     #[test]

@@ -74,6 +74,12 @@ impl ThreadPool {
         Self { config, threads: 0, idle: VecDeque::with_capacity(config.max as usize), queued: 0 }
     }
 
+    /// Goes by another configuration from now on. Tasks that run or wait go on; threads that are too many die as idle ones
+    /// do.
+    pub fn resize(&mut self, config: ThreadPoolConfig) {
+        self.config = config;
+    }
+
     /// What becomes of a new task.
     pub fn submit(&mut self, now: SimTime) -> Submit {
         self.reap(now);

@@ -184,6 +184,9 @@ impl<E: Ear> Site<E> {
         };
         let mut response = (status, Json(told)).into_response();
         wire::write(outcome, response.headers_mut());
+        if let Some(wait) = verdict.asks {
+            wire::write_wait(wait, response.headers_mut());
+        }
         if let Some(fate) = verdict.fate {
             response.extensions_mut().insert(fate);
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -1,9 +1,9 @@
 //! The requests that servers have taken and not yet answered. The machines name each by a key of the host's; a request
 //! whose asker has hung up is forgotten, and its answer finds nobody.
 
-use squall_model::Outcome;
 use squall_model::machine::{Key, Place, Tickets};
 use squall_model::plan::{EndpointId, ReplicaId};
+use squall_model::{Outcome, Span};
 use tokio::sync::oneshot;
 
 use crate::app::Fate;
@@ -17,6 +17,8 @@ pub(crate) struct Verdict {
     pub(crate) fate: Option<Fate>,
     /// Requests that were sent to other services for it.
     pub(crate) attempts: u32,
+    /// How long whoever asked is to stay away.
+    pub(crate) asks: Option<Span>,
 }
 
 /// One request that waits for its answer.

@@ -23,7 +23,7 @@ use crate::app::Fate;
 use crate::awaited::Verdict;
 use crate::calls::{Answer, Carrier, Parcel, Undelivered};
 use crate::clock::Clock;
-use crate::trail::{Ids, Trail};
+use crate::trail::{B3, Ids, Trail};
 use crate::wire::{self, Belongs};
 use crate::world::{Due, Ear, Hop, Out, Wire, World};
 
@@ -33,8 +33,10 @@ const COALESCED: Span = Span::from_micros(20);
 const BATCH: u32 = 256;
 /// From so many requests on their way on, those that are done are forgotten.
 const MANY: usize = 1024;
-/// Headers of a request, roughly: room is made once.
+/// Headers of a request that says where in the run it belongs, roughly, and of one that does not: room is made once. The
+/// room of the latter is small enough for an allocator's quick lists.
 const HEADERS: usize = 8;
+const FEW_HEADERS: usize = 5;
 /// A caller's machine gives up on time; its request over HTTP is taken down a little later.
 const GRACE: Duration = Duration::from_millis(20);
 
@@ -59,6 +61,8 @@ pub struct Carriers {
     pub services: Carrier,
     /// Whether requests say where in the run they belong, which servers of the same run understand.
     pub marked: bool,
+    /// How trails are written in B3 that did not come in it; not at all without.
+    pub b3: Option<B3>,
 }
 
 impl core::fmt::Debug for Carriers {
@@ -456,11 +460,12 @@ impl<E: Ear> Driver<E> {
     async fn carry(self: Arc<Self>, hop: Hop, trail: Option<Trail>) {
         let Some(carriers) = self.carriers.get() else { return };
         let Request { from, edge, to, endpoint, segment } = hop.request;
-        let mut headers = HeaderMap::with_capacity(HEADERS);
+        let mut headers = HeaderMap::with_capacity(if carriers.marked { HEADERS } else { FEW_HEADERS });
         if carriers.marked {
             Belongs { edge, segment, left: hop.left }.write(self.run, &mut headers);
         }
-        trail.unwrap_or_else(|| Trail::begin(&self.ids)).write(&mut headers, self.spans().span(from));
+        let trail = trail.unwrap_or_else(|| Trail::begin(&self.ids)).speaking(carriers.b3);
+        trail.write(&mut headers, self.spans().span(from));
         let limit =
             (hop.until != SimTime::NEVER).then(|| Duration::from_nanos((hop.until - self.now()).as_nanos()) + GRACE);
         let fresh = self.plan.edges[edge.index()].pool.is_some_and(|pool| !pool.reuse);
@@ -489,6 +494,9 @@ impl<E: Ear> Driver<E> {
                 && let Some(fault) = inner.system.refusing(to, None)
             {
                 inner.world.observe(now, Observation::FaultFired { fault });
+            }
+            if let Some(wait) = answer.as_ref().ok().and_then(|answer| wire::read_wait(&answer.headers)) {
+                inner.system.ask_to_wait(from, wait);
             }
             inner.system.replied(&mut inner.world, now, from, outcome);
         });
@@ -593,8 +601,8 @@ impl<E: Ear> Inner<E> {
         let armed = core::mem::take(&mut self.world.perhaps_work);
         let mut burns = Vec::new();
         for (key, at) in armed {
-            if self.system.is_working(key) {
-                burns.push((key, at - self.last));
+            if let Some(stretch) = self.system.work_stretched(key) {
+                burns.push((key, (at - self.last).scale(stretch)));
             } else if at != SimTime::NEVER {
                 self.world.at(at, Due::Wake(key));
             }
@@ -605,7 +613,8 @@ impl<E: Ear> Inner<E> {
     /// What is to be sent and answered, with all that has to be looked up for it.
     fn errands(&mut self, spans: trace::Ids) -> Errands {
         let mut errands = Errands::default();
-        for out in core::mem::take(&mut self.world.outbox) {
+        let mut outbox = core::mem::take(&mut self.world.outbox);
+        for out in outbox.drain(..) {
             match out {
                 Out::Send(mut hop) => {
                     hop.left = self.system.time_left(hop.request);
@@ -623,10 +632,13 @@ impl<E: Ear> Inner<E> {
                             || self.system.refusing(asked.replica, Some(asked.endpoint)).is_some());
                     let spoilt = (wire == Wire::Spoils).then_some(Fate::Spoilt);
                     let fate = hangs_up.then_some(Fate::HangsUp).or(spoilt);
-                    errands.answers.push((asked.answer, Verdict { outcome, fate, attempts: asked.attempts }));
+                    let asks = self.system.asked_to_wait(to);
+                    errands.answers.push((asked.answer, Verdict { outcome, fate, attempts: asked.attempts, asks }));
                 }
             }
         }
+        // The same memory for the next step.
+        self.world.outbox = outbox;
         errands
     }
 }

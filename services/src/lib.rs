@@ -24,4 +24,5 @@ pub use control::{Changer, Control, Desk, Injected, Refused, is_meant_for};
 pub use driver::{Carriers, Driver, Ended, Program};
 pub use paths::sample_path;
 pub use server::{BindError, Doors, Limits, accept, bind, bind_some};
+pub use trail::B3;
 pub use world::Ear;

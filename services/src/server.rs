@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use squall_model::plan::{Plan, ReplicaId};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt as _;
 
 use crate::app::{self, Fate};
@@ -35,6 +35,9 @@ pub struct Limits {
     pub head_bytes: usize,
     /// What is still under way when the server stops may take this long.
     pub stop: Duration,
+    /// Connections to one replica at the same time. Whoever comes then waits in the system's own queue until one closes,
+    /// so that clients that sit on theirs can cost no more than this.
+    pub connections: usize,
 }
 
 impl Default for Limits {
@@ -45,6 +48,7 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             head_bytes: 16 << 10,
             stop: Duration::from_secs(1),
+            connections: 8192,
         }
     }
 }
@@ -185,14 +189,18 @@ impl Serving {
     /// Takes connections until the door closes; answers whether it may open again.
     async fn listen(&mut self, listener: TcpListener) -> bool {
         let (close, closing) = watch::channel(false);
+        let places = Arc::new(Semaphore::new(self.limits.connections));
         let goes_on = loop {
             tokio::select! {
                 shut = turned(&mut self.open, false) => break shut,
                 () = stopped(&mut self.stop) => break false,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        let app = self.app.clone();
-                        tokio::spawn(connection(stream, app, self.limits, closing.clone(), self.stop.clone()));
+                taken = take(&listener, &places) => match taken {
+                    Ok((stream, place)) => {
+                        let serving = connection(stream, self.app.clone(), self.limits, closing.clone(), self.stop.clone());
+                        tokio::spawn(async move {
+                            serving.await;
+                            drop(place);
+                        });
                     }
                     Err(error) => not_accepted(&error, &self.out_of_descriptors).await,
                 },
@@ -221,6 +229,13 @@ pub async fn accept(listener: TcpListener, app: Router, limits: Limits, stop: wa
     let mut serving = Serving { app, limits, open: always, stop, out_of_descriptors: Box::new(|| ()) };
     serving.listen(listener).await;
     drop(open);
+}
+
+/// The next connection, once there is a place for it.
+async fn take(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
 }
 
 /// A connection that could not be taken. Without descriptors it stays in the queue, and trying again at once would only
@@ -275,4 +290,41 @@ async fn turned(door: &mut watch::Receiver<bool>, open: bool) -> bool {
 /// Until it says so, or nobody is left to say it.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+
+    async fn answers(stream: &mut TcpStream) -> bool {
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.is_ok() && &answer == b"HTTP/1.1 404"
+    }
+
+    #[test]
+    fn whoever_finds_all_connections_taken_is_served_when_one_closes() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (stop, stopping) = watch::channel(false);
+            let limits = Limits { connections: 2, ..Limits::default() };
+            tokio::spawn(accept(listener, Router::new(), limits, stopping));
+            let mut held = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+            // They have been taken when the first has its answer; the connection stays.
+            held[0].write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+            assert!(answers(&mut held[0]).await);
+            let mut third = TcpStream::connect(address).await.unwrap();
+            third.write_all(ASK).await.unwrap();
+            let waits = tokio::time::timeout(Duration::from_millis(200), third.readable()).await;
+            assert!(waits.is_err(), "two sit on all connections that there are");
+            let [first, second] = held;
+            drop(first);
+            assert!(answers(&mut third).await, "one is free");
+            drop((second, stop));
+        });
+    }
 }

@@ -1,6 +1,7 @@
 //! How outcomes travel over HTTP: as a status, and where that says too little, as a header. Servers that are not ours
 //! are understood by their status alone.
 
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use squall_model::plan::{EdgeId, Plan, SegmentId, ServiceId};
 use squall_model::{Outcome, Span};
@@ -11,6 +12,8 @@ pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 pub const DEGRADED: HeaderName = HeaderName::from_static("x-degraded");
 /// Says why a request failed, in one word.
 pub const CAUSE: HeaderName = HeaderName::from_static("x-squall-cause");
+/// How long whoever was turned away is to stay away, in milliseconds: [`RETRY_AFTER`] knows whole seconds alone.
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// The run that a request belongs to, without which the next two are not believed.
 const RUN: HeaderName = HeaderName::from_static("x-squall-run");
 /// The segment of the run that its user's request started in.
@@ -66,6 +69,19 @@ pub fn read(status: StatusCode, headers: &HeaderMap) -> Outcome {
             other => Outcome::Error(other),
         },
     }
+}
+
+/// Writes how long whoever asked is to stay away, both times rounded up.
+pub(crate) fn write_wait(wait: Span, headers: &mut HeaderMap) {
+    headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_nanos().div_ceil(1_000_000_000)));
+    headers.insert(RETRY_AFTER_MS, HeaderValue::from(wait.as_nanos().div_ceil(1_000_000)));
+}
+
+/// How long an answer asks to stay away; nothing if it says so by a date, for what clock would that be of.
+pub(crate) fn read_wait(headers: &HeaderMap) -> Option<Span> {
+    let exact = number::<u64>(headers, &RETRY_AFTER_MS).and_then(|ms| ms.checked_mul(1_000_000));
+    let whole = || number::<u64>(headers, &RETRY_AFTER).and_then(|s| s.checked_mul(1_000_000_000));
+    exact.or_else(whole).map(Span::from_nanos)
 }
 
 /// Where a request belongs in the run, and how much time is left for it.
@@ -147,6 +163,27 @@ mod tests {
             let mut headers = HeaderMap::new();
             write(outcome, &mut headers);
             assert_eq!(read(status(outcome), &headers), outcome);
+        }
+    }
+
+    #[test]
+    fn a_wait_that_is_asked_for_travels_to_the_millisecond_and_is_understood_in_seconds() {
+        for (ns, seconds, ms) in
+            [(0, "0", "0"), (1, "1", "1"), (1_500_000_000, "2", "1500"), (7_000_000_000, "7", "7000")]
+        {
+            let mut headers = HeaderMap::new();
+            write_wait(Span::from_nanos(ns), &mut headers);
+            assert_eq!(
+                (&headers[RETRY_AFTER], &headers[RETRY_AFTER_MS]),
+                (&seconds.parse().unwrap(), &ms.parse().unwrap())
+            );
+            assert_eq!(read_wait(&headers), Some(Span::from_millis(ms.parse().unwrap())));
+            headers.remove(RETRY_AFTER_MS);
+            assert_eq!(read_wait(&headers), Some(Span::from_secs(seconds.parse().unwrap())));
+        }
+        for other in ["", "-1", "1.5", "soon", "99999999999999999999", "Fri, 31 Dec 1999 23:59:59 GMT"] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, other.parse().unwrap())]);
+            assert_eq!(read_wait(&headers), None, "{other}");
         }
     }
 

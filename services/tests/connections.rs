@@ -33,6 +33,7 @@ const LIMITS: Limits = Limits {
     body: Duration::from_millis(200),
     body_bytes: 1000,
     head_bytes: 8192,
+    connections: 100,
     stop: Duration::from_millis(200),
 };
 

@@ -9,7 +9,7 @@ use squall_model::spec::decode::Scalar as _;
 use crate::cli::Capacity;
 use crate::exit::Exit;
 use crate::output;
-use crate::report::text;
+use crate::report::{html, text};
 use crate::topologies::Topology;
 use crate::why::capacity::{Failed, climb};
 
@@ -26,7 +26,7 @@ pub(crate) fn run(command: &Capacity, quiet: bool) -> io::Result<Exit> {
     let Some(topology) = Topology::find(&command.file)? else { return Ok(Exit::Wrong) };
     let Some((plan, _)) = topology.plan(&command.overrides)? else { return Ok(Exit::Wrong) };
     crate::interrupt::listen();
-    let found = match climb(&plan, hold, command.up_to) {
+    let mut found = match climb(&plan, hold, command.up_to) {
         Ok(found) => found,
         Err(Failed::Interrupted) => return Ok(Exit::Interrupted),
         Err(Failed::NoLoad) => {
@@ -34,13 +34,20 @@ pub(crate) fn run(command: &Capacity, quiet: bool) -> io::Result<Exit> {
             return Ok(Exit::Wrong);
         }
     };
+    found.run.source = Some(topology.source(|file| command.again(file, plan.seed)));
+    if let Some(path) = &command.html
+        && !output::write(path, html::render_capacity(&found).map_err(io::Error::other)?.as_bytes())?
+    {
+        return Ok(Exit::CouldNotRun);
+    }
     if let Some(path) = &command.json {
         let text = serde_json::to_string_pretty(&found)? + "\n";
         if !output::write(path, text.as_bytes())? {
             return Ok(Exit::CouldNotRun);
         }
     }
-    if !quiet && command.json.as_deref() != Some(Path::new("-")) {
+    let taken = [&command.json, &command.html].into_iter().flatten().any(|path| path == Path::new("-"));
+    if !quiet && !taken {
         output::result(&text::capacity(&found, output::width(), text::Style::Color))?;
     }
     Ok(Exit::Held)

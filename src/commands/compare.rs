@@ -16,9 +16,10 @@ use crate::interrupt;
 use crate::output;
 use crate::pipeline::{changed_at, rules, subjects_exist, threads, write_ci};
 use crate::report::ci::Case;
-use crate::report::comparison;
+use crate::report::{comparison, html};
 use crate::seeds;
 use crate::topologies::Topology;
+use crate::why::traces;
 
 /// Compares, and says so in every way that was asked for.
 pub(crate) fn run(typed: &Compare, quiet: bool) -> io::Result<Exit> {
@@ -50,7 +51,38 @@ pub(crate) fn run(typed: &Compare, quiet: bool) -> io::Result<Exit> {
         return Ok(Exit::Wrong);
     }
     let found = compare(&before, &after, &rules);
+    if let Some(path) = &typed.html {
+        let seed = seeds.as_ref().and_then(|seeds| seeds.first().copied());
+        let sides = [(&*typed.base, &base, &overrides), (&*typed.new, &new, &changed)];
+        if let Some(exit) = write_page(sides, seed, &found, path)? {
+            return Ok(exit);
+        }
+    }
     hand_in(typed, &new, &found, quiet)
+}
+
+/// Writes both runs as one page. Complains and answers the exit code if that cannot be.
+fn write_page(
+    [base, new]: [(&str, &Side, &Overrides); 2],
+    seed: Option<u64>,
+    found: &Comparison,
+    path: &Path,
+) -> io::Result<Option<Exit>> {
+    let (before, after) = (base.1.pictured(base, seed)?, new.1.pictured(new, seed)?);
+    let (Some(before), Some(after)) = (before, after) else {
+        let hint = "compare topologies, or reports that `squall run FILE --json REPORT` wrote";
+        output::error("a baseline has no figures over time, so there is nothing to draw", Some(hint))?;
+        return Ok(Some(Exit::Wrong));
+    };
+    let [one, other] = [base.0, new.0].map(called);
+    let other = if one == other { format!("{other}, changed") } else { other };
+    let page = html::render_both([(&one, &before), (&other, &after)], found).map_err(io::Error::other)?;
+    Ok((!output::write(path, page.as_bytes())?).then_some(Exit::CouldNotRun))
+}
+
+/// What a side is called on the page: its file's name without folder and ending.
+fn called(name: &str) -> String {
+    Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
 fn hand_in(typed: &Compare, new: &Side, found: &Comparison, quiet: bool) -> io::Result<Exit> {
@@ -168,6 +200,40 @@ impl Side {
         };
         Ok(Some(threads(wanted).install(|| seeds.par_iter().map(one).collect())))
     }
+}
+
+impl Side {
+    /// A whole report of this side, run for this where it is a topology. `None` if only figures were kept.
+    fn pictured(
+        &self,
+        (name, _, overrides): (&str, &Self, &Overrides),
+        seed: Option<u64>,
+    ) -> io::Result<Option<Report>> {
+        let topology = match self {
+            Self::Sheets(_) => return kept(Path::new(name)),
+            Self::Topology(topology) => topology,
+        };
+        let Some((plan, _)) = topology.plan(overrides)? else { return Ok(None) };
+        let plan = Plan { seed: seed.unwrap_or(plan.seed), ..plan };
+        let (mut report, _) = unseen(&plan);
+        report.traces = traces::telling(&plan, &report);
+        report.source = Some(topology.source(|file| overrides.again(file, false, plan.seed)));
+        Ok(Some(report))
+    }
+}
+
+/// The first report in a file or a folder; `None` if there is none.
+fn kept(path: &Path) -> io::Result<Option<Report>> {
+    let mut file = path.to_owned();
+    if path.is_dir() {
+        let files = std::fs::read_dir(path)?.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+        let json = files.filter(|file| file.extension().is_some_and(|extension| extension == "json"));
+        let Some(first) = json.min() else { return Ok(None) };
+        file = first;
+    }
+    let text = std::fs::read_to_string(file)?;
+    let one = serde_json::from_str(&text).ok();
+    Ok(one.or_else(|| serde_json::from_str::<Vec<Report>>(&text).ok()?.into_iter().next()))
 }
 
 /// Whether a text is one of ours in JSON, and not a topology.

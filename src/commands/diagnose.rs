@@ -5,11 +5,13 @@ use std::io;
 use std::path::Path;
 
 use crate::cli::Diagnose;
+use crate::commands::sweep::bar;
 use crate::exit::Exit;
 use crate::output;
+use crate::pipeline::threads;
 use crate::report::text;
 use crate::topologies::Topology;
-use crate::why::diagnose::{Diagnosis, Patient, diagnose};
+use crate::why::diagnose::{Diagnosis, Patient, Progress, diagnose};
 
 /// Diagnoses one topology.
 pub(crate) fn run(command: &Diagnose, quiet: bool) -> io::Result<Exit> {
@@ -21,7 +23,14 @@ pub(crate) fn run(command: &Diagnose, quiet: bool) -> io::Result<Exit> {
     let Some((plan, _)) = topology.plan(&overrides)? else { return Ok(Exit::Wrong) };
     crate::interrupt::listen();
     let patient = Patient { topology: &topology, sets: overrides.sets(), plan };
-    let Some(found) = diagnose(&patient) else { return Ok(Exit::Interrupted) };
+    let bar = bar(0, quiet);
+    let progress = |progress| match progress {
+        Progress::Planned(runs) => bar.inc_length(runs),
+        Progress::Ran => bar.inc(1),
+    };
+    let found = threads(command.threads).install(|| diagnose(&patient, &progress));
+    bar.finish_and_clear();
+    let Some(found) = found else { return Ok(Exit::Interrupted) };
     hand_in(command, &found, quiet)
 }
 

@@ -1,8 +1,10 @@
-//! `squall export`: files for other programs, to standard output.
+//! `squall export`: a topology as other tools' files.
 
 use std::io;
 
-use crate::cli::{Export, ExportSweep};
+use squall_exchange::export::{self, Exported, Format, Options};
+
+use crate::cli::{Export, ExportFor, ExportSweep};
 use crate::exit::Exit;
 use crate::export::{k8s_sweep, slurm_sweep};
 use crate::output;
@@ -12,12 +14,54 @@ use crate::sweep::define::Wanted;
 use crate::sweep::design::Design;
 use crate::topologies::Topology;
 
-/// Writes what was asked for.
-pub(crate) fn run(export: &Export) -> io::Result<Exit> {
-    match export {
-        Export::K8sSweep(typed) => sweep(typed, k8s_sweep::render),
-        Export::SlurmSweep(typed) => sweep(typed, |typed, scenario, _| slurm_sweep::render(typed, scenario)),
+/// Writes the file, and says what it cannot say.
+pub(crate) fn run(export: &Export, quiet: bool) -> io::Result<Exit> {
+    match &export.sweep {
+        Some(ExportFor::K8sSweep(typed)) => return sweep(typed, k8s_sweep::render),
+        Some(ExportFor::SlurmSweep(typed)) => {
+            return sweep(typed, |typed, scenario, _| slurm_sweep::render(typed, scenario));
+        }
+        None => {}
     }
+    let (Some(name), Some(file), false) = (&export.format, &export.file, export.formats) else { return list() };
+    let Some((_, format, _)) = Format::ALL.iter().find(|(known, ..)| known == name) else { return list() };
+    let Some(topology) = Topology::find(file)? else { return Ok(Exit::Wrong) };
+    let Some(loaded) = topology.load(&export.overrides)? else { return Ok(Exit::Wrong) };
+    let in_container = file.rsplit('/').next().unwrap_or(file);
+    let in_container =
+        if in_container.ends_with("yaml") { in_container.to_owned() } else { format!("{in_container}.yaml") };
+    let options =
+        Options { of: export.of.clone(), image: export.image.clone(), file: in_container, base_port: export.base_port };
+    match export::export(*format, &loaded.topology, &options) {
+        Ok(exported) => hand_over(export, &exported, quiet),
+        Err(why) => {
+            output::error(&why, None)?;
+            Ok(Exit::Wrong)
+        }
+    }
+}
+
+fn hand_over(export: &Export, exported: &Exported, quiet: bool) -> io::Result<Exit> {
+    if !quiet {
+        let notes: Vec<String> = exported.notes.iter().map(|note| format!("not said: {note}\n")).collect();
+        output::problem(&notes.concat())?;
+    }
+    match export.output.as_deref().filter(|path| path.as_os_str() != "-") {
+        None => output::result(&exported.text)?,
+        Some(path) => {
+            if let Err(error) = std::fs::write(path, &exported.text) {
+                output::error(&format!("cannot write `{}`: {error}", path.display()), None)?;
+                return Ok(Exit::CouldNotRun);
+            }
+        }
+    }
+    Ok(Exit::Held)
+}
+
+fn list() -> io::Result<Exit> {
+    let line = |(name, _, about): &(&str, Format, &str)| format!("{name:<14}{about}\n");
+    output::result(&Format::ALL.iter().map(line).collect::<String>())?;
+    Ok(Exit::Held)
 }
 
 /// A sweep that could run here, as text for whatever runs it elsewhere.

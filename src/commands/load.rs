@@ -21,7 +21,7 @@ pub(crate) fn run(load: &Load, quiet: bool) -> io::Result<Exit> {
         Err(error) => return refuse(&load.target, &error),
     };
     only_seen_from_outside(&mut plan);
-    let settings = Settings { precise: load.precise, logged: load.hdr.is_some(), ..Settings::default() };
+    let settings = Settings { precise: load.precise, logged: load.hdr.is_some(), b3: load.b3, ..Settings::default() };
     hand_in_storm(
         live::load(&plan, (target, load.give_up_after), settings),
         load.hdr.as_deref(),

@@ -6,10 +6,12 @@ mod compare;
 mod completions;
 mod diagnose;
 mod export;
+mod import;
 mod isolate;
 mod list;
 mod load;
 mod new;
+mod replay;
 pub(crate) mod run;
 mod schema;
 pub(crate) mod sweep;
@@ -36,7 +38,9 @@ pub(crate) fn run(cli: &Cli) -> io::Result<Exit> {
         Command::Up(up) => up::run(up, cli.quiet),
         Command::Load(load) => load::run(load, cli.quiet),
         Command::Check(check) => check::run(check, cli.quiet),
-        Command::Export(export) => export::run(export),
+        Command::Export(export) => export::run(export, cli.quiet),
+        Command::Import(import) => import::run(import, cli.quiet),
+        Command::Replay(replay) => replay::run(replay, cli.quiet),
         Command::List => list::run(),
         Command::New(new) => new::run(new, cli.quiet),
         Command::Sweep(sweep) => sweep::run(sweep, cli.quiet),

@@ -44,7 +44,7 @@ pub(crate) fn run(run: &Run, quiet: bool) -> io::Result<Exit> {
     let ran = if run.live { all_live(run, ready, quiet)? } else { all_in_virtual_time(run, ready)? };
     let Some(ran) = ran else { return Ok(Exit::CouldNotRun) };
     let with_source = |ran: Ran| {
-        let source = ran.topology.source(|file| run.again(file, ran.plan.seed));
+        let source = ran.topology.source(|file| run.overrides.again(file, run.live, ran.plan.seed));
         Ran { report: Report { source: Some(source), ..ran.report }, ..ran }
     };
     pipeline.hand_in(&ran.into_iter().map(with_source).collect::<Vec<_>>())
@@ -88,9 +88,10 @@ fn all_in_virtual_time(run: &Run, ready: Vec<(Topology, Plan)>) -> io::Result<Op
 fn all_live(run: &Run, ready: Vec<(Topology, Plan)>, quiet: bool) -> io::Result<Option<Vec<Ran>>> {
     let mut all = Vec::new();
     for (topology, plan) in ready {
-        let settings = Settings { logged: run.hdr.is_some(), ..run.settings.into() };
+        let shown = run.html.is_some() || run.ui;
+        let settings = Settings { logged: run.hdr.is_some(), followed: shown, ..run.settings.into() };
         let changes = Changes::of(topology.clone(), run.overrides.sets(), run.settings.burn);
-        let source = topology.source(|file| run.again(file, plan.seed));
+        let source = topology.source(|file| run.overrides.again(file, run.live, plan.seed));
         let page = if run.ui { Some(live_page(&plan, source)?) } else { None };
         let desk = (!quiet).then_some(OpenDesk { changes, announce });
         let stormed = match live::storm(&plan, settings, desk, page) {
@@ -103,7 +104,10 @@ fn all_live(run: &Run, ready: Vec<(Topology, Plan)>, quiet: bool) -> io::Result<
         if !write_log(stormed.log.as_deref(), run.hdr.as_deref())? {
             return Ok(None);
         }
-        let (report, cut_short) = (stormed.report(), stormed.cut_short);
+        let (mut report, cut_short) = (stormed.report(), stormed.cut_short);
+        if run.html.is_some() {
+            report.traces = traces::told(&stormed);
+        }
         let plan = stormed.plan.clone();
         let died = stormed.died;
         let over = cut_short || died.is_some();

@@ -96,6 +96,9 @@ impl Books {
         let run = Run { world: World::Live, events: 0, peak_in_flight: 0, wall };
         let mut report = Report::new(self.plan, &self.recorder.clone().finish(now), &run);
         self.punctuality.write(&mut report);
+        if let Some(followed) = &self.followed {
+            report.traces = followed.telling(self.plan, &report, now);
+        }
         report
     }
 

@@ -4,26 +4,40 @@
 use std::sync::{Mutex, PoisonError};
 
 use squall_model::plan::{self, Plan};
-use squall_model::spec::{self, Fault, Problem, Spanned};
+use squall_model::spec::{self, Fault, Problem, Spanned, Target};
 use squall_services::{Changer, Injected, Refused};
 
 use crate::topologies::Topology;
 
 /// What can be changed while it runs: `*` is any name, and everything below is meant too.
-const CHANGEABLE: [&str; 13] = [
+const CHANGEABLE: [&str; 11] = [
     "network",
     "services.*.workers",
     "services.*.queue",
+    "services.*.admission",
+    "services.*.cores",
+    "services.*.memory",
+    "services.*.autoscale",
+    "services.*.balancer",
+    "services.*.cold_start",
     "services.*.endpoints.*.steps",
-    "services.*.calls.*.timeout",
-    "services.*.calls.*.deadline",
-    "services.*.calls.*.retry",
-    "services.*.calls.*.breaker",
-    "services.*.calls.*.bulkhead",
-    "services.*.calls.*.budget",
-    "services.*.calls.*.balancer",
-    "services.*.calls.*.fallback",
     "databases.*",
+];
+
+/// The policies of a call that can be changed while it runs, of a service or of a load.
+const POLICIES: [&str; 12] = [
+    "timeout",
+    "deadline",
+    "retry",
+    "breaker",
+    "bulkhead",
+    "rate_limit",
+    "throttle",
+    "pool",
+    "hedge",
+    "balancer",
+    "fallback",
+    "network",
 ];
 
 /// The file, and what was changed of it so far.
@@ -74,7 +88,7 @@ impl Changes {
 impl Changer for Changes {
     fn set(&self, path: &str, value: &str, apply: &mut dyn FnMut(Plan) -> Result<(), String>) -> Result<(), Refused> {
         if !is_changeable(path) {
-            let all = CHANGEABLE.join(", ");
+            let all = patterns().collect::<Vec<_>>().join(", ");
             return Err(vec![format!("`{path}` cannot be changed while it runs; what can: {all}")]);
         }
         self.make(|made| made.sets.push((path.to_owned(), value.to_owned())), apply)
@@ -88,7 +102,11 @@ impl Changer for Changes {
         let number = self.made.lock().unwrap_or_else(PoisonError::into_inner).faults.len() + 1;
         let at = fault.target.at;
         let name = fault.name.get_or_insert_with(|| Spanned { value: format!("by-hand-{number}"), at }).value.clone();
-        let lasts = fault.lasts.as_ref().map(|lasts| lasts.value);
+        let drain = fault.restart.as_ref().map(|restart| restart.drain.value);
+        if drain.is_some() && !matches!(fault.target.0.as_slice(), [Spanned { value: Target::Replica { .. }, .. }]) {
+            return Err(vec!["a restart by hand is of one replica: `target: api[0]`".into()]);
+        }
+        let lasts = drain.or(fault.lasts.as_ref().map(|lasts| lasts.value));
         let apply = |plan| apply(Injected { plan, name: name.clone(), lasts });
         self.make(|made| made.faults.push(fault), apply)?;
         Ok(name)
@@ -105,11 +123,18 @@ fn said(problems: Vec<Problem>) -> Refused {
 
 fn is_changeable(path: &str) -> bool {
     let parts: Vec<&str> = path.split('.').collect();
-    let fits = |pattern: &str| {
+    let fits = |pattern: String| {
         let mut parts = parts.iter();
         pattern.split('.').all(|wanted| parts.next().is_some_and(|part| wanted == "*" || wanted == *part))
     };
-    CHANGEABLE.into_iter().any(fits)
+    patterns().any(fits)
+}
+
+/// Everything that can be changed while it runs.
+fn patterns() -> impl Iterator<Item = String> {
+    let of_services = POLICIES.into_iter().map(|policy| format!("services.*.calls.*.{policy}"));
+    let of_loads = POLICIES.into_iter().map(|policy| format!("load.*.{policy}"));
+    CHANGEABLE.into_iter().map(str::to_owned).chain(of_services).chain(of_loads)
 }
 
 #[cfg(test)]
@@ -118,7 +143,9 @@ mod tests {
 
     #[test]
     fn only_what_a_running_system_can_take_over_is_changeable() {
-        for path in ["network", "services.a.workers", "services.a.calls.b.retry.attempts", "databases.db.query"] {
+        for path in
+            ["network", "services.a.workers", "services.a.calls.b.retry.attempts", "load.l.hedge", "databases.db.query"]
+        {
             assert!(is_changeable(path), "{path}");
         }
         for path in ["", "seed", "services.a", "services.a.replicas", "services.a.calls.b", "load.l.rate", "faults"] {

@@ -19,7 +19,7 @@ use squall_loadgen::{Client, Target};
 use squall_model::plan::{Op, Plan};
 use squall_model::{SimTime, Span};
 use squall_services::{
-    BindError, Carriers, Control, Desk, Doors, Driver, Ear, Limits, Program, between_services, bind, bind_some,
+    B3, BindError, Carriers, Control, Desk, Doors, Driver, Ear, Limits, Program, between_services, bind, bind_some,
 };
 use squall_telemetry::report::{Report, World};
 use squall_telemetry::{Recording, Run, format};
@@ -30,6 +30,7 @@ use crate::cli::LiveSettings;
 use crate::hdr::Log;
 use crate::interrupt::{self, Watch};
 use crate::output;
+use crate::why::traces;
 pub(crate) use changes::Changes;
 pub(crate) use peers::Part;
 pub(crate) use ui::Setup as PageSetup;
@@ -54,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) logged: bool,
     /// Whether every request is followed.
     pub(crate) followed: bool,
+    /// How traces are written in B3 that did not come in it.
+    pub(crate) b3: Option<B3>,
 }
 
 /// What a live run leaves behind.
@@ -186,7 +189,7 @@ pub(crate) fn storm(
             let run = driver.run();
             driver.hear(|books| books.follow(run));
         }
-        raise(&driver, settings.base_port, None, allowed)?.serve(&driver, Limits::default(), &stopping);
+        raise(&driver, settings, None, allowed)?.serve(&driver, Limits::default(), &stopping);
         if let Some(desk) = desk {
             let control = Control::bind().await?;
             (desk.announce)(control.desk())?;
@@ -200,7 +203,8 @@ pub(crate) fn storm(
         let program = Program { open, closed: true, faults: true, burn: settings.burn };
         let stormed = run_out(&driver, program, &Reach::default(), &stopping).await;
         if let (Some(ui), Ok(stormed)) = (ui, &stormed) {
-            ui.end(stormed.report()).await?;
+            let traces = traces::told(stormed);
+            ui.end(Report { traces, ..stormed.report() }).await?;
         }
         stop.send_replace(true);
         stormed
@@ -217,7 +221,7 @@ pub(crate) fn load(plan: &Plan, (target, patience): (Target, Span), settings: Se
         let driver = Driver::new(plan, settings.books(plan))?;
         let reach = Reach::of(target.clone(), Duration::from_nanos(patience.as_nanos()));
         let users = users::to_one_target(plan, Client::new(vec![target]), reach.clone());
-        driver.carry_with(Carriers { services: users.clone(), users, marked: false });
+        driver.carry_with(Carriers { services: users.clone(), users, marked: false, b3: settings.b3 });
         let open = squall_loadgen::open_loops(plan);
         let program = Program { open, closed: true, ..Program::default() };
         run_out(&driver, program, &reach, &watch::channel(false).1).await
@@ -231,8 +235,8 @@ pub(crate) struct OpenDesk {
 }
 
 impl From<LiveSettings> for Settings {
-    fn from(LiveSettings { base_port, burn, precise }: LiveSettings) -> Self {
-        Self { base_port, burn, precise, logged: false, followed: false }
+    fn from(LiveSettings { base_port, burn, precise, b3 }: LiveSettings) -> Self {
+        Self { base_port, burn, precise, b3, logged: false, followed: false }
     }
 }
 
@@ -298,7 +302,7 @@ struct Standing {
 impl Standing {
     async fn until_stopped<E: Ear>(self, driver: &Arc<Driver<E>>, part: Option<&Part>) -> Result<(), Failed> {
         let mut stopping = self.stop.subscribe();
-        let doors = raise(driver, self.settings.base_port, part, self.allowed)?;
+        let doors = raise(driver, self.settings, part, self.allowed)?;
         let control = Control::bind().await?;
         interrupt::listen();
         driver.begin(Program { burn: self.settings.burn, ..Program::default() });
@@ -320,7 +324,7 @@ impl Standing {
 /// Listens for every service, or for those of a part, and makes the ways between all of them and from their users.
 fn raise<E: Ear>(
     driver: &Arc<Driver<E>>,
-    base_port: Option<u16>,
+    Settings { base_port, b3, .. }: Settings,
     part: Option<&Part>,
     allowed: u64,
 ) -> Result<Doors, Failed> {
@@ -346,7 +350,7 @@ fn raise<E: Ear>(
     let at_once = usize::try_from(allowed / 2).unwrap_or(usize::MAX);
     let services = between_services(plan, &bases, at_once).map_err(io::Error::other)?;
     let users = users::to_replicas(plan, Client::new(targets));
-    driver.carry_with(Carriers { users, services, marked: true });
+    driver.carry_with(Carriers { users, services, marked: true, b3 });
     Ok(doors)
 }
 

@@ -256,6 +256,25 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_replaced_whole_and_what_was_begun_is_never_read() {
+        let folder = folder("whole");
+        fs::create_dir_all(&folder).unwrap();
+        write_whole(&folder, "a.txt", b"first").unwrap();
+        write_whole(&folder, "a.txt", b"second").unwrap();
+        assert_eq!(fs::read(folder.join("a.txt")).unwrap(), b"second");
+        let names = || -> Vec<_> { fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect() };
+        assert_eq!(names(), ["a.txt"], "nothing is left beside it");
+        // A process that was killed while it wrote leaves this, and the next one reads past it.
+        let mut line = String::new();
+        record(1.0).write(Key::of(&[b"a"]), &mut line);
+        fs::write(folder.join(format!(".{}.{EXTENSION}.1", name_of(line.as_bytes()))), &line).unwrap();
+        assert_eq!(Store::open(&folder).unwrap().find(Key::of(&[b"a"])), None);
+        let nowhere = write_whole(&folder.join("gone"), "a.txt", b"x");
+        assert_eq!(nowhere.unwrap_err().kind(), io::ErrorKind::NotFound);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
     fn parts_of_a_key_do_not_run_into_one_another() {
         assert_ne!(Key::of(&[b"ab", b"c"]), Key::of(&[b"a", b"bc"]));
         assert_eq!(Key::parse(&Key::of(&[b"x"]).hex()), Some(Key::of(&[b"x"])));

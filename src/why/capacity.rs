@@ -28,6 +28,8 @@ const SLOW: f64 = 3.0;
 pub(crate) struct Capacity {
     pub(crate) schema: u32,
     pub(crate) scenario: String,
+    /// What all of this says.
+    pub(crate) sentence: String,
     pub(crate) seed: u64,
     /// The load as the file has it, of all loads together.
     pub(crate) usual_per_s: f64,
@@ -47,6 +49,8 @@ pub(crate) struct Capacity {
     pub(crate) recovers_at_per_s: Option<f64>,
     /// What ran out first: `order: all 50 workers busy`; `null` if nothing did.
     pub(crate) limit: Option<String>,
+    /// The run in which the load went up and down.
+    pub(crate) run: Report,
 }
 
 /// One step of the ladder.
@@ -92,7 +96,7 @@ pub(crate) fn climb(plan: &Plan, hold: Span, top: Option<f64>) -> Result<Capacit
     let factors = factors(top);
     let report = staircase(plan, &usual, (&factors, hold))?;
     let steps = read(&report, (&factors, hold, total));
-    Ok(judged(&report, total, hold, steps))
+    Ok(judged(report, total, hold, steps))
 }
 
 /// Requests a second of each load without any fault.
@@ -185,7 +189,7 @@ impl Step {
     }
 }
 
-fn judged(report: &Report, usual: f64, hold: Span, steps: Vec<Step>) -> Capacity {
+fn judged(report: Report, usual: f64, hold: Span, steps: Vec<Step>) -> Capacity {
     let (up, down) = steps.split_at(STEPS);
     let calm = up.iter().find_map(|step| step.p99_ms).unwrap_or(f64::MAX);
     let fine = |step: &&Step| step.keeps_up() && step.p99_ms.is_none_or(|p99| p99 <= SLOW * calm);
@@ -204,8 +208,10 @@ fn judged(report: &Report, usual: f64, hold: Span, steps: Vec<Step>) -> Capacity
     let gave_way = up.iter().any(|step| !step.keeps_up());
     // From here down it kept up all the way.
     let lasting = down.iter().rev().take_while(|step| step.keeps_up()).last();
-    Capacity {
+    let limit = limit(&report);
+    let mut found = Capacity {
         schema: SCHEMA,
+        sentence: String::new(),
         scenario: report.scenario.clone(),
         seed: report.seed,
         usual_per_s: rounded(usual),
@@ -215,8 +221,41 @@ fn judged(report: &Report, usual: f64, hold: Span, steps: Vec<Step>) -> Capacity
         collapse: collapse.map(Step::point),
         hysteresis: down.iter().any(|step| worse(&step)),
         recovers_at_per_s: lasting.filter(|_| gave_way).map(|step| step.offered_per_s),
-        limit: limit(report),
+        limit,
         steps,
+        run: report,
+    };
+    found.sentence = found.sentences().join("; ");
+    found
+}
+
+impl Capacity {
+    /// What it bears, and what then.
+    pub(crate) fn sentences(&self) -> Vec<String> {
+        let bears =
+            self.knee.map_or_else(|| "less than the first step".to_owned(), |knee| format::rate(knee.offered_per_s));
+        let mut all = vec![format!("bears {bears}; the file asks for {}", format::rate(self.usual_per_s))];
+        if let Some(limit) = &self.limit {
+            all.push(format!("what gives way first is {limit}"));
+        }
+        all.push(format!(
+            "the most it answers is {}, when {} are asked for",
+            format::rate(self.peak.goodput_per_s),
+            format::rate(self.peak.offered_per_s)
+        ));
+        all.push(self.collapse.map_or_else(
+            || "it does not collapse: under more load it goes on answering what it can".to_owned(),
+            |at| {
+                let [asked, answered] = [at.offered_per_s, at.goodput_per_s].map(format::rate);
+                format!("it collapses at {asked}: of those only {answered} are answered")
+            },
+        ));
+        all.push(match (self.hysteresis, self.recovers_at_per_s.map(format::rate)) {
+            (true, Some(at)) => format!("hysteresis: on the way down it stays broken, until {at}"),
+            (true, None) => "hysteresis: on the way down it stays broken, to the end".to_owned(),
+            (false, _) => "no hysteresis: on the way down it does as well as on the way up".to_owned(),
+        });
+        all
     }
 }
 

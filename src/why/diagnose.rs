@@ -109,8 +109,15 @@ pub(crate) struct Patient<'t> {
     pub(crate) plan: Plan,
 }
 
+/// Is told of so many more runs that will be, and of each that was.
+#[derive(Clone, Copy)]
+pub(crate) enum Progress {
+    Planned(u64),
+    Ran,
+}
+
 /// Finds out. `None` if it was interrupted.
-pub(crate) fn diagnose(patient: &Patient<'_>) -> Option<Diagnosis> {
+pub(crate) fn diagnose(patient: &Patient<'_>, progress: &(dyn Fn(Progress) + Sync)) -> Option<Diagnosis> {
     let plan = &patient.plan;
     let report = measure::run(plan)?;
     let healthy = match variants::healthy(plan) {
@@ -120,7 +127,7 @@ pub(crate) fn diagnose(patient: &Patient<'_>) -> Option<Diagnosis> {
     let best_p99 = healthy.and_then(|healthy| healthy.p99_ms);
     let slow_ms = best_p99.map_or(f64::MAX, |p99| LATE * p99);
     let base = Measure::of(&report, slow_ms);
-    let scale = Scale { base, best_p99, slow_ms };
+    let scale = Scale { base, best_p99, slow_ms, progress };
     if scale.is_well() && base.pass {
         let nothing = (Vec::new(), Vec::new(), Vec::new());
         return Some(written(&report, (base, healthy), nothing, None));
@@ -159,17 +166,24 @@ fn written(
 }
 
 /// What "back" is measured by.
-struct Scale {
+struct Scale<'p> {
     base: Measure,
     best_p99: Option<f64>,
     /// Answers that take longer than this are slow.
     slow_ms: f64,
+    progress: &'p (dyn Fn(Progress) + Sync),
 }
 
-impl Scale {
+impl Scale<'_> {
     /// A run in figures.
     fn measure(&self, plan: &Plan) -> Option<Measure> {
-        Some(Measure::of(&measure::run(plan)?, self.slow_ms))
+        let measure = Measure::of(&measure::run(plan)?, self.slow_ms);
+        (self.progress)(Progress::Ran);
+        Some(measure)
+    }
+
+    fn planned(&self, runs: usize) {
+        (self.progress)(Progress::Planned(runs as u64));
     }
 
     /// Whether users lost nothing worth mentioning.
@@ -196,8 +210,9 @@ impl Scale {
     }
 }
 
-fn blame(plan: &Plan, scale: &Scale) -> Option<Vec<Blame>> {
+fn blame(plan: &Plan, scale: &Scale<'_>) -> Option<Vec<Blame>> {
     let variants = variants::all(plan);
+    scale.planned(variants.len());
     let run = |variant: Variant| {
         let measure = scale.measure(&variant.plan)?;
         let Variant { component, kind, what, .. } = variant;
@@ -209,19 +224,21 @@ fn blame(plan: &Plan, scale: &Scale) -> Option<Vec<Blame>> {
     Some(blame)
 }
 
-fn triggers(plan: &Plan, report: &Report, scale: &Scale) -> Option<Vec<Trigger>> {
+fn triggers(plan: &Plan, report: &Report, scale: &Scale<'_>) -> Option<Vec<Trigger>> {
     let failed = report.causes.iter().filter(|cause| cause.kind == CauseKind::Failed).map(|cause| cause.at_s);
     let Some(at_s) = failed.reduce(f64::min) else { return Some(Vec::new()) };
     let at = SimTime::from_nanos((at_s * 1e9) as u64);
+    let removed = variants::triggers_removed(plan, at);
+    scale.planned(removed.len());
     let run = |(fault, over_already, plan): (String, bool, Plan)| {
         let measure = scale.measure(&plan)?;
         Some(Trigger { fault, removed_at_s: at_s, over_already, back: scale.back(&measure), measure })
     };
-    variants::triggers_removed(plan, at).into_par_iter().map(run).collect()
+    removed.into_par_iter().map(run).collect()
 }
 
 /// Runs the file with each setting; those that the format refuses are left out.
-fn try_settings(patient: &Patient<'_>, report: &Report, scale: &Scale) -> Option<Vec<(Setting, Help)>> {
+fn try_settings(patient: &Patient<'_>, report: &Report, scale: &Scale<'_>) -> Option<Vec<(Setting, Help)>> {
     let mut settings = settings::all(&patient.plan);
     if settings.len() > MOST_RUNS {
         // What the story tells of comes first.
@@ -234,6 +251,7 @@ fn try_settings(patient: &Patient<'_>, report: &Report, scale: &Scale) -> Option
         settings.sort_by_key(|setting| !told(setting));
         settings.truncate(MOST_RUNS);
     }
+    scale.planned(settings.len());
     let tried: Option<Vec<Option<_>>> =
         settings.into_par_iter().map(|setting| try_one(patient, setting, scale)).collect();
     Some(tried?.into_iter().flatten().collect())
@@ -241,7 +259,7 @@ fn try_settings(patient: &Patient<'_>, report: &Report, scale: &Scale) -> Option
 
 /// `None` if it was interrupted, `Some(None)` if the setting is refused.
 #[expect(clippy::option_option, reason = "an interruption ends everything, a refusal only this")]
-fn try_one(patient: &Patient<'_>, setting: Setting, scale: &Scale) -> Option<Option<(Setting, Help)>> {
+fn try_one(patient: &Patient<'_>, setting: Setting, scale: &Scale<'_>) -> Option<Option<(Setting, Help)>> {
     let Some(plan) = with(patient, &setting) else { return Some(None) };
     let measure = scale.measure(&plan)?;
     let set = format!("{}={}", setting.dotted(), setting.value);
@@ -258,7 +276,7 @@ fn with(patient: &Patient<'_>, setting: &Setting) -> Option<Plan> {
 
 /// The smallest change that makes everything hold, or the one that helps most.
 #[expect(clippy::option_option, reason = "an interruption ends everything, finding nothing does not")]
-fn suggest(patient: &Patient<'_>, tried: &[(Setting, Help)], scale: &Scale) -> Option<Option<Suggestion>> {
+fn suggest(patient: &Patient<'_>, tried: &[(Setting, Help)], scale: &Scale<'_>) -> Option<Option<Suggestion>> {
     let (setting, help) = if scale.base.pass {
         let better = tried.iter().filter(|(_, help)| help.back > 0.01);
         // Of those that are as good, the smallest change.
@@ -283,7 +301,7 @@ fn suggest(patient: &Patient<'_>, tried: &[(Setting, Help)], scale: &Scale) -> O
 }
 
 /// The least number that still makes everything hold.
-fn narrowed(patient: &Patient<'_>, found: (Setting, Help), scale: &Scale) -> Option<(Setting, Help)> {
+fn narrowed(patient: &Patient<'_>, found: (Setting, Help), scale: &Scale<'_>) -> Option<(Setting, Help)> {
     let (mut setting, mut help) = found;
     let Some((now, mut good)) = setting.number else { return Some((setting, help)) };
     let mut bad = now;

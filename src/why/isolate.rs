@@ -333,13 +333,21 @@ impl Climber<'_> {
         }
     }
 
-    /// Workers by the time that each request holds one; connections by the time that each request holds one.
+    /// Workers by the time that each request holds one; so also connections, and cores.
     fn theory(&self, calm: &Report) -> Vec<Bound> {
         let mut bounds = Vec::new();
         let Some(service) = self.service(calm) else { return bounds };
         if let (Some(limit), Some(held)) = (service.workers.limit, service.service_ms) {
             let formula = format!("{limit} workers / {}", format::duration(held.mean * 1e6));
             bounds.push(Bound { formula, per_s: rounded(limit as f64 * 1e3 / held.mean) });
+        }
+        let cores = self.plan.services.iter().find(|row| row.name == *self.name).and_then(|row| row.cores);
+        if let (Some(cores), Some(share)) = (cores, service.cpu_share.filter(|share| *share > 0.0)) {
+            let seconds = (LENGTH.0.saturating_sub(LENGTH.1)).as_secs_f64();
+            let each = share * cores * service.replicas.max as f64 * seconds / service.ok.max(1) as f64;
+            let all = cores * service.replicas.max as f64;
+            let formula = format!("{} cores / {}", format::number(all), format::duration(each * 1e9));
+            bounds.push(Bound { formula, per_s: rounded(all / each) });
         }
         for (name, database) in calm.databases.iter() {
             let (Some(limit), Some(latency)) = (database.connections.limit, database.latency_ms) else { continue };

@@ -77,20 +77,43 @@ pub(crate) fn find(stormed: &Stormed, asked: &Asked) -> Result<Traces, Missing> 
 /// The end of every request is kept to pick from; of more there are only figures.
 const MOST_PICKED: u64 = 2_000_000;
 
-/// The requests that a report shows: the typical one, the one at p99, and the first that failed, as far as there are such;
-/// of the load that most requests belong to.
+/// The requests that a report shows, of the load that most requests belong to.
 pub(crate) fn telling(plan: &Plan, report: &Report) -> Vec<Trace> {
-    let busiest = report.load.iter().max_by_key(|(_, load)| load.offered);
-    let Some((name, _)) = busiest.filter(|(_, load)| load.offered < MOST_PICKED) else { return Vec::new() };
-    let asked = Asked { at: Vec::new(), of: Some(name.to_owned()), phase: None };
-    let Ok((_, wanted)) = wanted(plan, &asked) else { return Vec::new() };
+    let Some(wanted) = busiest(plan, report) else { return Vec::new() };
     let mut picker = Picker::new(wanted);
     run(plan, &mut picker);
-    let places = ["p50", "p99", "first-failure"].into_iter().filter_map(|words| Some((words, At::parse(words)?)));
-    let picks = places.filter_map(|(words, at)| Some((words.to_owned(), picker.pick(at)?)));
-    let mut collector = Collector::new(picks.collect());
+    let mut collector = Collector::new(places(&picker));
     let ended = run(plan, &mut collector);
     collector.traces(plan, ended.at)
+}
+
+/// The requests that the report of a live run shows, of which every one was followed.
+pub(crate) fn told(stormed: &Stormed) -> Vec<Trace> {
+    let Some(followed) = &stormed.followed else { return Vec::new() };
+    followed.telling(stormed.plan, &stormed.report(), stormed.end())
+}
+
+impl Followed {
+    /// The requests that a report shows, of those that have ended up to `end`.
+    pub(crate) fn telling(&self, plan: &Plan, report: &Report, end: SimTime) -> Vec<Trace> {
+        let Some(wanted) = busiest(plan, report) else { return Vec::new() };
+        let picks = places(&self.picker.narrowed(wanted));
+        picks.iter().filter_map(|(at, pick)| self.collector.trace_of(plan, end, (at, pick))).collect()
+    }
+}
+
+/// The requests of the load that most belong to, unless there are too many to keep.
+fn busiest(plan: &Plan, report: &Report) -> Option<Wanted> {
+    let busiest = report.load.iter().max_by_key(|(_, load)| load.offered);
+    let (name, _) = busiest.filter(|(_, load)| load.offered < MOST_PICKED)?;
+    let asked = Asked { at: Vec::new(), of: Some(name.to_owned()), phase: None };
+    wanted(plan, &asked).ok().map(|(_, wanted)| wanted)
+}
+
+/// The typical request, the one at p99, and the first that failed, as far as there are such.
+fn places(picker: &Picker) -> Vec<(String, Pick)> {
+    let places = ["p50", "p99", "first-failure"].into_iter().filter_map(|words| Some((words, At::parse(words)?)));
+    places.filter_map(|(words, at)| Some((words.to_owned(), picker.pick(at)?))).collect()
 }
 
 fn recorder(plan: &Plan) -> Recorder {

@@ -2,8 +2,11 @@
 //! draw, for every random stream is its own.
 
 use squall_model::dist::Dist;
-use squall_model::plan::{Op, Plan, ServiceId, Target, Time};
+use squall_model::plan::{Memory, Op, Plan, ServiceId, Target, Time};
 use squall_model::{SimTime, Span};
+
+/// More cores than anything keeps busy.
+const PLENTY: f64 = 100_000.0;
 
 /// A plan that differs in one thing.
 pub(crate) struct Variant {
@@ -94,7 +97,14 @@ fn databases(plan: &Plan) -> Vec<Variant> {
         let what = format!("with unlimited connections instead of {}", database.connections);
         Variant { component: database.name.clone(), kind: "database", what, plan: unlimited }
     });
-    unlimited.collect()
+    let pooled = plan.databases.iter().enumerate().filter(|(_, database)| database.pool != u32::MAX);
+    let poolless = pooled.map(|(row, database)| {
+        let mut poolless = plan.clone();
+        poolless.databases[row].pool = u32::MAX;
+        let what = format!("with unlimited pools instead of {} connections", database.pool);
+        Variant { component: database.name.clone(), kind: "database", what, plan: poolless }
+    });
+    unlimited.chain(poolless).collect()
 }
 
 fn services(plan: &Plan) -> Vec<Variant> {
@@ -109,11 +119,39 @@ fn services(plan: &Plan) -> Vec<Variant> {
             unlimited.services[row].workers = u32::MAX;
             add(format!("with unlimited workers instead of {}", service.workers), unlimited);
         }
+        if let Some(cores) = service.cores {
+            add(
+                format!("with unlimited cores instead of {cores}"),
+                changed(plan, |plan| plan.services[row].cores = Some(PLENTY)),
+            );
+        }
+        if let Some(memory) = service.memory {
+            let endless = Memory { limit: u64::MAX, slow_from: None, ..memory };
+            add("with memory without end".into(), changed(plan, |plan| plan.services[row].memory = Some(endless)));
+            let tight = Memory { leak: 0, ..memory };
+            if memory.leak > 0 {
+                add("without its leak".into(), changed(plan, |plan| plan.services[row].memory = Some(tight)));
+            }
+        }
+        if service.autoscale.is_some() && !service.cold_start.is_zero() {
+            let what = "with replicas that start at once".into();
+            add(what, changed(plan, |plan| plan.services[row].cold_start = Span::ZERO));
+        }
+        if service.admission.is_some() {
+            add("without its admission control".into(), changed(plan, |plan| plan.services[row].admission = None));
+        }
         if let Some(ideal) = without_own_time(plan, ServiceId::from(row)) {
             add("without any work of its own".into(), ideal);
         }
     }
     variants
+}
+
+/// The plan with a change.
+fn changed(plan: &Plan, change: impl FnOnce(&mut Plan)) -> Plan {
+    let mut changed = plan.clone();
+    change(&mut changed);
+    changed
 }
 
 /// The plan in which a service's own work takes no time; `None` if it takes none anyway.
@@ -127,7 +165,7 @@ fn without_own_time(plan: &Plan, service: ServiceId) -> Option<Plan> {
         if owner.is_none_or(|endpoint| endpoint.service != service) {
             continue;
         }
-        if let Op::Work(time) | Op::Wait(time) = op {
+        if let Op::Work(time) | Op::Compute(time) | Op::Wait(time) = op {
             changed |= plan.times[time.index()].dist != Dist::Constant(Span::ZERO);
             *time = nothing;
         }
@@ -135,7 +173,7 @@ fn without_own_time(plan: &Plan, service: ServiceId) -> Option<Plan> {
     changed.then_some(ideal)
 }
 
-/// Each call without its retries, without its breaker, without its bulkhead.
+/// Each call without its retries, and without each of its policies.
 fn calls(plan: &Plan) -> Vec<Variant> {
     let mut variants = Vec::new();
     for (row, edge) in plan.edges.iter().enumerate() {
@@ -157,6 +195,21 @@ fn calls(plan: &Plan) -> Vec<Variant> {
             let mut without = plan.clone();
             without.edges[row].bulkhead = None;
             add("without its bulkhead", without);
+        }
+        if edge.budget.is_some() {
+            add("without its retry budget", changed(plan, |plan| plan.edges[row].budget = None));
+        }
+        if edge.rate_limit.is_some() {
+            add("without its rate limit", changed(plan, |plan| plan.edges[row].rate_limit = None));
+        }
+        if edge.throttle.is_some() {
+            add("without its throttle", changed(plan, |plan| plan.edges[row].throttle = None));
+        }
+        if edge.pool.is_some() {
+            add("without its connection pool", changed(plan, |plan| plan.edges[row].pool = None));
+        }
+        if sites().any(|(_, site)| site.hedge.is_some()) {
+            add("without hedges", changed(plan, |plan| sites().for_each(|(site, _)| plan.sites[site].hedge = None)));
         }
         // How long users put up with it is none of the system's parts.
         let of_users = edge.caller.index() >= plan.real_services;

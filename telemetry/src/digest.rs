@@ -11,8 +11,8 @@
 
 use core::fmt;
 
-use squall_model::SimTime;
-use squall_model::observation::{Called, Failure, Limit, Look, Observation, Returned, Sink};
+use squall_model::observation::{Called, Failure, Limit, Look, Observation, Relayed, Returned, Sink};
+use squall_model::{SimTime, Span};
 use squall_policies::Outcome;
 use squall_policies::breaker::{Reason, State, Transition};
 
@@ -136,6 +136,36 @@ impl Digest {
         self.pair(head(25, what.of.segment.0, what.of.site.0, 0), what.took.as_nanos());
     }
 
+    /// Takes in a request that was let in all the way: all that it is, one after the other.
+    #[inline(always)]
+    pub(crate) fn take_relayed(&mut self, what: Relayed<'_>) {
+        let segment = what.segment;
+        if let Some((endpoint, replica)) = what.user {
+            self.take(Observation::Admitted { endpoint, replica, segment });
+        }
+        for leg in what.legs {
+            self.word(head(24, segment.0, leg.site.0, 0));
+        }
+        if let Some(database) = what.database {
+            self.take(Observation::QueryStarted { database, segment, waited: Span::ZERO, queued: false });
+        }
+    }
+
+    /// Takes in a request that has come back well all the way: all that this is, one after the other.
+    #[inline(always)]
+    pub(crate) fn take_relay_returned(&mut self, what: Relayed<'_>, took: Span) {
+        let (segment, outcome) = (what.segment, Outcome::Ok);
+        if let Some(database) = what.database {
+            self.take(Observation::QueryEnded { database, segment, outcome, took });
+        }
+        for leg in what.legs.iter().rev() {
+            self.take_returned(Returned { of: Called { segment, ..*leg }, took });
+        }
+        if let Some((endpoint, replica)) = what.user {
+            self.take(Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
+        }
+    }
+
     /// What is not seen at every hop.
     #[cold]
     #[inline(never)]
@@ -205,6 +235,10 @@ impl Digest {
                 self.pair(head(50, u32::from(queued), edge.0, u32::from(opened)), waited.as_nanos());
             }
             Observation::ConnectionFreed { edge } => self.pair(head(51, 0, edge.0, 0), 0),
+            Observation::AdmissionLimit { replica, from, to } => self.pair(head(52, 0, 0, replica.0), words(from, to)),
+            Observation::BulkheadLimit { edge, replica, from, to } => {
+                self.pair(head(53, 0, edge.0, replica.0), words(from, to));
+            }
             _ => unreachable!("what is seen at every hop is taken in there"),
         }
     }

@@ -107,6 +107,12 @@ impl Levels {
         gauge.level = gauge.level.wrapping_sub(count);
     }
 
+    /// A part of it that was `from` is `to` now. The peak is of what stands, not of what is counted twice on the way.
+    pub(crate) fn change(&mut self, row: usize, now: u64, from: u32, to: u32) {
+        self.fall_by(row, now, from);
+        self.rise_by(row, now, to);
+    }
+
     /// One less, which says how long it was here.
     #[inline(always)]
     pub(crate) fn leave(&mut self, row: usize, now: u64, took: u64) {

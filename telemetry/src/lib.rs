@@ -37,6 +37,7 @@ mod summary;
 mod tallies;
 #[cfg(test)]
 mod testing;
+mod through;
 mod timeline;
 pub mod trace;
 mod verdicts;

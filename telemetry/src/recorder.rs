@@ -5,7 +5,7 @@
 //! no division; nothing is recorded twice. What can be had from what is kept anyway is worked out later: windows are
 //! differences of running counts, a load's figures are the sum of its tasks', a service's of its endpoints'.
 
-use squall_model::observation::{Called, Failure, Observation, Returned, Sink};
+use squall_model::observation::{Called, Failure, Observation, Relayed, Returned, Sink};
 use squall_model::plan::{Claim, EdgeId, EndpointId, FaultId, Metric, Plan, ReplicaId, SegmentId, Subject};
 use squall_model::{SimTime, Span};
 use squall_policies::Outcome;
@@ -20,6 +20,7 @@ use crate::resources::Resources;
 use crate::saturation::Saturation;
 use crate::shelf::{Grain, Shelf};
 use crate::tallies::{Calls, Queries, Requests, Tallies};
+use crate::through::Through;
 use crate::ways::Ways;
 use crate::windows::{Books, Windows};
 
@@ -40,6 +41,7 @@ pub struct Recorder {
     pub(crate) queries: Tallies<Queries>,
     pub(crate) times: Times,
     ways: Ways,
+    through: Through,
     /// By service: workers busy.
     pub(crate) busy: Levels,
     /// By service: requests waiting for a worker.
@@ -122,6 +124,7 @@ impl Recorder {
         let levels = |rows| Levels::new(rows, segments, windows);
         let times = Times::new(plan);
         let ways = Ways::new(plan, |endpoint, edge| times.direct.grain(endpoint).finer(times.calls.grain(edge)));
+        let through = Through::new(plan, first_task(plan), (&|site| ways.grain(site), &|row| times.queries.grain(row)));
         let service = |row: usize| plan.endpoints[row].service.0;
         Self {
             clock,
@@ -138,6 +141,7 @@ impl Recorder {
             ),
             times,
             ways,
+            through,
             busy: levels(services),
             waiting: levels(services),
             connections: levels(databases),
@@ -163,6 +167,7 @@ impl Recorder {
     pub fn finish(mut self, end: SimTime) -> Recording {
         let end = end.as_nanos().max(self.clock.start_of_window());
         self.catch_up(end);
+        self.through.book_times(&mut self.ways, &mut self.times.queries);
         self.ways.book_times(&mut self.times.direct, &mut self.times.calls);
         if end > self.clock.start_of_window() {
             self.cut(end);
@@ -175,6 +180,19 @@ impl Recorder {
             self.windows.close_resources(&self.resources, true);
         }
         Recording::new(self, end)
+    }
+
+    /// Notes that it is `at` now; for what is seen most.
+    #[inline(always)]
+    fn quick_tick(&mut self, at: SimTime) -> u64 {
+        let now = at.as_nanos();
+        if now >= self.clock.next() {
+            self.catch_up(now);
+        }
+        if now != self.digest.last() {
+            self.digest.go_on_to(now);
+        }
+        now
     }
 
     /// Notes that it is `at` now.
@@ -218,6 +236,7 @@ impl Recorder {
     }
 
     fn book_ways(&mut self) {
+        self.through.book_counts(&mut self.ways, &mut self.requests, &mut self.queries);
         self.ways.book_counts(&mut self.requests, &mut self.calls);
     }
 
@@ -358,6 +377,24 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
+    #[inline(always)]
+    fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
+        let now = self.quick_tick(at);
+        self.digest.take_relayed(what);
+        self.through.set_out(what, now, (&mut self.busy, &mut self.connections));
+    }
+
+    #[inline(always)]
+    fn relay_returned(&mut self, at: SimTime, what: Relayed<'_>, took: Span) {
+        let now = self.quick_tick(at);
+        self.digest.take_relay_returned(what, took);
+        let took = took.as_nanos();
+        self.through.come_back(what, (now, took), (&mut self.busy, &mut self.connections));
+        if let Some((task, _)) = what.user {
+            self.times.fresh.record(task.index() - self.first_task, what.segment.index(), took);
+        }
+    }
+
     #[inline(always)]
     fn called(&mut self, at: SimTime, what: Called) {
         let now = self.tick(at);

@@ -294,6 +294,9 @@ pub struct Service {
     pub cpu_share: Option<f64>,
     /// The most memory a replica used; `null` where it is not modelled.
     pub memory_mib_max: Option<f64>,
+    /// The memory that each replica has, where it is modelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit_mib: Option<f64>,
     /// How many replicas there were.
     pub replicas: Extremes,
     /// Of the ok ones, those from a fallback.
@@ -306,8 +309,22 @@ pub struct Service {
     /// When replicas died for want of memory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub out_of_memory_s: Vec<f64>,
+    /// Requests that it lets in at the same time, all its replicas together, where that follows latency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_limit: Option<AdaptiveLimit>,
     /// By endpoint.
     pub endpoints: Named<Endpoint>,
+}
+
+/// A limit that follows latency.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AdaptiveLimit {
+    /// On average between warm-up and the load's end.
+    pub mean: f64,
+    /// At most in that time.
+    pub max: u32,
+    /// When the run was over.
+    pub at_end: u32,
 }
 
 /// One endpoint of a service; as [`Service`].
@@ -532,6 +549,9 @@ pub struct Call {
     /// Its connections, where they are modelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<Pool>,
+    /// Calls that may be under way at the same time, of all replicas of the caller, where that follows latency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_limit: Option<AdaptiveLimit>,
 }
 
 /// A circuit breaker, or those of all replicas of a caller.
@@ -642,6 +662,12 @@ pub enum FindingKind {
     Metastable,
     /// More was asked for than something can do.
     Overload,
+    /// More is asked for than something can do, and not only for a while.
+    CapacityGap,
+    /// Replicas that were wanted had yet to start.
+    ColdStart,
+    /// Memory was lost until there was not enough.
+    Leak,
     /// Something that others need was slow, and nothing worse came of it.
     SlowDependency,
     /// Something that others need failed, and nothing worse came of it.
@@ -656,6 +682,9 @@ impl FindingKind {
             Self::RetryStorm => "retry storm",
             Self::Metastable => "metastable failure",
             Self::Overload => "overload",
+            Self::CapacityGap => "capacity gap",
+            Self::ColdStart => "cold start",
+            Self::Leak => "leak",
             Self::SlowDependency => "slow dependency",
             Self::FailingDependency => "failing dependency",
         }
@@ -836,6 +865,9 @@ pub struct ServiceSeries {
     /// took, so an answer on its way may be counted a step late.
     #[serde(default)]
     pub wasted: Vec<u64>,
+    /// Requests that it lets in at the same time, on average, where that follows latency.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub concurrency_limit: Vec<f64>,
     /// By endpoint.
     #[serde(default)]
     pub endpoints: Named<EndpointSeries>,
@@ -874,6 +906,9 @@ pub struct CallSeries {
     /// Retries that the budget did not grant.
     #[serde(default)]
     pub budget_refused: Vec<u64>,
+    /// Calls that may be under way at the same time, on average, where that follows latency.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub concurrency_limit: Vec<f64>,
 }
 
 /// A database over time.

@@ -52,6 +52,10 @@ pub(crate) struct Resources {
     pub(crate) pools: Tallies<Pools>,
     /// By edge: from wanting a connection to having it, of attempts that waited.
     pub(crate) pool_waits: Shelf,
+    /// By service: requests that its replicas let in at the same time, where that follows latency.
+    pub(crate) admission_limits: Levels,
+    /// By edge: calls that may be under way at the same time, where that follows latency.
+    pub(crate) bulkhead_limits: Levels,
 }
 
 /// An autoscaler changed the number of replicas.
@@ -93,18 +97,26 @@ impl Resources {
             connecting: levels(edges),
             pools: Tallies::new(edges, segments, |_, _| 0, |row| row as u32),
             pool_waits,
+            admission_limits: levels(services),
+            bulkhead_limits: levels(edges),
         }
     }
 
     pub(crate) fn cut(&mut self, now: u64, segment: usize) {
-        for levels in [&mut self.cpu, &mut self.connections, &mut self.connecting] {
+        for levels in self.levels() {
             levels.cut(now, segment);
         }
         self.cpu_full.cut(now, segment);
     }
 
+    fn levels(&mut self) -> [&mut Levels; 5] {
+        let limits = [&mut self.admission_limits, &mut self.bulkhead_limits];
+        let [admission, bulkhead] = limits;
+        [&mut self.cpu, &mut self.connections, &mut self.connecting, admission, bulkhead]
+    }
+
     pub(crate) fn close_window(&mut self) {
-        for levels in [&mut self.cpu, &mut self.connections, &mut self.connecting] {
+        for levels in self.levels() {
             levels.close_window();
         }
         self.memory.close_window();
@@ -156,6 +168,13 @@ impl Resources {
                 }
             }
             Observation::ConnectionFreed { edge } => self.connections.fall(edge.index(), now),
+            Observation::AdmissionLimit { replica, from, to } => {
+                let row = self.service_of_replica[replica.index()] as usize;
+                self.admission_limits.change(row, now, from, to);
+            }
+            Observation::BulkheadLimit { edge, from, to, .. } => {
+                self.bulkhead_limits.change(edge.index(), now, from, to);
+            }
             _ => unreachable!("what is seen at every hop is taken in there"),
         }
     }
@@ -172,8 +191,7 @@ impl Resources {
         if !self.up[replica.index()] {
             return;
         }
-        self.cpu.rise_by(row, now, to);
-        self.cpu.fall_by(row, now, from);
+        self.cpu.change(row, now, from, to);
         if changes {
             self.cpu_full.change(row, now, 0, if all { 1 } else { -1 });
         }

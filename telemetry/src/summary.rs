@@ -3,7 +3,9 @@
 
 use core::ops::Range;
 
-use squall_model::plan::{CacheId, DatabaseId, EdgeId, Fault as FaultRow, Hits, Plan, ReplicaId, ServiceId, TopicId};
+use squall_model::plan::{
+    self, CacheId, DatabaseId, EdgeId, Fault as FaultRow, Hits, Plan, ReplicaId, ServiceId, TopicId,
+};
 use squall_model::{SimTime, Span};
 use squall_policies::breaker::State;
 
@@ -13,9 +15,9 @@ use crate::levels::Levels;
 use crate::named::Named;
 use crate::recording::Recording;
 use crate::report::{
-    Breaker, Cache, Call, Connections, Database, Endpoint, Engine, Extremes, Failures, Fault, Graph, Latency, Load,
-    NamedPhase, Pool, Queue, Report, SCHEMA, Scaling, Service, System, Task, Time, Topic, Transition, Verdict, Workers,
-    World,
+    AdaptiveLimit, Breaker, Cache, Call, Connections, Database, Endpoint, Engine, Extremes, Failures, Fault, Graph,
+    Latency, Load, NamedPhase, Pool, Queue, Report, SCHEMA, Scaling, Service, System, Task, Time, Topic, Transition,
+    Verdict, Workers, World,
 };
 use crate::tallies::{self, Requests};
 use crate::timeline::MIB;
@@ -215,12 +217,14 @@ impl Summary<'_> {
             workers: self.workers(row),
             queue: self.queue(&self.recording.books.waiting, row, capacity(service.queue, self.most_replicas(row))),
             cpu_share: self.recording.cpu_share(self.plan, id, self.segments.clone()).map(rounded),
+            memory_limit_mib: service.memory.map(|memory| rounded(memory.limit as f64 / MIB)),
             memory_mib_max: bytes.map(|bytes| rounded(bytes as f64 / MIB)),
             replicas,
             degraded: count.degraded,
             in_flight: count.in_flight(),
             scaled: self.scaled(id),
             out_of_memory_s: self.deaths(id),
+            concurrency_limit: has_adaptive_admission(service).then(|| self.limit(&resources.admission_limits, row)),
             endpoints: rows.clone().map(one).collect(),
         }
     }
@@ -413,7 +417,14 @@ impl Summary<'_> {
             throttled: count.throttled,
             order: self.plan.edges[edge.index()].layers.iter().map(|layer| layer.word().to_owned()).collect(),
             pool: self.pool(edge),
+            concurrency_limit: has_adaptive_bulkhead(&self.plan.edges[edge.index()])
+                .then(|| self.limit(&self.recording.books.resources.bulkhead_limits, edge.index())),
         }
+    }
+
+    fn limit(&self, limits: &Levels, row: usize) -> AdaptiveLimit {
+        let over = limits.over(row, self.segments.clone());
+        AdaptiveLimit { mean: rounded(over.mean(self.length())), max: over.peak, at_end: limits.level(row) }
     }
 
     fn breaker(&self, id: EdgeId) -> Option<Breaker> {
@@ -451,6 +462,17 @@ impl Summary<'_> {
             ejected: each.then(|| caller.replica_range().flat_map(out).count() as u64),
         })
     }
+}
+
+/// Whether what a service lets in at the same time follows latency.
+pub(crate) fn has_adaptive_admission(service: &plan::Service) -> bool {
+    let concurrency = service.admission.and_then(|admission| admission.concurrency);
+    matches!(concurrency, Some(plan::Concurrency::Adaptive(_)))
+}
+
+/// Whether what may be under way of a call at the same time follows latency.
+pub(crate) const fn has_adaptive_bulkhead(edge: &plan::Edge) -> bool {
+    matches!(edge.bulkhead, Some(plan::Bulkhead::Adaptive(_)))
 }
 
 /// One entry of the file may be several faults of the plan.

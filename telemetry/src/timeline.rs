@@ -10,7 +10,7 @@ use crate::report::{
     CacheSeries, CallSeries, DatabaseSeries, EndpointSeries, FailureSeries, LatencyCounts, LoadSeries, ServiceSeries,
     Timeline, TopicSeries,
 };
-use crate::summary::{millis, rounded, to_seconds};
+use crate::summary::{has_adaptive_admission, has_adaptive_bulkhead, millis, rounded, to_seconds};
 use crate::tallies::{Calls, Requests};
 use crate::windows::Latencies;
 
@@ -26,7 +26,7 @@ pub(crate) fn of(plan: &Plan, recording: &Recording) -> Timeline {
         step_s: to_seconds(recording.step()),
         load: loads.map(|(row, load)| (load.name.clone(), load_series(plan, recording, LoadId::from(row)))).collect(),
         services: services.map(|(row, service)| (service.name.clone(), service_series(plan, recording, row))).collect(),
-        calls: edges.map(|(row, edge)| (edge.name.clone(), call_series(recording, row))).collect(),
+        calls: edges.map(|(row, edge)| (edge.name.clone(), call_series(plan, recording, row))).collect(),
         databases: databases.map(|(row, database)| (database.name.clone(), database_series(recording, row))).collect(),
         caches: caches.map(|(row, cache)| (cache.name.clone(), cache_series(recording, row))).collect(),
         topics: topics.map(|(row, topic)| (topic.name.clone(), topic_series(recording, row, topic.service))).collect(),
@@ -122,6 +122,11 @@ fn service_series(plan: &Plan, recording: &Recording, service: usize) -> Service
         failures: failures(&counts, |count| count.failures.rejected),
         mean_ms: counts.iter().zip(windows.times(service)).map(mean).collect(),
         wasted: wasted(plan, recording, service),
+        concurrency_limit: if has_adaptive_admission(row) {
+            means(recording, &resources.admission_limits, service)
+        } else {
+            Vec::new()
+        },
         endpoints: endpoints(plan, recording, service),
     }
 }
@@ -187,7 +192,7 @@ fn wasted(plan: &Plan, recording: &Recording, service: usize) -> Vec<u64> {
     windows.requests(service).iter().enumerate().map(window).collect()
 }
 
-fn call_series(recording: &Recording, edge: usize) -> CallSeries {
+fn call_series(plan: &Plan, recording: &Recording, edge: usize) -> CallSeries {
     let counts = recording.books.windows.calls(edge);
     let each = |figure: fn(&Calls) -> u64| counts.iter().map(figure).collect();
     CallSeries {
@@ -203,6 +208,11 @@ fn call_series(recording: &Recording, edge: usize) -> CallSeries {
         refused: each(|count| count.failures.refused),
         bulkhead_full: each(|count| count.bulkhead_full),
         budget_refused: each(|count| count.budget_refused),
+        concurrency_limit: if has_adaptive_bulkhead(&plan.edges[edge]) {
+            means(recording, &recording.books.resources.bulkhead_limits, edge)
+        } else {
+            Vec::new()
+        },
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a run is a case of. Every verdict stands on figures of the run that it names; where they are missing there is no
 //! verdict. The story (`causes`) says what happened; this says what it amounts to.
 
+mod shortage;
+
 use squall_model::plan::{EdgeId, Effect, Plan, ServiceId};
 
 use crate::causes::{self, Event, Story};
@@ -23,7 +25,10 @@ const WASTED: f64 = 0.2;
 pub(crate) fn of(plan: &Plan, recording: &Recording, story: &Story) -> Vec<Finding> {
     let judge = Judge { plan, recording, story };
     let mut found: Vec<Finding> =
-        [judge.metastable(), judge.cascade(), judge.retry_storm(), judge.overload()].into_iter().flatten().collect();
+        [judge.metastable(), judge.cascade(), judge.retry_storm(), judge.leak(), judge.shortage()]
+            .into_iter()
+            .flatten()
+            .collect();
     if found.is_empty() {
         found.extend(judge.dependency());
     }
@@ -328,25 +333,6 @@ impl Judge<'_> {
         let (row, first, last) = grows.max_by(|a, b| a.2.total_cmp(&b.2))?;
         let [first, last] = [first, last].map(format::number);
         Some(format!("the queue of {} grew from {first} to {last} requests meanwhile", self.plan.services[row].name))
-    }
-
-    /// Something ran out, and neither a fault nor retries made it.
-    fn overload(&self) -> Option<Finding> {
-        let of_load = |root: &Event| root.about.iter().any(|thing| self.is_client(*thing));
-        let (_, event) = self.events(CauseKind::Saturated).find(|(at, _)| {
-            let root = &self.story.events[self.root(*at)];
-            let by_fault = root.kind == CauseKind::FaultBegan && !of_load(root);
-            !by_fault && !self.goes_back_to(*at, CauseKind::RetryStorm) && root.kind != CauseKind::RetryStorm
-        })?;
-        let harm = self.harm();
-        let about = *event.about.first()?;
-        let pressure = self.pressure(about, event.at);
-        if harm.is_empty() || pressure.is_none() {
-            return None;
-        }
-        let what = format!("{} is asked for more than it can do", event.subject);
-        let evidence = std::iter::once(event.what.clone()).chain(pressure).chain(harm).collect();
-        Some(self.finding(FindingKind::Overload, (event.at, about), what, evidence))
     }
 
     /// How many wait at something that is saturated.

@@ -42,6 +42,11 @@ impl Ways {
         Self { cells: ways.map(|(site, segment)| way(site, segment)).collect(), targets, times }
     }
 
+    /// How finely a call step's times are told apart.
+    pub(crate) fn grain(&self, site: usize) -> Grain {
+        self.times.grain(site)
+    }
+
     /// One more was called; the answer is the callee.
     #[inline(always)]
     pub(crate) fn call(&mut self, site: SiteId, segment: usize) -> usize {
@@ -57,6 +62,18 @@ impl Ways {
         way.returned += 1;
         self.times.record_in(way.slot, took);
         way.service as usize
+    }
+
+    /// So many more were called, and so many have returned; their times are kept elsewhere.
+    pub(crate) fn add(&mut self, site: usize, segment: usize, called: u64, returned: u64) {
+        let way = &mut self.cells[segment * self.targets.len() + site];
+        way.called += called;
+        way.returned += returned;
+    }
+
+    /// Adds the times of a row of `shelf` to those of a call step.
+    pub(crate) fn add_times(&mut self, shelf: &Shelf, row: usize, site: usize) {
+        shelf.copy_row(row, &mut self.times, site);
     }
 
     /// Books what was counted since the last time.

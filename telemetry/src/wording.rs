@@ -70,6 +70,7 @@ fn effect(plan: &Plan, effect: Effect) -> String {
         Effect::Pause => "frozen".to_owned(),
         Effect::Kill(1) => "1 replica killed".to_owned(),
         Effect::Kill(count) => format!("{count} replicas killed"),
+        Effect::Restart => "restarted in turn".to_owned(),
         Effect::Corrupt(share) => format!("{} of replies of no use", format::share(share)),
         Effect::Drop(share) => format!("{} lost on the wire", format::share(share)),
         Effect::Partition => "cut off".to_owned(),
@@ -103,6 +104,7 @@ mod tests {
             ("target: users -> a, down: true", "users -> a: down"),
             ("target: a, hang: true, errors: 1%", "a: 1% errors 500, hangs"),
             ("target: a, kill: 1", "a: 1 replica killed"),
+            ("target: a, restart: 5s", "a: restarted in turn"),
             ("target: db, capacity: 50%", "db: 50% of its capacity"),
         ];
         for (fault, text) in table {

@@ -92,12 +92,22 @@ fn every_lint_has_a_file_that_sets_it_off_and_one_that_nearly_does() {
     for lint in squall_model::check::LINTS {
         let (out, errors) = written(&squall(&["check", &format!("lints/{lint}.yaml"), "--deny", lint]).code(1));
         assert!(out.is_empty() && errors.contains(&format!("error[{lint}]")), "{lint}: {out}{errors}");
+        assert!(errors.contains("= help: "), "{lint} says how to mend it: {errors}");
         let nearly = format!("lints/{lint}-nearly.yaml");
         let (_, errors) = written(&squall(&["check", &nearly, "--deny", lint]).code(0));
         assert!(!errors.contains(&format!("[{lint}]")), "{lint}: {errors}");
         let (_, errors) = written(&squall(&["check", &format!("lints/{lint}.yaml"), "--allow", lint]).code(0));
         assert!(!errors.contains(&format!("[{lint}]")), "{lint}: {errors}");
     }
+}
+
+#[test]
+fn every_lint_is_explained_and_nothing_else_is_called_one() {
+    let page = include_str!("../../docs/lints.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let mut told: Vec<&str> = rows.map(|(lint, _)| lint).collect();
+    told.sort_unstable();
+    assert_eq!(told, squall_model::check::LINTS);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod check;
+mod exchange;
 mod golden;
 mod hostile;
 mod licences;
@@ -15,6 +16,8 @@ mod live;
 mod pipelines;
 mod policies;
 mod program;
+mod relays;
+mod replay;
 mod resources;
 mod run;
 mod schema;

@@ -67,6 +67,44 @@ fn a_timeout_of_3_s_instead_of_300_ms_fails_with_one_annotation_at_its_line() {
     assert!(junit.contains("name=\"no figure regressed\"") && junit.contains(&format!("line=\"{line}\"")), "{junit}");
 }
 
+/// Runs a line of a workflow as its shell does, with squall on the `PATH`.
+fn shell(folder: &Path, line: &str) -> snapbox::cmd::OutputAssert {
+    let program = Path::new(env!("CARGO_BIN_EXE_squall")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut command = std::process::Command::new("sh");
+    command.current_dir(folder).args(["-c", line]).env("PATH", path).env_remove("GITHUB_STEP_SUMMARY");
+    snapbox::cmd::Command::from(command).assert()
+}
+
+#[test]
+fn every_line_of_the_workflows_that_runs_squall_does_what_they_say() {
+    let github = (include_str!("../../docs/ci/github-actions.yml"), &["storms.xml"][..]);
+    let gitlab = (include_str!("../../docs/ci/gitlab-ci.yml"), &["storms.xml", "storms.md"][..]);
+    for (number, (workflow, files)) in [github, gitlab].into_iter().enumerate() {
+        let folder = repository(&format!("pipeline-workflow-{number}"));
+        std::fs::remove_dir_all(folder.join("storms/baselines")).unwrap();
+        let first = workflow.split('`').find(|part| part.starts_with("squall ")).unwrap();
+        let step = |line: &'static str| line.trim_start().strip_prefix("- ");
+        let steps = workflow.lines().filter_map(step).map(|line| line.strip_prefix("run: ").unwrap_or(line));
+        let jobs: Vec<&str> = steps.filter(|line| line.starts_with("squall ")).collect();
+        assert_eq!((jobs.len(), workflow.matches("squall run ").count()), (1, 2), "{workflow}");
+        shell(&folder, first).success();
+        assert!(folder.join("storms/baselines/checkout.json").is_file());
+        shell(&folder, jobs[0]).success();
+        for file in files {
+            assert!(folder.join(file).is_file() && workflow.matches(file).count() >= 2, "{file}");
+        }
+        change(&folder, "timeout: 300ms", "timeout: 3s");
+        let (out, _) = written(&shell(&folder, jobs[0]).code(1));
+        assert!(out.contains("REGRESSED  worse: checkout "), "{out}");
+        // The day on which a second topology comes, the first one's baseline is still found.
+        change(&folder, "timeout: 3s", "timeout: 300ms");
+        std::fs::write(folder.join("storms/second.yaml"), built_in("chain")).unwrap();
+        shell(&folder, first).success();
+        shell(&folder, jobs[0]).success();
+    }
+}
+
 #[test]
 fn a_rule_decides_how_much_worse_is_too_much() {
     let folder = repository("pipeline-rules");

@@ -223,6 +223,30 @@ fn a_cache_that_cannot_be_asked_is_a_miss_or_a_failure() {
 }
 
 #[test]
+fn a_rolling_restart_loses_requests_without_headroom_or_draining_or_readiness() {
+    let failed = |sets: &[&str]| {
+        let mut words = vec!["run", "rolling-restart", "--json", "-"];
+        sets.iter().for_each(|set| words.extend(["--set", set]));
+        let report: Value = serde_json::from_str(&written(&squall(&words)).0).unwrap();
+        let load = &report["load"]["visitors"];
+        assert!(load["ok"].as_u64().unwrap() > 15_000, "{sets:?}: {load}");
+        (load["failed"].as_u64().unwrap(), report["faults"][0].clone())
+    };
+    let (none, fault) = failed(&[]);
+    // Each of four replicas restarts once, one every 15 s.
+    assert_eq!((none, &fault["fired"], &fault["from_s"], &fault["to_s"]), (0, &4.into(), &10.0.into(), &60.0.into()));
+    let lost = |sets: &[&str]| failed(sets).0;
+    assert!(lost(&["faults.deploy.restart.at_once=2"]) > 500);
+    // Some of at most ten requests that each replica is at work on.
+    assert!((1..=40).contains(&lost(&["faults.deploy.restart.drain=0s"])));
+    // Each replica refuses for 9 s what comes to it in its turn, and is taken for ready after one, so that two do at a time.
+    let early = lost(&["services.api.ready_after=1s"]);
+    assert!((2_500..=3_000).contains(&early), "{early}");
+    // A single replica is restarted by its name.
+    assert_eq!(failed(&["faults.deploy.target=api[2]"]).1["fired"], 1);
+}
+
+#[test]
 fn every_knob_in_the_head_of_a_built_in_topology_breaks_what_it_expects() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies");
     let mut knobs = BTreeMap::new();

@@ -52,6 +52,23 @@ function expected(report, t) {
       mean: one.mean_ms[i],
     };
   }
+  const end = i + 1 < steps ? (i + 1) * step : report.time.simulated_s;
+  for (const [name, one] of services) {
+    const { scaled = [] } = report.services[name];
+    if (one.replicas?.length) {
+      const ordered = scaled.filter((change) => change.at_s <= end + 1e-9);
+      lanes[`replicas ${name}`] = { serve: one.replicas[i], ...(scaled.length ? { wanted: ordered.length ? ordered[ordered.length - 1].to : one.replicas[0] } : {}) };
+    }
+    if (one.cpu_share?.length) lanes[`cpu ${name}`] = { used: one.cpu_share[i] };
+    if (one.memory_mib_max?.length) lanes[`memory ${name}`] = { used: one.memory_mib_max[i] };
+  }
+  for (const [name, one] of Object.entries(timeline.caches || {})) {
+    const looks = one.hits[i] + one.misses[i];
+    lanes[`cache ${name}`] = { hits: one.hits[i] / length, misses: one.misses[i] / length, rate: looks > 0 ? one.hits[i] / looks : null };
+  }
+  for (const [name, one] of Object.entries(timeline.topics || {})) {
+    lanes[`topic ${name}`] = { published: one.published[i] / length, delivered: one.delivered[i] / length, dead: one.dead_letters[i] / length, waiting: one.backlog_max[i] };
+  }
   for (const [name, one] of Object.entries(timeline.databases)) lanes[`occupancy ${name}`] = { busy: one.busy[i], queue: one.waiting[i] };
   return lanes;
 }

@@ -121,10 +121,10 @@ async function handsWork(browser, { address, report }) {
   await page.close();
 }
 
-async function namesAreText(browser, { html, address, report }) {
+async function namesAreText(browser, { html, address, report }, names = [report.scenario, report.about]) {
   const opened = await browser.open(address);
   const shown = await opened.page.evaluate(() => document.body.innerText);
-  for (const text of [report.scenario, report.about, Object.keys(report.load)[0], report.faults[0].name]) assert.ok(shown.includes(text), `shown as it is: ${text}`);
+  for (const text of [...names, Object.keys(report.load)[0], report.faults[0].name]) assert.ok(shown.includes(text), `shown as it is: ${text}`);
   assert.strictEqual(await opened.page.evaluate(() => window.pwned), undefined);
   quiet(opened, address);
   await opened.page.close();
@@ -230,10 +230,90 @@ async function liveRunsAreShown(browser) {
   await over;
   await page.waitForFunction(() => document.documentElement.dataset.live === "gone", null, { timeout: 5000 });
   const report = JSON.parse(fs.readFileSync(json, "utf8"));
-  const shown = await page.evaluate(() => document.querySelector(".table tbody tr td").dataset.value);
+  assert.ok(await page.evaluate(() => document.querySelectorAll(".trace .row").length) > 4, "requests are followed while it runs");
+  const shown = await page.evaluate(() => document.querySelector("#tables .table tbody tr td").dataset.value);
   assert.strictEqual(shown, String(Object.values(report.load)[0].offered), "the page ends with what the report says");
   assert.ok(opened.requests.every((url) => url.startsWith(address)), "it asks its own server alone");
   assert.deepStrictEqual(opened.complaints.filter((text) => !/ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/.test(text)), []);
+  await page.close();
+}
+
+/** What a command that writes a page and JSON wrote. */
+function written(name, ...command) {
+  const [html, json] = [path.join(folder, `${name}.html`), path.join(folder, `${name}.json`)];
+  const ran = spawnSync(program, [...command, "--quiet", "--html", html, "--json", json], { encoding: "utf8" });
+  assert.ok(ran.status === 0 || ran.status === 1, `${command.join(" ")}: exit ${ran.status}: ${ran.stderr}`);
+  return { name, html, address: pathToFileURL(html).href, found: JSON.parse(fs.readFileSync(json, "utf8")) };
+}
+
+/** Two runs on one page: every reading is of both, and the words are those of the comparison. */
+async function twoRunsAreDrawnOver(browser, { address, found, name }) {
+  const opened = await browser.open(address);
+  const { page } = opened;
+  const runs = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent).runs.map((run) => run.report));
+  let figures = 0;
+  for (const part of [0.2, 0.5, 0.9]) {
+    const t = await scrub(page, part * Math.min(...runs.map((run) => run.time.simulated_s)));
+    const both = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll(".lane")].map((lane) => [lane.dataset.lane,
+      [...lane.querySelectorAll(".reading")].map((row) => [...row.querySelectorAll(".figure")].map((node) => node.dataset.value))])));
+    const sides = runs.map((report) => expected(report, t));
+    for (const lane of Object.keys(sides[1]).filter((lane) => sides[0][lane])) {
+      const [before, now] = sides.map((side) => side[lane]);
+      const shared = Object.keys(now).every((what) => what in before) && Object.keys(before).length === Object.keys(now).length;
+      if (!shared) continue;
+      assert.ok(both[lane], `${name}: there is no lane ${lane}`);
+      Object.keys(now).forEach((what, k) => [before, now].forEach((side, which) => {
+        assert.ok(close(both[lane][k][which], side[what]), `${name} at ${t}: ${lane}, ${what}: ${both[lane][k]}, not ${before[what]} and ${now[what]}`);
+        figures += 1;
+      }));
+    }
+  }
+  assert.ok(figures > 50, `${figures} figures`);
+  const text = await page.evaluate(() => document.getElementById("changes").textContent);
+  for (const { path, base, new: now } of found.settings) {
+    for (const words of [path, base, now].filter(Boolean)) assert.ok(text.includes(words), `${name}: the setting ${words}`);
+  }
+  for (const line of [...found.broken, ...found.mended]) assert.ok(text.includes(line), `${name}: ${line}`);
+  const cells = await page.evaluate(() => [...document.querySelectorAll(".changed tbody tr")].map((row) => [row.dataset.name, row.children[1].textContent, row.children[2].dataset.value ?? null, row.children[3].dataset.value ?? null]));
+  const counted = found.changes.filter((change) => change.counts);
+  assert.ok(cells.length > 0 && cells.length === Math.min(counted.length, 60), `${cells.length} rows`);
+  cells.forEach(([subject, , base, now], k) => {
+    assert.strictEqual(subject, counted[k].subject);
+    [[base, counted[k].base], [now, counted[k].new]].forEach(([shown, value]) => assert.ok(value === null ? shown === null : close(shown, value), `${name}: ${subject}`));
+  });
+  // The same scale in both: the base's curve is drawn, wherever there is one.
+  assert.ok(await page.evaluate(() => document.querySelectorAll(".stroke.base").length) >= 2);
+  // Either run can be replayed.
+  if (await page.evaluate(() => document.querySelectorAll(".sides button").length === 2)) {
+    const now = () => page.evaluate(() => [...document.querySelectorAll(".graph-holder .fact")].map((node) => node.textContent).join("|"));
+    const after = await now();
+    await page.click(".sides button:first-child");
+    assert.strictEqual(await page.evaluate(() => document.querySelector(".sides button").getAttribute("aria-pressed")), "true");
+    assert.strictEqual((await now()).split("|").length, after.split("|").length);
+  }
+  quiet(opened, address);
+  await page.close();
+  return figures;
+}
+
+/** What the system bears: a dot a step, up and down, and the figures of the JSON. */
+async function theCapacityIsDrawn(browser, { address, found, name }) {
+  const opened = await browser.open(address);
+  const { page } = opened;
+  const shown = await page.evaluate(() => ({
+    up: document.querySelectorAll(".capacity .dot.up").length,
+    down: document.querySelectorAll(".capacity .dot.down").length,
+    rows: [...document.querySelectorAll("#capacity tbody tr")].map((row) => [...row.querySelectorAll("td")].map((cell) => cell.dataset.value ?? null)),
+    marks: [...document.querySelectorAll(".capacity .fault-name")].map((node) => node.textContent),
+    sentence: document.querySelector(".sentence").textContent,
+  }));
+  const count = (direction) => found.steps.filter((step) => step.direction === direction).length;
+  assert.deepStrictEqual([shown.up, shown.down], [count("up"), count("down")], name);
+  found.steps.forEach((step, i) => [step.offered_per_s, step.goodput_per_s, step.p99_ms].forEach((value, k) =>
+    assert.ok(value === null ? shown.rows[i][k] === null : close(shown.rows[i][k], value), `${name}, step ${i}: ${shown.rows[i]}`)));
+  assert.deepStrictEqual(shown.marks.map((text) => text.split(" ")[0]), ["knee", "collapse"].filter((what) => found[what]));
+  assert.ok(shown.sentence.toLowerCase().includes(found.sentence.toLowerCase()), shown.sentence);
+  quiet(opened, address);
   await page.close();
 }
 
@@ -254,25 +334,45 @@ async function requestsAreFollowed(browser, { address, report, name }) {
 async function main() {
   const began = Date.now();
   const pages = ["cascade", "cascade-breaker", "retry-storm", "metastable", "social"].map((topology) => storm(topology));
+  // What services run on, and what they talk to besides each other.
+  const more = ["autoscaling", "slow-leak", "metastable-cache", "asynchronous-chain"].map((topology) => storm(topology));
   const evil = storm(path.join(__dirname, "evil.yaml"));
+  const file = path.join(__dirname, "evil.yaml");
+  const compared = [
+    written("one-knob", "compare", "cascade", "cascade", "--set", "services.order.workers=400"),
+    written("two-files", "compare", "cascade", "cascade-breaker"),
+    written("two-caches", "compare", "metastable-cache", "metastable-cache-recovers"),
+    written("evil-compared", "compare", file, file, "--set", "services.back.workers=3"),
+  ];
+  const capacities = [written("capacity", "capacity", "retry-storm"), written("evil-capacity", "capacity", file, "--hold", "4s")];
   const browser = await launch();
   try {
-    for (const { html, name } of [...pages, evil]) {
+    for (const { html, name } of [...pages, ...more, evil, ...compared, ...capacities]) {
       const text = fs.readFileSync(html, "utf8");
       assert.ok(text.length < SIZE, `${name}: ${text.length} bytes`);
       assert.match(text, /Content-Security-Policy" content="default-src &#39;none&#39;;|Content-Security-Policy" content="default-src 'none';/);
       assert.ok(!/unsafe-(inline|eval)/.test(text.slice(0, 2000)));
     }
-    for (const one of [...pages, evil]) console.log(`${one.name}: ${await everyFigureIsTheReports(browser, one)} figures of the pictures are those of the report, at 5 times`);
+    for (const one of [...pages, ...more, evil]) console.log(`${one.name}: ${await everyFigureIsTheReports(browser, one)} figures of the pictures are those of the report, at 5 times`);
     await handsWork(browser, pages[0]);
     console.log("mouse, keyboard, tables and download work");
     for (const one of pages) await requestsAreFollowed(browser, one);
     console.log("single requests are those of the report");
     await liveRunsAreShown(browser);
     console.log("a live run is shown while it goes on");
+    for (const one of compared) console.log(`${one.name}: ${await twoRunsAreDrawnOver(browser, one)} figures of two runs drawn over one another are those of their reports`);
+    for (const one of capacities) {
+      await theCapacityIsDrawn(browser, one);
+      await everyFigureIsTheReports(browser, { ...one, report: one.found.run });
+    }
+    console.log("the capacity curve, and the run it is of, are those of the JSON");
+    await requestsAreFollowed(browser, storm("chain", "--live", "--duration", "3s", "--set", "expect=[]", "--set", "phases={}"));
+    console.log("requests over real HTTP are followed");
     await namesAreText(browser, evil);
     console.log("names are text");
-    await fitsEveryWidth(browser, [pages[0], pages[4], evil]);
+    await namesAreText(browser, { ...evil, ...compared[3] }, []);
+    await namesAreText(browser, { ...evil, ...capacities[1] });
+    await fitsEveryWidth(browser, [pages[0], pages[4], evil, ...more, ...compared.slice(1), ...capacities]);
     console.log("fits 360, 768, 1440 and 3840 pixels, light and dark");
     const social = pages[4];
     const start = process.hrtime.bigint();

@@ -146,12 +146,7 @@ impl Check<'_> {
             return Some((phase.from, phase.to));
         }
         let fault = self.names.fault(name)?;
-        let lasts = fault.lasts.as_ref().map(|lasts| lasts.value);
-        let end = match lasts {
-            Some(lasts) => fault.at.value + lasts,
-            None if fault.is_done_at_once() => fault.at.value,
-            None => self.topology.duration.value,
-        };
+        let end = fault.lasts(self.topology).map_or(self.topology.duration.value, |lasts| fault.at.value + lasts);
         fault.every.is_none().then_some((fault.at.value, end))
     }
 

@@ -43,7 +43,7 @@ const TIMED: &[Thing] = &[Thing::Service, Thing::Endpoint, Thing::Database, Thin
 /// What `fault` does.
 fn effects(fault: &Fault) -> Vec<Effect> {
     use Thing::{Cache, Database, Load, Service};
-    let table: [(&'static str, Option<At>, &'static [Thing]); 14] = [
+    let table: [(&'static str, Option<At>, &'static [Thing]); 15] = [
         ("latency", place(fault.latency.as_ref()), TIMED),
         ("add", place(fault.add.as_ref()), TIMED),
         ("times", place(fault.times.as_ref()), TIMED),
@@ -52,6 +52,7 @@ fn effects(fault: &Fault) -> Vec<Effect> {
         ("hang", place(fault.hang.as_ref()), TIMED),
         ("pause", place(fault.pause.as_ref()), TIMED),
         ("kill", place(fault.kill.as_ref()), &[Service]),
+        ("restart", place(fault.restart.as_ref()), &[Service]),
         ("corrupt", place(fault.corrupt.as_ref()), TIMED),
         ("drop", place(fault.drop.as_ref()), TIMED),
         ("partition", place(fault.partition.as_ref()), TIMED),
@@ -128,6 +129,9 @@ fn check_times(fault: &Fault, topology: &Topology, found: &mut Findings) {
     if let Some(status) = &fault.status {
         let error = (400..=599).contains(&status.value);
         found.require(error, status.at, &format!("{} is not a status of an error", status.value), "from 400 to 599");
+    }
+    if let Some(restart) = &fault.restart {
+        found.require(restart.at_once.value > 0, restart.at_once.at, "no replica restarts", "at least 1 at once");
     }
     if let Some(pick) = &fault.pick {
         found.require(pick.value > 0, pick.at, "this fault picks nothing", "at least 1");

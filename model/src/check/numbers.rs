@@ -65,6 +65,10 @@ fn service(service: &Service, topology: &Topology, whole: bool, found: &mut Find
     let scales = service.autoscale.is_some();
     found.require(scales || service.replicas.value > 0, service.replicas.at, "no replica at all", "at least 1");
     found.require(service.workers.value != Limit::Count(0), service.workers.at, "no workers", "at least 1");
+    if let Some(ready) = service.ready_after.as_ref().filter(|ready| ready.value > service.cold_start.value) {
+        let what = format!("ready after {}, and able to serve after {}", ready.value, service.cold_start.value);
+        found.error(ready.at, what, "lengthen `cold_start`: nothing is sent to a replica before it is ready");
+    }
     if let Some(cores) = &service.cores {
         found.require(cores.value > 0.0, cores.at, "no CPU at all", "more than 0; leave it out for plenty");
     }

@@ -181,7 +181,8 @@ fn what_is_rarely_wise_is_a_warning_with_a_figure() {
         (
             "breaker: {}",
             "timeout: none",
-            "no-timeout: ‹{call: posts.list}› `gateway -> posts` has no timeout: it waits for as long as the callee takes",
+            "no-timeout: ‹{call: posts.list}› `gateway -> posts` has no timeout: it waits for as long as the callee takes, \
+             and holds one of 10 workers",
         ),
         (
             "breaker: {}",
@@ -228,6 +229,64 @@ load: [{name: all, to: a.x, rate: 1/s}]
     let warnings = spec::load(source, &[], &|_| Err(String::new())).unwrap().warnings;
     let shown: Vec<String> = warnings.iter().map(|problem| shown(source, problem)).collect();
     assert_eq!(shown, ["retry-amplification: ‹all› one request of `all` can become 64 attempts: a -> b -> c -> d"]);
+}
+
+/// What is rarely wise in a topology.
+fn warnings(source: &str) -> Vec<String> {
+    let warnings = spec::load(source, &[], &|_| Err(String::new())).unwrap().warnings;
+    warnings.iter().map(|problem| shown(source, problem)).collect()
+}
+
+#[test]
+fn a_caller_that_gives_up_before_its_callee_usually_answers_is_a_warning() {
+    // Work, the slowest of a parallel step, the surest of a chance, a query: 1 + 20 + 2 + 5 + 2 x 3 ms.
+    let with = |timeout: &str| {
+        warnings(&format!(
+            "
+services:
+  a: {{endpoints: {{x: {{steps: [{{call: b.x}}]}}}}, calls: {{b: {{timeout: {timeout}}}}}}}
+  b: {{endpoints: {{x: {{steps: [
+    {{work: 1ms}}, {{parallel: [{{wait: exponential(20ms)}}, {{work: 2ms}}]}},
+    {{chance: {{of: 50%, do: [{{work: 2ms}}], else: [{{work: 9ms}}]}}}}, {{query: db}}, {{repeat: {{times: 2, do: [{{work: 3ms}}]}}}}]}}}}}}
+databases: {{db: {{query: 5ms}}}}
+"
+        ))
+    };
+    let what = "timeout-inversion: ‹33ms› `a -> b` gives up after 33ms, while `b.x` takes 34ms when all is well";
+    assert_eq!((with("33ms"), with("34ms")), (vec![what.to_owned()], vec![]));
+}
+
+#[test]
+fn a_breaker_that_counts_more_calls_than_the_run_has_is_a_warning() {
+    let with = |least: u32| {
+        warnings(&format!(
+            "
+duration: 10s
+services:
+  a: {{endpoints: {{x: {{steps: [{{call: b.x}}]}}}}, calls: {{b: {{timeout: 1s, breaker: {{window: 1000, minimum_calls: {least}}}}}}}}}
+  b: {{endpoints: {{x: {{}}}}}}
+load: [{{name: l, to: a.x, rate: 10/s}}]
+"
+        ))
+    };
+    let what = "breaker-never-opens: ‹101› `a -> b` never opens: at most 100 calls of a replica come in 10s, and it decides on 101";
+    assert_eq!((with(101), with(100)), (vec![what.to_owned()], vec![]));
+}
+
+#[test]
+fn a_wait_of_no_time_between_attempts_is_none() {
+    let with = |backoff: &str| {
+        warnings(&format!(
+            "
+services:
+  a: {{endpoints: {{x: {{steps: [{{call: b.x}}]}}}}, calls: {{b: {{timeout: 1s, retry: {{attempts: 3, backoff: {backoff}}}}}}}}}
+  b: {{endpoints: {{x: {{}}}}}}
+"
+        ))
+    };
+    let told = with("exponential(0ms 2 0ms)");
+    assert!(told.len() == 1 && told[0].starts_with("no-backoff: "), "{told:?}");
+    assert_eq!(with("exponential(1ms 2 1s)"), Vec::<String>::new());
 }
 
 #[test]

@@ -171,10 +171,11 @@ impl System<'_> {
         outcome: Outcome,
         failure: Option<Failure>,
     ) -> Step {
-        self.leave_room(now, child, Leave::Ended(outcome, failure));
+        self.leave_room(host, now, child, Leave::Ended(outcome, failure));
         let parent = self.fibers.waiting(self.fibers[child].reply_to);
         if let Some(index) = parent {
             self.unlink(index, child);
+            self.fibers.aside(index).asked = self.fibers.aside(child).asked.take();
         }
         Self::tell_ended(host, now, child, failure.map_or(outcome, Failure::seen));
         self.fibers.release(child);

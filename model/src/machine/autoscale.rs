@@ -186,6 +186,7 @@ impl System<'_> {
     /// A replica is started; it serves after its cold start.
     fn start_replica(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
         self.set_wanted(id, true);
+        self.replicas[id.index()].draining = false;
         self.clear_memory(id);
         self.restart(host, now, id);
     }
@@ -196,6 +197,7 @@ impl System<'_> {
         self.set_wanted(id, false);
         let replica = &mut self.replicas[id.index()];
         replica.restart = Key::NONE;
+        replica.starting = false;
         let served = core::mem::replace(&mut replica.ready, false);
         if served {
             host.observe(now, Observation::ReplicaDown { replica: id });
@@ -245,7 +247,10 @@ impl System<'_> {
     pub(super) fn waits_for_start(&self, id: ReplicaId) -> bool {
         let replica = &self.replicas[id.index()];
         let scaler = self.scalers[replica.service.index()].as_ref();
-        self.is_wanted(id) && !replica.ready && scaler.is_some_and(|scaler| scaler.settings.min == 0)
+        self.is_wanted(id)
+            && !replica.ready
+            && !replica.draining
+            && scaler.is_some_and(|scaler| scaler.settings.min == 0)
     }
 }
 

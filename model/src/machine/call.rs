@@ -64,11 +64,12 @@ impl System<'_> {
         if self.routes[fiber.site.index()].managed {
             return self.trip_replied(host, now, index, outcome);
         }
-        fiber.key = Key::NONE;
+        let attempt = core::mem::replace(&mut fiber.key, Key::NONE);
         fiber.state = State::Running;
         if outcome.is_success() {
             return self.call_over(host, now, index, outcome, None);
         }
+        self.hear_wait(index, attempt);
         self.after_failure(host, now, index, Failure::Callee(outcome))
     }
 
@@ -112,7 +113,7 @@ impl System<'_> {
     }
 
     /// What stands aside of the call under way; fresh if its first attempt went out without.
-    fn call_aside(&mut self, index: u32) -> &mut Aside {
+    pub(super) fn call_aside(&mut self, index: u32) -> &mut Aside {
         let fresh = core::mem::take(&mut self.fibers[index].bare);
         let aside = self.fibers.aside(index);
         if fresh {
@@ -265,6 +266,7 @@ impl System<'_> {
             let up = self.replicas[route.target.index()].ready;
             route.set_clear(up && !self.links.disturbed[route.edge.index()]);
         }
+        self.open_relays();
     }
 }
 

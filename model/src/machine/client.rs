@@ -5,9 +5,10 @@ use squall_policies::{Outcome, SimTime, Span};
 use super::fiber::{Kind, State};
 use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
+use super::relay::users_call;
 use super::system::{Step, System};
 use crate::observation::Observation;
-use crate::plan::{EdgeId, EndpointId, Load, LoadId, Plan, ReplicaId, SegmentId, ServiceId, Source};
+use crate::plan::{EdgeId, EndpointId, LoadId, Plan, ReplicaId, SegmentId, ServiceId, SiteId, Source};
 use crate::rng::{Random as _, Stream};
 use crate::workload::{next_rise, users_at};
 
@@ -25,6 +26,8 @@ pub(super) struct Client {
     /// The first of the tasks.
     first_task: u32,
     total_weight: f64,
+    /// The call that its users make and their only task, if a call is all they do.
+    pub(super) call: Option<(SiteId, EndpointId)>,
     /// Whether its users ask once, whatever becomes of it, and leave.
     open: bool,
     /// Where their number changes over time: how many there are, and the key of the next who come.
@@ -33,7 +36,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(plan: &Plan, load: &Load) -> Self {
+    pub(super) fn new(plan: &Plan, id: LoadId) -> Self {
+        let load = &plan.loads[id.index()];
         let stream = |what| Stream::new(plan.seed, &format!("{what}/{}", load.name));
         let total_weight = load.weights.iter().sum();
         let open = matches!(load.source, Source::Open { .. });
@@ -46,6 +50,7 @@ impl Client {
             next: first,
             first_task: clients.first_endpoint.0,
             total_weight,
+            call: users_call(plan, id).map(|site| (site, clients.first_endpoint)),
             open,
             seated: 0,
             more: Key::NONE,
@@ -54,7 +59,7 @@ impl Client {
 
     /// The client that the next user belongs to.
     #[inline(always)]
-    const fn turn(&mut self) -> ReplicaId {
+    pub(super) const fn turn(&mut self) -> ReplicaId {
         let turn = self.next;
         self.next = if turn + 1 == self.replicas.end { self.replicas.start } else { turn + 1 };
         ReplicaId(turn)
@@ -226,7 +231,7 @@ impl System<'_> {
     }
 
     /// The segment that `now` lies in; the clock only goes forward.
-    fn segment_at(&mut self, now: SimTime) -> SegmentId {
+    pub(super) fn segment_at(&mut self, now: SimTime) -> SegmentId {
         let starts = self.plan.phases.starts();
         while starts.get(self.segment as usize + 1).is_some_and(|next| *next <= now) {
             self.segment += 1;

@@ -106,6 +106,7 @@ impl System<'_> {
         pool.wait(key, now, network, |key| fibers.waiting(key).is_some());
         self.holds.set(index, Hold::Place);
         host.observe(now, Observation::ConnectionWanted { edge });
+        Self::tell_pooling(host, now, key);
         Step::Rest
     }
 
@@ -121,6 +122,7 @@ impl System<'_> {
         if let (true, Some(pool)) = (waited.opens, &self.plan.edges[edge.index()].pool) {
             connect = System::draw(self.plan, pool.connect, &mut self.links.streams[edge.index()].connect).span;
         }
+        Self::tell_pooled(host, now, key, now + connect);
         let Some(network) = waited.network else { return Step::Rest };
         self.carry_time_left(index, waited.since.unwrap_or(now), now + connect);
         let request = Request { from: key, edge, to, endpoint, segment };

@@ -44,7 +44,7 @@ fn tell_served(host: &mut impl Host, now: SimTime, returned: Returned, held: Spa
 
 /// A saturated replica's worker is free: the next that waits has it, or the replica is saturated no more.
 #[inline(never)]
-fn hand_on(
+pub(super) fn hand_on(
     host: &mut impl Host,
     now: SimTime,
     (id, replica): (ReplicaId, &mut Replica),
@@ -67,8 +67,7 @@ impl System<'_> {
     #[inline(always)]
     pub(super) fn fly<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) -> Flown {
         let plan = self.plan;
-        let Self { fibers, routes, replicas, tickets, on_guard, later, .. } = self;
-        let mut fiber = &mut fibers[index];
+        let mut fiber = &mut self.fibers[index];
         if !fiber.outcome.is_success() {
             return Flown::Failed(index);
         }
@@ -81,6 +80,11 @@ impl System<'_> {
             fiber.pc = Pc(fiber.pc.0 + 1);
             match op {
                 Op::Call(site) if H::INSTANT => {
+                    if self.relay(host, now, index, site) {
+                        return Flown::Nowhere;
+                    }
+                    let Self { fibers, routes, replicas, tickets, .. } = self;
+                    fiber = &mut fibers[index];
                     let route = &routes[site.index()];
                     let replica = &mut replicas[route.target.index()];
                     let free = replica.busy < replica.workers;
@@ -134,6 +138,8 @@ impl System<'_> {
                     }
                 }
                 Op::Reply if H::INSTANT => {
+                    let Self { fibers, replicas, on_guard, later, .. } = self;
+                    fiber = &mut fibers[index];
                     let (edge, endpoint, id) = (fiber.edge, fiber.endpoint, fiber.replica);
                     let (reply_to, segment, took) = (fiber.reply_to, fiber.segment(), now - fiber.arrived);
                     let waited = fiber.started != fiber.arrived;

@@ -2,7 +2,7 @@
 //! of a `repeat` are fibers too. They live in one slab and name each other by [`Key`].
 
 use squall_policies::retry::BackoffState;
-use squall_policies::{Outcome, SimTime};
+use squall_policies::{Outcome, SimTime, Span};
 
 use super::host::Request;
 use super::key::{Key, PLACES};
@@ -89,6 +89,19 @@ pub(super) struct Fiber {
     pub express: bool,
     /// Whether the attempt under way went the short way, so that nothing is aside of it yet.
     pub bare: bool,
+    /// Whether it stands for a whole relay.
+    pub folded: Folded,
+}
+
+/// What stands behind the last fiber of a relay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Folded {
+    /// It is no relay's.
+    No,
+    /// A fiber that waits for the answer.
+    Call,
+    /// An open loop's user, who has no fiber.
+    User,
 }
 
 /// What only some fibers need, by the same index: calls with a deadline or with failures, and branches. What policies know of a call is in its trip.
@@ -99,6 +112,8 @@ pub(super) struct Aside {
     pub backoff: BackoffState,
     /// Why the call under way has failed, while its fallback answers.
     pub failure: Option<Failure>,
+    /// How long the callee of the attempt that failed last asked to wait.
+    pub asked: Option<Span>,
     /// Branches still running, while forked.
     pub pending: u32,
     /// Rounds left of a `repeat`'s body.
@@ -106,8 +121,14 @@ pub(super) struct Aside {
 }
 
 impl Aside {
-    const NEW: Self =
-        Self { deadline: SimTime::NEVER, backoff: BackoffState::NEW, failure: None, pending: 0, rounds: 0 };
+    const NEW: Self = Self {
+        deadline: SimTime::NEVER,
+        backoff: BackoffState::NEW,
+        failure: None,
+        asked: None,
+        pending: 0,
+        rounds: 0,
+    };
 
     /// A call begins; rounds and branches are not its own.
     pub(super) fn begin_call(&mut self, deadline: SimTime) {
@@ -151,6 +172,7 @@ impl Fiber {
         kind: Kind::Request,
         express: false,
         bare: false,
+        folded: Folded::No,
     };
 
     /// A fresh request has only these; what a call or a branch needs is set when it begins.
@@ -184,11 +206,14 @@ pub(super) struct Fibers {
     places: Vec<Fiber>,
     asides: Vec<Aside>,
     free: u32,
+    /// How many are in use, those counted that a relay makes do without; and the most there ever were.
+    live: u32,
+    peak: u32,
 }
 
 impl Fibers {
     pub(super) const fn new() -> Self {
-        Self { places: Vec::new(), asides: Vec::new(), free: NIL }
+        Self { places: Vec::new(), asides: Vec::new(), free: NIL, live: 0, peak: 0 }
     }
 
     /// A fresh fiber.
@@ -203,6 +228,7 @@ impl Fibers {
         if self.free as usize >= self.places.len() {
             self.make_place();
         }
+        self.hide(1);
         let index = self.free;
         let fiber = &mut self.places[index as usize];
         self.free = core::mem::replace(&mut fiber.next, NIL);
@@ -226,6 +252,7 @@ impl Fibers {
     /// Forgets a fiber: every key to it is stale from here on.
     #[inline(always)]
     pub(super) fn release(&mut self, index: u32) {
+        self.live -= 1;
         let free = self.free;
         let fiber = &mut self[index];
         debug_assert!(fiber.state != State::Free, "a fiber is freed once");
@@ -244,14 +271,37 @@ impl Fibers {
         &mut self.asides[index as usize]
     }
 
-    /// How many are in use.
-    pub(super) fn live(&self) -> u32 {
-        self.places.iter().filter(|fiber| fiber.state != State::Free).count() as u32
+    /// How many are in use, with those that relays make do without.
+    pub(super) const fn live(&self) -> u32 {
+        self.live
     }
 
-    /// The most that were in use at once.
+    /// The most that were in use at once, with those that relays make do without.
     pub(super) const fn peak(&self) -> u32 {
-        self.places.len() as u32
+        self.peak
+    }
+
+    /// So many more would be in use without a relay.
+    #[inline(always)]
+    pub(super) const fn hide(&mut self, count: u32) {
+        self.live += count;
+        if self.live > self.peak {
+            self.peak = self.live;
+        }
+    }
+
+    /// So many that a relay made do without are not needed any more, or are made now.
+    #[inline(always)]
+    pub(super) const fn unhide(&mut self, count: u32) {
+        self.live -= count;
+    }
+
+    /// The fibers that stand for a whole relay, in the order in which those set out.
+    pub(super) fn folded(&self) -> Vec<u32> {
+        let all = self.places.iter().enumerate();
+        let mut folded: Vec<_> = all.filter(|(_, fiber)| fiber.folded != Folded::No).map(|(i, _)| i as u32).collect();
+        folded.sort_unstable_by_key(|index| self[*index].key);
+        folded
     }
 
     /// The fiber that waits for exactly this key, if there still is one.

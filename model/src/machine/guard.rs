@@ -13,6 +13,7 @@ use squall_policies::{Outcome, SimTime, Span};
 use super::fiber::{Fibers, State};
 use super::host::{Class, Delay, Host, Request};
 use super::key::Key;
+use super::room::Room;
 use super::system::{Step, System};
 use crate::observation::{Limit, Observation};
 use crate::plan::{Concurrency, Op, Plan, ReplicaId, Service, ServiceId};
@@ -87,6 +88,24 @@ impl Guards {
         }
     }
 
+    /// Goes by another plan of the same shape. Those that wait and those that are in stay, by what they were told. Answers
+    /// which limits that follow latency are others now.
+    pub(super) fn take_over(&mut self, now: SimTime, old: &Plan, plan: &Plan) -> Vec<Observation> {
+        let mut limits = Vec::new();
+        for (before, service) in old.services.iter().zip(&plan.services) {
+            for replica in service.replica_range().map(ReplicaId::from) {
+                let was = self.limit(replica);
+                if let Some(guard) = &mut self.of[replica.index()] {
+                    guard.take_over(now, before, service);
+                }
+                if let (Some(from), Some(to)) = (was, self.limit(replica).filter(|to| Some(*to) != was)) {
+                    limits.push(Observation::AdmissionLimit { replica, from, to });
+                }
+            }
+        }
+        limits
+    }
+
     fn guest(&mut self, index: u32) -> &mut Guest {
         let index = index as usize;
         if index >= self.guests.len() {
@@ -127,6 +146,27 @@ impl Guard {
             inside,
             reserve: service.admission.map_or(0.0, |admission| admission.reserve),
             random,
+        }
+    }
+
+    /// Goes by what its service says now, where that is something else than before.
+    fn take_over(&mut self, now: SimTime, before: &Service, service: &Service) {
+        if service.discipline != before.discipline {
+            self.queue = Queue::new(service.discipline.unwrap_or_default(), now);
+        }
+        let (Some(was), Some(admission)) = (before.admission, service.admission) else { return };
+        self.reserve = admission.reserve;
+        if admission.rate != was.rate {
+            self.rate = admission.rate.map(TokenBucket::new);
+        }
+        match (&mut self.inside, admission.concurrency) {
+            (Inside::Fixed { limit, .. }, Some(Concurrency::Fixed(now))) => *limit = now,
+            (Inside::Adaptive(adaptive), Some(Concurrency::Adaptive(config)))
+                if admission.concurrency != was.concurrency =>
+            {
+                adaptive.restart(&config, &mut self.random);
+            }
+            _ => {}
         }
     }
 
@@ -265,7 +305,16 @@ impl System<'_> {
         let answered = limit != Limit::Queue || !service.queue_drops;
         host.observe(now, Observation::Rejected { endpoint, replica: to, segment, answered, limit });
         let outcome = if limit == Limit::Rate { Outcome::RateLimited } else { Outcome::Rejected };
+        self.say_when(to, from);
         if answered { self.send_back(host, now, edge, from, outcome) } else { Step::Rest }
+    }
+
+    /// Whoever is turned away by a replica that says so is told how long to stay away.
+    fn say_when(&mut self, by: ReplicaId, attempt: Key) {
+        let admission = self.plan.services[self.replicas[by.index()].service.index()].admission;
+        if let Some(wait) = admission.and_then(|admission| admission.retry_after) {
+            self.ask_to_wait(attempt, wait);
+        }
     }
 
     /// A request joins the line.
@@ -359,9 +408,12 @@ impl System<'_> {
             (fiber.endpoint, fiber.replica, fiber.segment(), now - fiber.arrived);
         let (edge, reply_to) = (fiber.edge, fiber.reply_to);
         host.observe(now, Observation::Withdrawn { endpoint, replica, segment, outcome, waited });
-        self.leave_guard(now, index, outcome);
+        self.leave_guard(host, now, index, outcome);
         Self::tell_ended(host, now, index, outcome);
         self.fibers.release(index);
+        if outcome == Outcome::Rejected {
+            self.say_when(replica, reply_to);
+        }
         if outcome != Outcome::Cancelled {
             let step = self.send_back(host, now, edge, reply_to, outcome);
             self.later.push_back(step);
@@ -371,7 +423,7 @@ impl System<'_> {
     /// A request that was let into a guarded replica is gone.
     #[cold]
     #[inline(never)]
-    pub(super) fn leave_guard(&mut self, now: SimTime, index: u32, outcome: Outcome) {
+    pub(super) fn leave_guard(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
         let fiber = &self.fibers[index];
         let (replica, rtt) = (fiber.replica, now - fiber.arrived);
         let in_flight = self.guards.guest(index).in_flight;
@@ -380,8 +432,28 @@ impl System<'_> {
             Outcome::Timeout | Outcome::Rejected | Outcome::RateLimited => Some(true),
             _ => None,
         };
+        let before = self.guards.limit(replica);
         if let Some(guard) = &mut self.guards.of[replica.index()] {
             guard.leave(now, dropped.map(|dropped| Sample { rtt, in_flight, dropped }));
+        }
+        if let (Some(from), Some(to)) = (before, self.guards.limit(replica))
+            && from != to
+        {
+            host.observe(now, Observation::AdmissionLimit { replica, from, to });
+        }
+    }
+
+    /// Tells of the limits that follow latency, as they are at first.
+    pub(super) fn tell_limits(&self, host: &mut impl Host, now: SimTime) {
+        for replica in (0..self.replicas.len()).map(ReplicaId::from) {
+            if let Some(to) = self.guards.limit(replica) {
+                host.observe(now, Observation::AdmissionLimit { replica, from: 0, to });
+            }
+        }
+        for link in self.links.iter() {
+            if let Some(to) = link.room.as_ref().and_then(Room::adaptive_limit) {
+                host.observe(now, Observation::BulkheadLimit { edge: link.edge, replica: link.caller, from: 0, to });
+            }
         }
     }
 

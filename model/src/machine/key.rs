@@ -60,6 +60,21 @@ impl Key {
         }
     }
 
+    /// The key, at the same place, of the ticket that was given out so many tickets before.
+    pub(super) const fn earlier(self, tickets: u64) -> Self {
+        Self(self.0 - (tickets << Self::PLACE_BITS))
+    }
+
+    /// The key, at the same place, of the ticket that is given out so many tickets later.
+    pub(super) const fn later(self, tickets: u64) -> Self {
+        Self(self.0 + (tickets << Self::PLACE_BITS))
+    }
+
+    /// The key of the same ticket at another place.
+    pub(super) const fn at(self, place: Place) -> Self {
+        Self::new(self.0 >> Self::PLACE_BITS, place)
+    }
+
     /// All of it as one number, which orders as keys do.
     pub const fn bits(self) -> u64 {
         self.0
@@ -81,6 +96,12 @@ impl Tickets {
         let Some(ticket) = self.0.checked_add(1 << Key::PLACE_BITS) else { panic!("a run has at most 2^36 waits") };
         self.0 = ticket;
         Key(self.0 | Key::new(0, place).0)
+    }
+
+    /// Keeps so many tickets for keys that are made later, if at all.
+    #[inline(always)]
+    pub(super) fn skip(&mut self, tickets: u64) {
+        self.0 += tickets << Key::PLACE_BITS;
     }
 }
 

@@ -99,7 +99,7 @@ impl System<'_> {
             }
             Layer::Breaker => self.leave_breaker(host, now, index, how),
             Layer::RateLimit => {}
-            Layer::Bulkhead => self.leave_room(now, index, how),
+            Layer::Bulkhead => self.leave_room(host, now, index, how),
         }
     }
 
@@ -209,7 +209,7 @@ impl System<'_> {
     }
 
     /// A call gives its place back, or leaves the line.
-    pub(super) fn leave_room(&mut self, now: SimTime, index: u32, how: Leave) {
+    pub(super) fn leave_room(&mut self, host: &mut impl Host, now: SimTime, index: u32, how: Leave) {
         let trip = &mut self.trips[index];
         if core::mem::replace(&mut trip.place, Place::None) != Place::Taken {
             return;
@@ -222,8 +222,16 @@ impl System<'_> {
         let leaving = Leaving { took: now - trip.entered, in_flight: trip.in_flight, dropped };
         let link = trip.link;
         let (state, streams) = self.links.with_streams(link);
+        let (edge, replica) = (state.edge, state.caller);
         let Some(room) = &mut state.room else { return };
-        if room.leave(now, leaving, &mut streams.policies) {
+        let before = room.adaptive_limit();
+        let handed_on = room.leave(now, leaving, &mut streams.policies);
+        if let (Some(from), Some(to)) = (before, room.adaptive_limit())
+            && from != to
+        {
+            host.observe(now, Observation::BulkheadLimit { edge, replica, from, to });
+        }
+        if handed_on {
             self.hand_on(link, Place::Taken);
         }
         self.places_free(link);

@@ -189,6 +189,16 @@ impl Links {
         carried.remove(place).map(|(_, left)| left)
     }
 
+    /// The request of this key never gets as far as to ask how much time it has.
+    pub(super) fn forget(&mut self, edge: EdgeId, key: Key) {
+        let _ = self.arrived(edge, key);
+    }
+
+    /// Requests on their way of which it is known how much time they have.
+    pub(super) fn deadlines(&self) -> u64 {
+        self.carried.iter().map(|carried| carried.len() as u64).sum()
+    }
+
     /// Counts attempts under way, one more or one less.
     pub(super) fn count(&mut self, plan: &Plan, index: u32, target: ReplicaId, more: bool) {
         let link = &mut self.all[index as usize];
@@ -224,11 +234,6 @@ impl Links {
     /// How many there are.
     pub(super) fn count_all(&self) -> u32 {
         self.all.len() as u32
-    }
-
-    /// All of them, to be changed.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
-        self.all.iter_mut()
     }
 
     /// All of them.

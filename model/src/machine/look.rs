@@ -77,7 +77,10 @@ impl System<'_> {
             queued: replica.queue.len() + self.guards.waiting(id),
             limit: self.guards.limit(id),
             ready: replica.ready,
-            accepts: replica.ready || self.waits_for_start(id) || (!self.is_wanted(id) && replica.busy > 0),
+            accepts: (replica.ready && !replica.starting)
+                || replica.draining
+                || self.waits_for_start(id)
+                || (!self.is_wanted(id) && replica.busy > 0),
             paused: replica.pauses > 0,
         }
     }
@@ -105,14 +108,15 @@ impl System<'_> {
         })
     }
 
-    /// Whether the timer of this key ends a step of `work`: time on the CPU, and not time that is waited for.
-    pub fn is_working(&self, timer: Key) -> bool {
-        let Some(index) = self.fibers.waiting(timer) else { return false };
-        let fiber = &self.fibers[index];
+    /// If the timer of this key ends a step of `work`, which is time on the CPU and not time that is waited for: how many
+    /// times as long that takes for want of memory, where the machines have not reckoned with it.
+    pub fn work_stretched(&self, timer: Key) -> Option<f64> {
+        let fiber = &self.fibers[self.fibers.waiting(timer)?];
         // Before its first step a request may be held up, too.
         let begun = fiber.pc != self.plan.endpoints[fiber.endpoint.index()].entry;
         let step = fiber.pc.index().checked_sub(1).map(|pc| self.plan.ops[pc]);
-        fiber.state == State::Busy && begun && matches!(step, Some(Op::Work(_)))
+        let works = fiber.state == State::Busy && begun && matches!(step, Some(Op::Work(_)));
+        works.then(|| self.garbage(fiber.replica))
     }
 
     /// The user who made the attempt of this key, and when the request was meant to start; `None` if it was a service's,

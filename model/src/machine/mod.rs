@@ -5,6 +5,7 @@
 
 mod aim;
 mod apart;
+mod asked;
 mod autoscale;
 mod cache;
 mod call;
@@ -24,6 +25,7 @@ mod link;
 mod look;
 mod memory;
 mod query_pool;
+mod relay;
 mod room;
 mod route;
 mod service;
@@ -37,4 +39,5 @@ mod trip;
 pub use host::{Class, Delay, Host, Request};
 pub use key::{Key, Place, Tickets};
 pub use look::{BreakerSeen, DatabaseSeen, PoolSeen, ReplicaSeen};
+pub use relay::RelayWay;
 pub use system::{Census, System};

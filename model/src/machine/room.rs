@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use squall_policies::adaptive::{Adaptive, Sample};
-use squall_policies::bulkhead::{self, Bulkhead as Semaphore, BulkheadConfig};
+use squall_policies::bulkhead::{self, Bulkhead as Semaphore};
 use squall_policies::envoy_limits::{EnvoyLimits, Next, Start};
 use squall_policies::thread_pool::{Submit, ThreadPool};
 use squall_policies::{Random, SimTime, Span};
@@ -160,10 +160,25 @@ impl Room {
         }
     }
 
-    /// A semaphore becomes another. Those that have a place keep it.
-    pub(super) fn resize(&mut self, config: BulkheadConfig) {
-        if let Kind::Semaphore(semaphore) = &mut self.kind {
-            semaphore.resize(config);
+    /// A bulkhead becomes another of its kind. Those that have a place keep it.
+    pub(super) fn change(&mut self, config: &Bulkhead, random: &mut impl Random) {
+        match (&mut self.kind, *config) {
+            (Kind::Semaphore(semaphore), Bulkhead::Semaphore(config)) => semaphore.resize(config),
+            (Kind::Threads(pool), Bulkhead::ThreadPool(config)) => pool.resize(config),
+            (Kind::Envoy(limits, connect), Bulkhead::Envoy(config)) => {
+                limits.resize(config);
+                *connect = config.connect;
+            }
+            (Kind::Adaptive(limit), Bulkhead::Adaptive(config)) => limit.restart(&config, random),
+            _ => {}
+        }
+    }
+
+    /// How many calls may be under way at once, where that follows latency.
+    pub(super) fn adaptive_limit(&self) -> Option<u32> {
+        match &self.kind {
+            Kind::Adaptive(limit) => Some(limit.limit()),
+            Kind::Semaphore(_) | Kind::Threads(_) | Kind::Envoy(..) => None,
         }
     }
 

@@ -63,6 +63,10 @@ pub(super) struct Replica {
     pub stash: Vec<Stashed>,
     /// The key of its restart.
     pub restart: Key,
+    /// Whether it is about to be stopped: it gets no new requests, takes those on their way to it, and does what it has.
+    pub draining: bool,
+    /// Whether callers take it for ready, though it still starts.
+    pub starting: bool,
 }
 
 impl Replica {
@@ -90,6 +94,8 @@ impl Replica {
             paused_total: Span::ZERO,
             stash: Vec::new(),
             restart: Key::NONE,
+            draining: false,
+            starting: false,
         })
     }
 
@@ -110,14 +116,21 @@ impl System<'_> {
         if replica.disturbed || !replica.ready || replica.guarded {
             match self.condition(host, now, to, endpoint, edge == EdgeId::OUTSIDE) {
                 Condition::Up => {}
-                Condition::Lost => return Step::Rest,
+                Condition::Lost => {
+                    self.links.forget(edge, from);
+                    return Step::Rest;
+                }
                 Condition::Frozen => {
                     Self::tell_held_up(host, now, from);
                     self.replicas[to.index()].stash.push(Stashed::Request(request));
                     return Step::Rest;
                 }
-                Condition::Down => return self.send_back(host, now, edge, from, Outcome::Refused),
+                Condition::Down => {
+                    self.links.forget(edge, from);
+                    return self.send_back(host, now, edge, from, Outcome::Refused);
+                }
                 Condition::Hanging => {
+                    self.links.forget(edge, from);
                     self.hung += 1;
                     host.observe(now, Observation::Hung { endpoint, replica: to, segment });
                     return Step::Rest;
@@ -226,7 +239,7 @@ impl System<'_> {
             answer = self.disturb_answer(host, now, [replica.0, endpoint.0], outcome);
         }
         if self.replicas[replica.index()].guarded {
-            self.leave_guard(now, index, outcome);
+            self.leave_guard(host, now, index, outcome);
         }
         Self::tell_ended(host, now, index, outcome);
         self.fibers.release(index);
@@ -354,6 +367,7 @@ impl System<'_> {
 
     /// A replica dies with all that it was doing; its callers find their connections closed. It starts again.
     pub(super) fn kill(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
+        self.part(host, now);
         self.meter(now, id);
         let replica = &mut self.replicas[id.index()];
         if core::mem::replace(&mut replica.ready, false) {
@@ -362,8 +376,10 @@ impl System<'_> {
         self.clear_routes();
         self.clear_memory(id);
         let replica = &mut self.replicas[id.index()];
+        (replica.draining, replica.starting) = (false, false);
         let stash = core::mem::take(&mut replica.stash);
         for request in stash.into_iter().filter_map(|s| if let Stashed::Request(r) = s { Some(r) } else { None }) {
+            self.links.forget(request.edge, request.from);
             let step = self.send_back(host, now, request.edge, request.from, Outcome::Refused);
             self.later.push_back(step);
         }
@@ -386,10 +402,27 @@ impl System<'_> {
 
     /// A replica begins to start.
     pub(super) fn restart(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
-        let cold_start = self.plan.services[self.replicas[id.index()].service.index()].cold_start;
+        let ready_after = self.plan.services[self.replicas[id.index()].service.index()].ready_after;
+        self.goes_on_starting(host, now, id, ready_after);
+    }
+
+    fn goes_on_starting(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, takes: Span) {
         let key = self.tickets.next(Place::Replica(id.0));
         self.replicas[id.index()].restart = key;
-        host.arm(now, Delay::of(cold_start), Class::Completion, key);
+        host.arm(now, Delay::of(takes), Class::Completion, key);
+    }
+
+    /// A replica gets no new requests from now on, and does what it has; answers whether it was one that does.
+    pub(super) fn drain(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) -> bool {
+        if !self.replicas[id.index()].ready || !self.is_wanted(id) {
+            return false;
+        }
+        self.meter(now, id);
+        let replica = &mut self.replicas[id.index()];
+        (replica.ready, replica.starting, replica.draining) = (false, false, true);
+        host.observe(now, Observation::ReplicaDown { replica: id });
+        self.clear_routes();
+        true
     }
 
     /// Those that wait at a dead replica die with it, one after another: each gets a worker, which is gone.
@@ -429,7 +462,7 @@ impl System<'_> {
             self.meter(now, replica);
             self.replicas[replica.index()].busy -= 1;
             if self.replicas[replica.index()].guarded {
-                self.leave_guard(now, index, outcome);
+                self.leave_guard(host, now, index, outcome);
             }
             if outcome != Outcome::Cancelled {
                 let step = self.send_back(host, now, edge, reply_to, outcome);
@@ -440,14 +473,24 @@ impl System<'_> {
         self.fibers.release(index);
     }
 
-    /// A replica has started; answers whether the key was for this.
+    /// A replica has started, or says so; answers whether the key was for this.
     pub(super) fn replica_ready(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, key: Key) -> bool {
         if self.replicas[id.index()].restart != key {
             return false;
         }
         self.meter(now, id);
-        self.replicas[id.index()].ready = true;
-        host.observe(now, Observation::ReplicaUp { replica: id });
+        let replica = &mut self.replicas[id.index()];
+        let service = &self.plan.services[replica.service.index()];
+        if core::mem::take(&mut replica.starting) {
+            self.mark_disturbed();
+        } else {
+            replica.ready = true;
+            host.observe(now, Observation::ReplicaUp { replica: id });
+            if service.ready_after < service.cold_start {
+                (replica.starting, replica.disturbed) = (true, true);
+                self.goes_on_starting(host, now, id, service.cold_start.saturating_sub(service.ready_after));
+            }
+        }
         self.clear_routes();
         self.serve_waiting(host, now, id);
         true

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use squall_policies::{Outcome, SimTime, Span};
 
+use super::asked::Asked;
 use super::autoscale::Scaler;
 use super::cache::{CacheState, Looking};
 use super::cancel::Cancels;
@@ -19,6 +20,7 @@ use super::host::{Delay, Host, Request};
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
 use super::memory::Memory;
+use super::relay::{Back, Relay};
 use super::route::Route;
 use super::service::{Replica, ServiceState, Stashed};
 use super::topic::TopicState;
@@ -35,6 +37,8 @@ pub struct System<'p> {
     pub(super) fibers: Fibers,
     /// What is still to be done now, once the step under way has come to its end.
     pub(super) later: VecDeque<Step>,
+    /// Waits that callees asked for.
+    pub(super) asked: Asked,
     pub(super) services: Vec<ServiceState>,
     pub(super) replicas: Vec<Replica>,
     pub(super) databases: Vec<DatabaseState>,
@@ -58,6 +62,8 @@ pub struct System<'p> {
     pub(super) trips: Trips,
     /// By call step.
     pub(super) routes: Vec<Route>,
+    /// By call step: what may be done of it as a relay.
+    pub(super) relays: Vec<Relay>,
     pub(super) clients: Vec<Client>,
     pub(super) faults: Faults,
     /// Requests that a hanging replica accepted and will never answer.
@@ -104,6 +110,8 @@ pub struct Census {
     pub connections: u64,
     /// Requests accepted by hanging replicas.
     pub hung: u64,
+    /// Requests on their way that carry how much time is left for them.
+    pub deadlines: u64,
 }
 
 impl<'p> System<'p> {
@@ -113,11 +121,13 @@ impl<'p> System<'p> {
         for (row, replica) in replicas.iter_mut().enumerate() {
             replica.guarded = guards.is_at(ReplicaId::from(row));
         }
-        Self {
+        let routes: Vec<_> = plan.sites.iter().map(|site| Route::new(plan, site)).collect();
+        let mut system = Self {
             plan,
             tickets: Tickets::default(),
             fibers: Fibers::new(),
             later: VecDeque::new(),
+            asked: Asked::default(),
             services: plan.services.iter().map(|s| ServiceState::new(plan, s)).collect(),
             replicas,
             databases: plan.databases.iter().map(|d| DatabaseState::new(plan, d)).collect(),
@@ -133,14 +143,17 @@ impl<'p> System<'p> {
             guards,
             cancels: Cancels::default(),
             trips: Trips::default(),
-            routes: plan.sites.iter().map(|site| Route::new(plan, site)).collect(),
-            clients: plan.loads.iter().map(|load| Client::new(plan, load)).collect(),
+            relays: Relay::all(plan, &routes),
+            routes,
+            clients: (0..plan.loads.len()).map(|load| Client::new(plan, load.into())).collect(),
             faults: Faults::new(plan),
             hung: 0,
             on_guard: false,
             doors_changed: false,
             segment: 0,
-        }
+        };
+        system.open_relays();
+        system
     }
 
     /// The plan it runs.
@@ -156,11 +169,13 @@ impl<'p> System<'p> {
             workers: self.replicas.iter().map(|r| u64::from(r.busy)).sum(),
             connections: self.databases.iter().map(|d| u64::from(d.busy)).sum(),
             hung: self.hung,
+            deadlines: self.links.deadlines(),
         }
     }
 
     /// The closed loops' users take their places, and autoscalers begin to look.
     pub fn begin(&mut self, host: &mut impl Host, now: SimTime) {
+        self.tell_limits(host, now);
         self.begin_scaling(host, now);
         self.seat_users(host, now);
     }
@@ -168,6 +183,7 @@ impl<'p> System<'p> {
     /// Autoscalers begin to look, and go on for ever: there is no load of the plan's own, and no end of it.
     pub fn begin_without_load(&mut self, host: &mut impl Host, now: SimTime) {
         self.scaled_until = SimTime::NEVER;
+        self.tell_limits(host, now);
         self.begin_scaling(host, now);
     }
 
@@ -179,6 +195,9 @@ impl<'p> System<'p> {
 
     /// A user of an open loop asks now, having meant to do so now.
     pub fn ask(&mut self, host: &mut impl Host, now: SimTime, load: LoadId) {
+        if self.relay_user(host, now, load) {
+            return self.after_relay(host, now);
+        }
         let index = self.open_request(host, now, load);
         self.go(host, now, index);
     }
@@ -218,6 +237,11 @@ impl<'p> System<'p> {
     /// A timer's time has come. Stale ones are harmless.
     #[inline(always)]
     pub fn wake(&mut self, host: &mut impl Host, now: SimTime, key: Key) {
+        match self.come_back(host, now, key) {
+            Back::No => {}
+            Back::Done => return self.after_relay(host, now),
+            Back::To(caller) => return self.go(host, now, caller),
+        }
         match key.place() {
             Place::Fiber(_) if self.done_plainly(host, now, key) => self.go(host, now, key.index()),
             Place::Fiber(_) => self.drive(host, now, Step::Wake(key)),
@@ -244,19 +268,23 @@ impl<'p> System<'p> {
 
     /// A fault of the plan begins.
     pub fn begin_fault(&mut self, host: &mut impl Host, now: SimTime, fault: FaultId) {
+        self.part(host, now);
         self.fault_begins(host, now, fault);
+        self.open_relays();
         self.drive(host, now, Step::Rest);
     }
 
     /// A fault of the plan ends.
     pub fn end_fault(&mut self, host: &mut impl Host, now: SimTime, fault: FaultId) {
+        self.part(host, now);
         self.fault_ends(host, now, fault);
+        self.open_relays();
         self.drive(host, now, Step::Rest);
     }
 
     /// Runs a fiber on, and does what follows from it.
     #[inline(never)]
-    fn go<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) {
+    pub(super) fn go<H: Host>(&mut self, host: &mut H, now: SimTime, mut index: u32) {
         loop {
             let step = self.run(host, now, index);
             if step != Step::Rest {

@@ -9,18 +9,23 @@ use squall_policies::limiter::Limiter;
 use super::fault::Faults;
 use super::host::Host;
 use super::link::{ClientThrottle, Links, new_balancer, new_breaker};
+use super::relay::Relay;
 use super::route::Route;
 use super::system::{Step, System};
-use crate::plan::{Bulkhead, DatabaseId, Plan, ReplicaId, Service};
+use crate::observation::Observation;
+use crate::plan::{DatabaseId, Plan, ReplicaId, Service};
 
 impl<'p> System<'p> {
     /// Goes on with `plan`, which must have been made to take the place of this system's plan.
     pub fn take_over(&mut self, host: &mut impl Host, now: SimTime, plan: &'p Plan) {
         let old = core::mem::replace(&mut self.plan, plan);
-        self.links.take_over(now, old, plan);
+        let limits = self.links.take_over(now, old, plan).into_iter().chain(self.guards.take_over(now, old, plan));
+        limits.for_each(|limit| host.observe(now, limit));
         self.faults.take_over(plan);
         self.routes = plan.sites.iter().map(|site| Route::new(plan, site)).collect();
+        self.relays = Relay::all(plan, &self.routes);
         self.mark_disturbed();
+        self.open_relays();
         for link in 0..self.links.count_all() {
             self.places_free(link);
         }
@@ -64,9 +69,12 @@ impl<'p> System<'p> {
 }
 
 impl Links {
-    fn take_over(&mut self, now: SimTime, old: &Plan, plan: &Plan) {
+    /// Answers which limits that follow latency are others now.
+    fn take_over(&mut self, now: SimTime, old: &Plan, plan: &Plan) -> Vec<Observation> {
         self.know_networks(plan);
-        for link in self.iter_mut() {
+        let mut limits = Vec::new();
+        for index in 0..self.count_all() {
+            let (link, streams) = self.with_streams(index);
             let (before, edge) = (&old.edges[link.edge.index()], &plan.edges[link.edge.index()]);
             if edge.breaker != before.breaker {
                 link.breaker = edge.breaker.as_ref().map(|breaker| new_breaker(plan, edge, breaker, now));
@@ -89,10 +97,17 @@ impl Links {
             if edge.throttle != before.throttle {
                 link.throttle = edge.throttle.as_ref().map(|throttle| ClientThrottle::new(throttle, now));
             }
-            if let (Some(room), Some(Bulkhead::Semaphore(config))) = (&mut link.room, edge.bulkhead) {
-                room.resize(config);
+            if let (Some(room), Some(config)) =
+                (&mut link.room, edge.bulkhead.filter(|_| edge.bulkhead != before.bulkhead))
+            {
+                let was = room.adaptive_limit();
+                room.change(&config, &mut streams.policies);
+                if let (Some(from), Some(to)) = (was, room.adaptive_limit().filter(|to| Some(*to) != was)) {
+                    limits.push(Observation::BulkheadLimit { edge: link.edge, replica: link.caller, from, to });
+                }
             }
         }
+        limits
     }
 }
 

@@ -61,6 +61,22 @@ impl System<'_> {
         }
     }
 
+    /// An attempt waits for a connection of its caller's pool.
+    #[inline(always)]
+    pub(super) fn tell_pooling<H: Host>(host: &mut H, now: SimTime, key: Key) {
+        if H::TRACED {
+            host.trace(now, TraceFact::Pooling { key });
+        }
+    }
+
+    /// An attempt has a connection of its caller's pool, which is open from `ready` on.
+    #[inline(always)]
+    pub(super) fn tell_pooled<H: Host>(host: &mut H, now: SimTime, key: Key, ready: SimTime) {
+        if H::TRACED {
+            host.trace(now, TraceFact::Pooled { key, ready });
+        }
+    }
+
     /// A fiber has ended.
     #[inline(always)]
     pub(super) fn tell_ended<H: Host>(host: &mut H, now: SimTime, index: u32, outcome: Outcome) {

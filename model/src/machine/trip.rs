@@ -207,6 +207,9 @@ impl System<'_> {
     #[cold]
     #[inline(never)]
     pub(super) fn trip_replied(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) -> Step {
+        if !outcome.is_success() {
+            self.hear_wait(index, self.fibers[index].key);
+        }
         self.landed(host, now, index, outcome);
         let failure = (!outcome.is_success()).then_some(Failure::Callee(outcome));
         self.attempt_ended(host, now, index, outcome, failure)
@@ -328,7 +331,7 @@ impl System<'_> {
     pub(super) fn abandon_trip(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         self.stop(host, now, index, Leave::Abandoned);
         if self.fibers[index].kind == Kind::Try {
-            self.leave_room(now, index, Leave::Abandoned);
+            self.leave_room(host, now, index, Leave::Abandoned);
             return;
         }
         self.come_up_to(host, now, index, 0, Leave::Abandoned);
@@ -400,7 +403,10 @@ impl System<'_> {
         host.observe(now, Observation::AttemptFailed { edge, segment, outcome });
         let random = &mut self.links.streams[edge.index()].backoff;
         let aside = self.fibers.aside(index);
-        let wait = retry.wait(attempts, outcome.seen(), &mut aside.backoff, random);
+        let wait = match aside.asked.take() {
+            Some(asked) => retry.wait_asked(attempts, outcome.seen(), asked, &mut aside.backoff, random),
+            None => retry.wait(attempts, outcome.seen(), &mut aside.backoff, random),
+        };
         let wait = wait.min(aside.deadline - now);
         let key = self.ticket(index);
         self.tell_state(host, now, index);

@@ -3,7 +3,7 @@
 
 use core::mem::discriminant;
 
-use super::{Bulkhead, Edge, Endpoint, Fault, Plan, Service, Site};
+use super::{Edge, Endpoint, Fault, Plan, Service, Site};
 
 impl Plan {
     /// This plan as one that a system running `old` can go on with: it has the times, phases and expectations of `old`, against
@@ -43,7 +43,11 @@ impl Service {
     fn is_like(&self, old: &Self) -> bool {
         let shape = |s: &Self| (s.role, s.first_replica, s.replicas, s.first_endpoint, s.endpoints);
         let has = |s: &Self| (s.cores.is_some(), s.memory.is_some(), s.autoscale.is_some());
-        let guard = |s: &Self| (s.discipline, s.admission, s.prioritized, s.bounded);
+        // Requests are counted in, and some wait: a guard goes on as one of the same kind.
+        let counts = |s: &Self| s.admission.and_then(|admission| admission.concurrency).map(|kind| discriminant(&kind));
+        let sheds = |s: &Self| s.prioritized && s.queue != u32::MAX;
+        let has_guard = |s: &Self| (s.discipline.is_some(), s.admission.is_some(), sheds(s), s.prioritized, s.bounded);
+        let guard = |s: &Self| (has_guard(s), counts(s));
         let alike = has(self) == has(old) && guard(self) == guard(old);
         self.name == old.name && shape(self) == shape(old) && alike
     }
@@ -62,11 +66,8 @@ impl Edge {
         let has = |e: &Self| (e.breaker.is_some(), e.budget.is_some(), e.hedge_budget.is_some(), e.shared);
         let limits = |e: &Self| (e.rate_limit.is_some(), e.throttle.is_some(), e.pool.is_some(), e.cancels, e.bounds);
         let watches = |e: &Self| e.breaker.is_some_and(|breaker| breaker.watches_replicas());
-        // Calls have their places in a bulkhead, and some wait for one: only a semaphore can become another.
-        let rooms = match (self.bulkhead, old.bulkhead) {
-            (Some(Bulkhead::Semaphore(_)), Some(Bulkhead::Semaphore(_))) => true,
-            (room, before) => room == before,
-        };
+        // Calls have their places in a bulkhead, and some wait for one: it can only become another of its kind.
+        let rooms = self.bulkhead.as_ref().map(discriminant) == old.bulkhead.as_ref().map(discriminant);
         let alike = has(self) == has(old) && limits(self) == limits(old) && watches(self) == watches(old);
         self.name == old.name && alike && rooms && self.layers == old.layers
     }

@@ -18,7 +18,7 @@ use squall_policies::queue::QueueConfig;
 use squall_policies::retry::RetryConfig;
 use squall_policies::{SimTime, Span};
 
-pub use compile::compile;
+pub use compile::{breaker, compile};
 pub use expect::{Claim, Comparison, Expect, Metric, Resource, Stretch, Subject};
 pub use ids::{
     CacheId, DatabaseId, EdgeId, EndpointId, FaultId, LaneId, LoadId, Pc, ReplicaId, SegmentId, ServiceId, SiteId,
@@ -148,6 +148,8 @@ pub struct Service {
     pub queue_drops: bool,
     /// From start to the first request served.
     pub cold_start: Span,
+    /// From start to when callers send requests to it; at most its cold start.
+    pub ready_after: Span,
     /// CPU cores a replica, shared by all work; `None` is plenty.
     pub cores: Option<f64>,
     /// Memory a replica, if it is looked at.
@@ -494,6 +496,8 @@ pub enum Effect {
     Pause,
     /// So many replicas die with what they were doing, and start again.
     Kill(u32),
+    /// A replica gets no new requests while this is at work; at its end it is stopped, and starts again.
+    Restart,
     /// This share of replies is of no use to those who get them.
     Corrupt(f64),
     /// This share of what is sent is lost on the wire.
@@ -528,6 +532,7 @@ impl Effect {
             Self::Hang => "hang",
             Self::Pause => "pause",
             Self::Kill(_) => "kill",
+            Self::Restart => "restart",
             Self::Corrupt(_) => "corrupt",
             Self::Drop(_) => "drop",
             Self::Partition => "partition",

@@ -1,6 +1,7 @@
 //! The policies of a plan that are several of `squall-policies` under one name, and the order in which those of a call
 //! stand around it.
 
+use squall_policies::Span;
 use squall_policies::adaptive::AdaptiveConfig;
 use squall_policies::bulkhead::BulkheadConfig;
 use squall_policies::envoy_limits::EnvoyLimitsConfig;
@@ -70,6 +71,8 @@ pub struct Admission {
     pub concurrency: Option<Concurrency>,
     /// The share of those that is kept for critical endpoints, 0 to 1.
     pub reserve: f64,
+    /// How long it tells those that it turns away to stay away.
+    pub retry_after: Option<Span>,
 }
 
 impl Admission {

@@ -24,7 +24,7 @@ fn calls(service: &mut Node, call: Option<&Node>) {
     if let Some(call) = call {
         default.put_under(call);
     }
-    if default.entries().is_empty() {
+    if default.entries().is_empty() && service.entry("calls").is_none() {
         return;
     }
     let at = service.at;

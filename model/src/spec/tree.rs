@@ -9,6 +9,8 @@ use super::{At, Problem};
 
 /// Longest text, in bytes.
 pub const MAX_BYTES: usize = 2 << 20;
+/// Longest text of another tool, in bytes.
+const MAX_FOREIGN_BYTES: usize = 16 << 20;
 /// Deepest nesting.
 pub const MAX_DEPTH: usize = 64;
 /// Most nodes, those that aliases repeat included.
@@ -139,6 +141,25 @@ pub fn parse(text: &str, source: u16, offset: usize) -> (Option<Node>, Vec<Probl
     Builder::new(text, place).build()
 }
 
+/// Reads what another tool's file holds: any number of documents, longer than a topology, tags and all. Empty documents
+/// are left out.
+pub fn parse_foreign(text: &str, source: u16) -> (Vec<Node>, Vec<Problem>) {
+    let place = Place::new(text, source, 0);
+    if text.len() > MAX_FOREIGN_BYTES {
+        let hint = format!("at most {} MiB", MAX_FOREIGN_BYTES >> 20);
+        return (Vec::new(), vec![Problem::error(place.at(0, 1), "longer than such a file may be").hint(hint)]);
+    }
+    let mut builder = Builder { foreign: true, ..Builder::new(text, place) };
+    let mut parser = Parser::new_from_str(text);
+    if let Err(problem) = builder.read(&mut parser) {
+        builder.problems.push(problem);
+        builder.root = None;
+    }
+    builder.documents.extend(builder.root.take());
+    builder.documents.retain(|document| !document.is_null());
+    (builder.documents, builder.problems)
+}
+
 /// Turns the parser's positions, which count characters, into bytes.
 struct Place {
     source: u16,
@@ -150,7 +171,7 @@ struct Place {
 
 impl Place {
     fn new(text: &str, source: u16, offset: usize) -> Self {
-        let bytes = if text.is_ascii() || text.len() > MAX_BYTES {
+        let bytes = if text.is_ascii() || text.len() > MAX_FOREIGN_BYTES {
             Vec::new()
         } else {
             text.char_indices().map(|(byte, _)| byte).collect()
@@ -186,13 +207,26 @@ struct Builder<'a> {
     open: Vec<Open>,
     anchors: BTreeMap<usize, (Node, Extent)>,
     root: Option<Node>,
+    /// Those before the last one; only of another tool's file.
+    documents: Vec<Node>,
+    foreign: bool,
     nodes: usize,
     problems: Vec<Problem>,
 }
 
 impl<'a> Builder<'a> {
     fn new(text: &'a str, place: Place) -> Self {
-        Self { text, place, open: Vec::new(), anchors: BTreeMap::new(), root: None, nodes: 0, problems: Vec::new() }
+        Self {
+            text,
+            place,
+            open: Vec::new(),
+            anchors: BTreeMap::new(),
+            root: None,
+            documents: Vec::new(),
+            foreign: false,
+            nodes: 0,
+            problems: Vec::new(),
+        }
     }
 
     fn build(mut self) -> (Option<Node>, Vec<Problem>) {
@@ -215,6 +249,7 @@ impl<'a> Builder<'a> {
     fn take(&mut self, event: Event<'a>, marks: Marks) -> Result<(), Problem> {
         let at = self.place.at(self.place.byte(marks.start.index()), self.place.byte(marks.end.index()));
         match event {
+            Event::DocumentStart(_) if self.foreign => self.documents.extend(self.root.take()),
             Event::DocumentStart(_) if self.root.is_some() => {
                 return Err(
                     Problem::error(at, "a second document").hint("one file is one experiment: make it two files")
@@ -253,7 +288,9 @@ impl<'a> Builder<'a> {
     fn end(&mut self, at: At) {
         let Some(mut open) = self.open.pop() else { return };
         open.node.at.end = at.end.max(open.node.at.start);
-        self.mend_commas(&mut open.node);
+        if !self.foreign {
+            self.mend_commas(&mut open.node);
+        }
         self.put(open.node, open.anchor);
     }
 
@@ -313,7 +350,7 @@ impl<'a> Builder<'a> {
     }
 
     fn refuse_tag(&mut self, tagged: bool, at: At) {
-        if tagged {
+        if tagged && !self.foreign {
             self.problems.push(Problem::error(at, "a YAML tag").hint("values need no tags here: leave it out"));
         }
     }

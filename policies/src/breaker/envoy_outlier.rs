@@ -666,6 +666,18 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_ejection_is_never_shorter_than_the_base() {
+        let base = EnvoyOutlierConfig { base_ejection_time: Span::from_secs(400), interval: MS(1_000), ..config() };
+        for (max, longest) in [(300, 400), (400, 400), (401, 401)] {
+            let config = EnvoyOutlierConfig { max_ejection_time: Span::from_secs(max), ..base };
+            assert_eq!(config.longest(), Span::from_secs(longest), "{max}");
+        }
+        let mut c = Cluster::new(base, 2);
+        c.results(0, 0, 5, FAIL);
+        assert_eq!(c.run_until(500_000), [(400_000, 0, false)]);
+    }
+
+    #[test]
     fn jitter_prolongs_an_ejection_by_whole_milliseconds() {
         let jittered = EnvoyOutlierConfig { max_ejection_time_jitter: MS(3), interval: MS(1), ..config() };
         let mut outs = [0; 4];

@@ -392,8 +392,14 @@ mod tests {
     #[test]
     fn a_success_ratio_trips_only_below_its_threshold_and_from_its_minimum_on() {
         let unified = LinkerdConfig { success_rate: Some(SuccessRateConfig::default()), ..exact() };
-        // 8 of 10 is the threshold itself; 7 of 9 is below; 3 of 4 too, but 4 are too few.
-        let table = [(8, 2, State::Closed), (7, 2, State::Open), (3, 1, State::Closed), (4, 1, State::Closed)];
+        // 8 of 10 is the threshold itself; 7 of 9 is below; 3 of 4 too, but 4 are too few; 3 of 5 are enough.
+        let table = [
+            (8, 2, State::Closed),
+            (7, 2, State::Open),
+            (3, 1, State::Closed),
+            (4, 1, State::Closed),
+            (3, 2, State::Open),
+        ];
         for (passed, failed, state) in table {
             let mut s = stepper(unified);
             s.calls(passed, Outcome::Ok);

@@ -428,6 +428,31 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_rate_that_equals_its_threshold_trips_and_a_slow_failure_adds_to_both_rates() {
+        // Of four calls: so many slow successes and so many slow failures; thresholds of failures and of slowness.
+        let table = [
+            ((2, 0), (50.0, 50.0), State::Open),
+            ((2, 0), (50.0, 50.000_004), State::Closed),
+            ((0, 2), (50.0, 100.0), State::Open),
+            ((0, 2), (100.0, 50.0), State::Open),
+            ((1, 1), (50.0, 50.0), State::Open),
+            ((1, 1), (50.0, 50.000_004), State::Closed),
+        ];
+        for ((slow, slow_failures), (failure_rate, slow_rate), state) in table {
+            let mut s = stepper(Resilience4jConfig { failure_rate, slow_rate, ..config() });
+            let outcomes = (0..slow_failures).map(|_| FAIL).chain((0..slow).map(|_| Outcome::Ok));
+            for outcome in outcomes {
+                let token = s.admit().unwrap();
+                s.slow(token, outcome, MS(101));
+            }
+            s.calls(4 - slow - slow_failures, Outcome::Ok);
+            assert_eq!(s.state(), state, "{slow} slow, {slow_failures} slow failures, {failure_rate} %, {slow_rate} %");
+            let metrics = s.breaker.metrics(s.now);
+            assert_eq!((metrics.slow, metrics.failed), (slow + slow_failures, slow_failures));
+        }
+    }
+
+    #[test]
     fn the_wait_is_over_only_after_its_last_nanosecond() {
         let mut s = open(config());
         assert!(s.at(MS(1_000)).admit().is_none());

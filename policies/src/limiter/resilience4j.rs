@@ -155,6 +155,50 @@ mod tests {
         assert_eq!(limiter(1_000, false).acquire(at(1_030), 5), Permission::WaitUntil(at(1_200)));
     }
 
+    /// The rule as it is written down, in plain signed numbers: the wait, or none.
+    fn by_the_book(state: &mut (i64, i64), now: i64, n: i64) -> Option<i64> {
+        let (limit, period, timeout, created) = (3, 70, 180, 1_000);
+        let (cycle, permits) = *state;
+        let this = (now - created) / period;
+        let there = if this > cycle { (permits + (this - cycle) * limit).min(limit) } else { permits };
+        let short = n - there - limit;
+        let full = if short > 0 { (short + limit - 1) / limit } else { 0 };
+        let wait = if there >= n { 0 } else { full * period + created + (this + 1) * period - now };
+        *state = (this, if timeout >= wait { there - n } else { there });
+        (timeout >= wait).then_some(wait)
+    }
+
+    #[test]
+    fn of_17_997_reservations_every_one_is_answered_by_the_book() {
+        use crate::{Random as _, SplitMix64};
+        let config = Resilience4jConfig {
+            limit_for_period: 3,
+            limit_refresh_period: Span::from_millis(70),
+            timeout_duration: Span::from_millis(180),
+            blocking: false,
+        };
+        let mut rng = SplitMix64::new(1);
+        let (mut limiter, mut book, mut now) = (Resilience4j::new(config, at(1_000)), (0, 3), 1_000);
+        let mut answers = [0; 3];
+        for step in 0..17_997 {
+            // Rushes, lulls, and gaps that end exactly with a cycle.
+            now += [0, 0, 0, rng.below(30), rng.below(300), 70 - (now - 1_000) % 70][rng.below(6) as usize];
+            let n = 1 + rng.below(4) as u32;
+            let expected = match by_the_book(&mut book, now as i64, i64::from(n)) {
+                Some(0) => Permission::Go,
+                Some(wait) => Permission::WaitUntil(at(now + wait as u64)),
+                None => Permission::RefusedAt(at(now)),
+            };
+            assert_eq!(limiter.acquire(at(now), n), expected, "reservation {step} of {n} at {now} ms");
+            answers[match expected {
+                Permission::Go => 0,
+                Permission::WaitUntil(_) => 1,
+                _ => 2,
+            }] += 1;
+        }
+        assert!(answers.iter().all(|count| *count > 1_000), "all answers occur: {answers:?}");
+    }
+
     proptest! {
         #[test]
         fn no_cycle_starts_more_calls_than_it_has_permits(gaps in prop::collection::vec(0u64..60, 1..200)) {

@@ -8,9 +8,10 @@ pub enum RetryAfter {
     /// Not at all.
     #[default]
     Ignored,
-    /// To the letter: .NET's standard pipeline; gRPC, which also starts its exponent again
-    /// ([`super::BackoffState::restart_after`]).
+    /// To the letter: .NET's standard pipeline.
     Exact,
+    /// To the letter, and the exponent starts again: gRPC's pushback.
+    Pushback,
     /// U[v, 1.5 v), at most 300 s: Envoy's rate-limited back-off (1.40).
     Envoy,
     /// At least the own wait, at most 5 s more: the AWS SDKs (botocore 1.44.5).
@@ -22,7 +23,7 @@ impl RetryAfter {
     pub fn wait(self, own: Span, asked: Span, rng: &mut impl Random) -> Span {
         match self {
             Self::Ignored => own,
-            Self::Exact => asked,
+            Self::Exact | Self::Pushback => asked,
             Self::Envoy => {
                 let asked = asked.min(Span::from_secs(300));
                 asked + Span::from_nanos(rng.below(asked.as_nanos() / 2))
@@ -44,6 +45,7 @@ mod tests {
             (RetryAfter::Ignored, 1, 7, 1),
             (RetryAfter::Exact, 1, 7, 7),
             (RetryAfter::Exact, 7, 1, 1),
+            (RetryAfter::Pushback, 1, 7, 7),
             (RetryAfter::Aws, 2, 1, 2),
             (RetryAfter::Aws, 2, 4, 4),
             (RetryAfter::Aws, 2, 7, 7),

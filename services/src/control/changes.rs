@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use serde_json::json;
 use squall_model::Span;
-use squall_model::plan::{FaultId, Plan};
+use squall_model::plan::{Effect, FaultId, Plan};
 
 use super::{Room, refuse};
 use crate::driver::Driver;
@@ -69,10 +69,16 @@ pub(super) async fn end<E: Ear>(State(room): Shared<E>, Path(name): Path<String>
 
 /// Begins or ends everything that the fault of this name does.
 fn turn<E: Ear>(driver: &Arc<Driver<E>>, name: &str, at_work: bool) -> Response {
-    let named: Vec<_> = driver.look(|system| {
-        let rows = system.plan().faults.iter().enumerate();
-        rows.filter(|(_, fault)| fault.name == name).map(|(row, _)| FaultId::from(row)).collect()
+    let (named, restarts) = driver.look(|system| {
+        let rows = || system.plan().faults.iter().enumerate().filter(|(_, fault)| fault.name == name);
+        let named: Vec<_> = rows().map(|(row, _)| FaultId::from(row)).collect();
+        (named, rows().filter(|(_, fault)| fault.effect == Effect::Restart).count())
     });
+    // Begun by hand, all of its replicas would go at once.
+    if at_work && restarts > 1 {
+        let what = "a rolling restart goes by its times; restart one replica with POST /v1/faults: {target: api[0], restart: 5s}";
+        return refuse(StatusCode::CONFLICT, what);
+    }
     if named.is_empty() {
         return refuse(StatusCode::NOT_FOUND, "there is no fault of this name: GET /v1/faults lists them");
     }

@@ -2,14 +2,19 @@
 //! the page's own small scripts and style stand beside; they draw from `report.json`, which is embedded as it is. Knows
 //! nothing of how figures were found, and opens no file.
 
+mod compare;
 mod layout;
 
 use askama::Template;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use squall_model::plan::Plan;
+use squall_telemetry::compare::Comparison;
 use squall_telemetry::report::{Graph, NodeKind, Report};
 
+use crate::why::capacity::Capacity;
+
+use compare::Told;
 use layout::{Direction, Drawing, Line, Size, Sketch};
 
 /// The page's script, a file a picture, in one scope of its own.
@@ -30,6 +35,8 @@ const SCRIPT: &str = concat!(
     include_str!("page/attempts.js"),
     include_str!("page/breakers.js"),
     include_str!("page/occupancy.js"),
+    include_str!("page/machines.js"),
+    include_str!("page/stores.js"),
     include_str!("page/red.js"),
     include_str!("page/traces.js"),
     include_str!("page/tables.js"),
@@ -59,6 +66,12 @@ struct Data<'r> {
     /// The run; where two are compared, the one that the other is held against comes first.
     runs: Vec<Labelled<'r>>,
     layout: Layout,
+    /// What the second run changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<Told<'r>>,
+    /// What the system bears, where that was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<&'r Capacity>,
     /// Whether the page asks its server how the run stands.
     live: bool,
 }
@@ -78,14 +91,37 @@ struct Layout {
 
 /// The page of one run.
 pub(crate) fn render(report: &Report) -> Result<String, askama::Error> {
-    let data = Data { runs: vec![Labelled { label: "", report }], layout: Layout::of(&report.graph), live: false };
-    page(&report.scenario, &report.sentence, &data)
+    page(&report.scenario, &report.sentence, &Data::of(vec![Labelled { label: "", report }], &report.graph))
+}
+
+/// The page of two runs, each with its name, the first of which the second is held against.
+pub(crate) fn render_both(
+    [(before, base), (after, new)]: [(&str, &Report); 2],
+    found: &Comparison,
+) -> Result<String, askama::Error> {
+    let runs = vec![Labelled { label: before, report: base }, Labelled { label: after, report: new }];
+    let comparison = Some(Told::of(found, [base, new]));
+    let data = Data { comparison, ..Data::of(runs, &new.graph) };
+    page(&format!("{before} → {after}"), &found.sentence, &data)
+}
+
+/// The page of what a system bears: the curve, and the run in which its load went up and down again.
+pub(crate) fn render_capacity(found: &Capacity) -> Result<String, askama::Error> {
+    let runs = vec![Labelled { label: "", report: &found.run }];
+    let data = Data { capacity: Some(found), ..Data::of(runs, &found.run.graph) };
+    page(&format!("{}: capacity", found.scenario), &found.sentence, &data)
 }
 
 /// The page of a run that is under way, for whoever serves it: it asks for `report.json` beside it.
 pub(crate) fn render_live(plan: &Plan) -> Result<String, askama::Error> {
-    let data = Data { runs: Vec::new(), layout: Layout::of(&Graph::of(plan)), live: true };
-    page(&plan.name, &plan.about, &data)
+    page(&plan.name, &plan.about, &Data { live: true, ..Data::of(Vec::new(), &Graph::of(plan)) })
+}
+
+impl<'r> Data<'r> {
+    /// These runs, drawn by this graph, and nothing else.
+    fn of(runs: Vec<Labelled<'r>>, graph: &Graph) -> Self {
+        Self { runs, layout: Layout::of(graph), comparison: None, capacity: None, live: false }
+    }
 }
 
 fn page(title: &str, sentence: &str, data: &Data<'_>) -> Result<String, askama::Error> {

@@ -25,7 +25,7 @@ pub(crate) fn write(results: &Results, out: &mut impl Write) -> io::Result<()> {
             )?;
             for (at, (name, value)) in names.iter().zip(&record.values).enumerate() {
                 let comma = if at == 0 { "" } else { "," };
-                match value {
+                match value.filter(|value| value.is_finite()) {
                     Some(value) => write!(out, "{comma}{name}:{value}")?,
                     None => write!(out, "{comma}{name}:null")?,
                 }

@@ -12,47 +12,17 @@ use crate::why::isolate::{Bound, Isolation};
 pub(crate) fn capacity(found: &Capacity, to: usize, style: Style) -> String {
     let to = to.clamp(*WIDTHS.start(), *WIDTHS.end());
     let paint = Paint(style);
-    let head = format!(
-        "{}: bears {}; the file asks for {}",
-        found.scenario,
-        found.knee.map_or_else(|| "less than the first step".to_owned(), |knee| format::rate(knee.offered_per_s)),
-        format::rate(found.usual_per_s)
-    );
-    let mut lines = vec![paint.strong(&head)];
-    for sentence in sentences(found) {
-        lines.extend(wrapped(&sentence, to - INDENT.len()).iter().map(|line| format!("{INDENT}{line}")));
+    let mut lines = Vec::new();
+    for (place, sentence) in found.sentences().iter().enumerate() {
+        match place {
+            0 => lines.push(paint.strong(&format!("{}: {sentence}", found.scenario))),
+            _ => lines.extend(wrapped(sentence, to - INDENT.len()).iter().map(|line| format!("{INDENT}{line}"))),
+        }
     }
     let most = found.steps.iter().map(|step| step.offered_per_s).fold(0.0, f64::max);
     let rows: Vec<Row> = found.steps.iter().map(Row::of_step).collect();
     let table = table(&rows, (to, most), paint);
     format!("{}\n{}\n{table}", joined(lines), paint.strong("Goodput (█) of what was offered (░), up and down again"))
-}
-
-fn sentences(found: &Capacity) -> Vec<String> {
-    let mut all = Vec::new();
-    if let Some(limit) = &found.limit {
-        all.push(format!("what gives way first is {limit}"));
-    }
-    all.push(format!(
-        "the most it answers is {}, when {} are asked for",
-        format::rate(found.peak.goodput_per_s),
-        format::rate(found.peak.offered_per_s)
-    ));
-    match found.collapse {
-        Some(at) => all.push(format!(
-            "it collapses at {}: of those only {} are answered",
-            format::rate(at.offered_per_s),
-            format::rate(at.goodput_per_s)
-        )),
-        None => all.push("it does not collapse: under more load it goes on answering what it can".to_owned()),
-    }
-    let comes_back = found.recovers_at_per_s.map(format::rate);
-    all.push(match (found.hysteresis, comes_back) {
-        (true, Some(at)) => format!("hysteresis: on the way down it stays broken, until {at}"),
-        (true, None) => "hysteresis: on the way down it stays broken, to the end".to_owned(),
-        (false, _) => "no hysteresis: on the way down it does as well as on the way up".to_owned(),
-    });
-    all
 }
 
 /// One service alone.

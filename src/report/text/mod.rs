@@ -4,6 +4,7 @@
 mod capacity;
 mod diagnose;
 mod paint;
+mod policies;
 #[cfg(test)]
 pub(crate) mod sample;
 mod spark;
@@ -46,6 +47,8 @@ pub(crate) fn render(report: &Report, plan: &Plan, width: usize, style: Style) -
         page.expectations(),
         page.section("Over time", timeline::render(&page)),
         tables::render(&page),
+        page.section("Policies around calls, outside in", policies::orders(&page)),
+        page.section("Breakers", policies::breakers(&page)),
         page.footer(),
     ];
     sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")

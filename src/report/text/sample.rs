@@ -153,7 +153,7 @@ pub(crate) fn storm() -> Report {
         at_s,
         from: from.to_owned(),
         to: to.to_owned(),
-        why: String::new(),
+        why: "failure rate 62% of 100".to_owned(),
         replica: None,
         target: None,
     };
@@ -259,6 +259,7 @@ fn service(
     Service {
         scaled: Vec::new(),
         out_of_memory_s: Vec::new(),
+        concurrency_limit: None,
         requests,
         ok: requests - failed,
         failed,
@@ -275,6 +276,7 @@ fn service(
         },
         queue: Queue { mean: f64::from(queue) / 3.0, max: queue, limit: None },
         cpu_share: None,
+        memory_limit_mib: None,
         memory_mib_max: None,
         replicas: Extremes { min: 1, max: 1 },
         degraded: 0,
@@ -304,6 +306,7 @@ fn database() -> Database {
 fn call([calls, attempts, failed, timeouts]: [u64; 4]) -> Call {
     Call {
         pool: None,
+        concurrency_limit: None,
         calls,
         attempts,
         retries: attempts - calls,

@@ -58,6 +58,7 @@ impl Chart<'_, '_> {
     fn draw(&mut self) {
         self.loads();
         self.services();
+        self.limits();
         self.calls();
     }
 
@@ -105,6 +106,24 @@ impl Chart<'_, '_> {
         {
             let queue = self.levels(&series.queue);
             self.push(format!("{name} queue"), &queue, top(&queue), format::number(longest));
+        }
+    }
+
+    /// Limits that follow latency, of services and of calls.
+    fn limits(&mut self) {
+        let (report, timeline) = (self.page.report, &self.page.report.timeline);
+        let services = timeline.services.iter().map(|(name, series)| {
+            (name, &series.concurrency_limit, report.services.find(name).and_then(|service| service.concurrency_limit))
+        });
+        let calls = timeline.calls.iter().map(|(name, series)| {
+            (name, &series.concurrency_limit, report.calls.find(name).and_then(|call| call.concurrency_limit))
+        });
+        for (name, series, limit) in services.chain(calls) {
+            let Some(limit) = limit else { continue };
+            let levels = self.levels(series);
+            let scale =
+                format!("{}, {} at the end", format::count(limit.max.into()), format::count(limit.at_end.into()));
+            self.push(format!("{name} limit"), &levels, top(&levels), scale);
         }
     }
 

@@ -175,6 +175,10 @@ fn named(span: &Span) -> String {
         SpanKind::Query => format!("query {}", span.name),
         SpanKind::BackOff => "back-off".into(),
         SpanKind::Fallback => "fallback".into(),
+        SpanKind::Cache => format!("cache {}", span.name),
+        SpanKind::Publish => format!("publish {}", span.name),
+        SpanKind::Held => format!("held back on {}", span.name),
+        SpanKind::Hedge => format!("hedge of {}", span.name),
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Act {
     pub(super) failure: Option<Failure>,
     /// When a frozen replica held its request or its answer up.
     pub(super) held_up: Vec<u64>,
+    /// When the attempt had a connection of its caller's pool; where there is no pool, nothing.
+    pub(super) pooled: Option<u64>,
 }
 
 /// Which requests are followed.
@@ -179,6 +181,12 @@ impl Collector {
         node.acts.push(act);
     }
 
+    fn pooled(&mut self, key: Key, from: u64) {
+        if let Some((node, act)) = self.waits.get(&key) {
+            self.nodes[*node as usize].acts[*act as usize].pooled = Some(from);
+        }
+    }
+
     fn held_up(&mut self, now: u64, key: Key) {
         if let Some((node, act)) = self.waits.get(&key) {
             self.nodes[*node as usize].acts[*act as usize].held_up.push(now);
@@ -188,7 +196,7 @@ impl Collector {
 
 impl Act {
     const fn new(from: u64, what: Activity, key: Key) -> Self {
-        Self { from, what, key, children: Vec::new(), failure: None, held_up: Vec::new() }
+        Self { from, what, key, children: Vec::new(), failure: None, held_up: Vec::new(), pooled: None }
     }
 }
 
@@ -229,6 +237,9 @@ impl Sink for Collector {
             TraceFact::Turned { fiber, key, to } => self.turned(now, fiber, (key, to)),
             TraceFact::Failed { fiber, site, attempt, failure } => self.failed(now, fiber, (site, attempt), failure),
             TraceFact::HeldUp { key } => self.held_up(now, key),
+            // Until it has one.
+            TraceFact::Pooling { key } => self.pooled(key, u64::MAX),
+            TraceFact::Pooled { key, ready } => self.pooled(key, ready.as_nanos()),
             TraceFact::Carried { from, to } => {
                 if let Some(wait) = self.waits.get(&from).copied() {
                     self.waits.insert(to, wait);

@@ -15,7 +15,7 @@ use super::{Span, SpanKind, Trace};
 
 /// Whose work a span is: a service, or the users of a load. What happens at a database is seen by who asks it.
 fn process<'t>(trace: &'t Trace, span: &'t Span) -> &'t str {
-    let of_database = matches!(span.kind, SpanKind::Connection | SpanKind::Query);
+    let of_database = matches!(span.kind, SpanKind::Connection | SpanKind::Query | SpanKind::Cache | SpanKind::Publish);
     if !of_database {
         return &span.place;
     }
@@ -36,8 +36,12 @@ fn attributes(span: &Span) -> Vec<(&'static str, Value)> {
     if matches!(span.kind, SpanKind::Request) {
         all.push(("service.instance.id", Value::Text(format!("{}-{}", span.place, span.replica))));
     }
-    if matches!(span.kind, SpanKind::Query | SpanKind::Connection) {
-        all.push(("db.namespace", Value::Text(span.place.clone())));
+    match span.kind {
+        SpanKind::Query | SpanKind::Connection | SpanKind::Cache => {
+            all.push(("db.namespace", Value::Text(span.place.clone())));
+        }
+        SpanKind::Publish => all.push(("messaging.destination.name", Value::Text(span.place.clone()))),
+        _ => {}
     }
     let flags =
         [("squall.critical", span.critical), ("squall.wasted", span.wasted), ("squall.unfinished", span.unfinished)];
@@ -70,6 +74,10 @@ fn name(span: &Span) -> String {
         SpanKind::Query => "query",
         SpanKind::BackOff => "back-off",
         SpanKind::Fallback => "fallback of",
+        SpanKind::Cache => "get",
+        SpanKind::Publish => "publish",
+        SpanKind::Held => "held back on",
+        SpanKind::Hedge => "hedge of",
     };
     format!("{what} {}", span.name)
 }
@@ -88,5 +96,9 @@ const fn kind(kind: SpanKind) -> &'static str {
         SpanKind::Query => "query",
         SpanKind::BackOff => "back_off",
         SpanKind::Fallback => "fallback",
+        SpanKind::Cache => "cache",
+        SpanKind::Publish => "publish",
+        SpanKind::Held => "held",
+        SpanKind::Hedge => "hedge",
     }
 }

@@ -117,7 +117,7 @@ pub enum SpanKind {
     Wait,
     /// Time that a fault added, or put in place of the normal one.
     Fault,
-    /// Waits for a connection of a database.
+    /// Waits for a connection: of a database, or of the pool of a call.
     Connection,
     /// A query.
     Query,
@@ -125,6 +125,14 @@ pub enum SpanKind {
     BackOff,
     /// A fallback.
     Fallback,
+    /// Looks into a cache.
+    Cache,
+    /// Puts a message on a topic.
+    Publish,
+    /// Held back by a policy of its call: a bulkhead, a rate limit of the caller's own.
+    Held,
+    /// One of several attempts of a call that are out at the same time, after the first.
+    Hedge,
 }
 
 /// A stretch of the critical path.
@@ -154,7 +162,7 @@ pub enum Spent {
     Fault,
     /// Waiting for a worker.
     Queue,
-    /// Waiting for a connection of a database.
+    /// Waiting for a connection of a database, or of the pool of a call.
     Connection,
     /// A query.
     Query,
@@ -168,6 +176,12 @@ pub enum Spent {
     Fallback,
     /// Waiting for an answer of which nothing is known.
     Downstream,
+    /// In a cache.
+    Cache,
+    /// Putting a message on a topic.
+    Publish,
+    /// Held back by a policy of the call.
+    Held,
 }
 
 impl Spent {
@@ -185,6 +199,9 @@ impl Spent {
             Self::BackOff => "back-off",
             Self::Fallback => "fallback",
             Self::Downstream => "downstream, no answer",
+            Self::Cache => "cache",
+            Self::Publish => "publishing a message",
+            Self::Held => "held back by a policy",
         }
     }
 }

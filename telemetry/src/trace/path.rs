@@ -51,11 +51,14 @@ impl Follower<'_> {
         let act = &nodes[at].acts[index];
         let cause = match act.what {
             Activity::Running | Activity::Working => Spent::Work,
-            Activity::Waiting | Activity::Publishing(_) => Spent::Wait,
+            Activity::Waiting => Spent::Wait,
+            Activity::Publishing(_) => Spent::Publish,
             Activity::Disturbed => Spent::Fault,
-            Activity::Queued | Activity::Held(_) => Spent::Queue,
+            Activity::Queued => Spent::Queue,
+            Activity::Held(_) => Spent::Held,
             Activity::Connecting(_) => Spent::Connection,
-            Activity::Querying(_) | Activity::Looking(_) => Spent::Query,
+            Activity::Querying(_) => Spent::Query,
+            Activity::Looking(_) => Spent::Cache,
             Activity::BackingOff(_) => Spent::BackOff,
             Activity::FallingBack(_) => Spent::Fallback,
             Activity::Apart(_) | Activity::Forked => return self.branch(at, index, (from, to)),
@@ -80,10 +83,16 @@ impl Follower<'_> {
         }
     }
 
-    /// There, the request, and back.
+    /// A connection, there, the request, and back.
     fn attempt(&mut self, at: usize, index: usize, (from, to): (u64, u64)) {
         let nodes = self.nodes;
         let act = &nodes[at].acts[index];
+        let sent = act.pooled.map_or(from, |pooled| pooled.clamp(from, to));
+        self.add((at, Some(index)), Spent::Connection, (from, sent));
+        let from = sent;
+        if from == to {
+            return;
+        }
         let arrived = act.children.iter().filter(|child| nodes[**child].began < to);
         let answered = |child: &&usize| nodes[**child].end(self.end) <= to;
         let answering = arrived.clone().filter(answered).max_by_key(|child| nodes[**child].end(self.end));

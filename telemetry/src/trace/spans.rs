@@ -10,7 +10,7 @@ use squall_model::{Outcome, SimTime};
 
 use super::collect::Node;
 use super::path::{self, Follower, Stretch};
-use super::{Part, Segment, Span, SpanKind, Trace};
+use super::{Part, Segment, Span, SpanKind, Spent, Trace};
 use crate::summary::rounded;
 
 /// Everything that was kept of a run.
@@ -33,7 +33,7 @@ pub(super) fn trace(run: &Run<'_>, root: usize, at: &str) -> Trace {
     let critical: BTreeSet<u64> = path.iter().flat_map(|stretch| ids_of(run, stretch)).collect();
     let mut writer =
         Writer { run, critical, trace: run.ids.trace(node.fiber, SimTime::from_nanos(start)), spans: Vec::new() };
-    writer.node(root, None, end);
+    writer.node(root, None, end, None);
     mark_ancestors(&mut writer.spans);
     let (load, task) = names(run.plan, node.endpoint);
     Trace {
@@ -74,9 +74,16 @@ fn id(run: &Run<'_>, node: usize, act: Option<usize>) -> u64 {
     run.ids.part(node as u64, act.map_or(0, |act| act as u64 + 1))
 }
 
+/// The number of the span in which an attempt waits for a connection of its caller's pool.
+fn pool_id(run: &Run<'_>, node: usize, act: usize) -> u64 {
+    run.ids.part(node as u64, 1 << 23 | act as u64)
+}
+
 /// The spans that a stretch of the path lies in: the act's, if it has one, and those of the requests around it.
 fn ids_of(run: &Run<'_>, stretch: &Stretch) -> impl Iterator<Item = u64> + use<> {
-    [id(run, stretch.node, None), id(run, stretch.node, stretch.act)].into_iter()
+    let waits = stretch.cause == Spent::Connection;
+    let pool = stretch.act.filter(|_| waits).map(|act| pool_id(run, stretch.node, act));
+    [id(run, stretch.node, None), id(run, stretch.node, stretch.act)].into_iter().chain(pool)
 }
 
 fn text(id: u64) -> String {
@@ -98,7 +105,8 @@ struct Writer<'r> {
 
 impl Writer<'_> {
     /// The span of a node and all below it; `needed` is when nobody waited for it any more.
-    fn node(&mut self, at: usize, parent: Option<u64>, needed: u64) {
+    /// One of several attempts of a call that go their way apart says so: its call, and which it is.
+    fn node(&mut self, at: usize, parent: Option<u64>, needed: u64, apart: Option<(&str, usize)>) {
         let run = self.run;
         let node = &run.nodes[at];
         let endpoint = &run.plan.endpoints[node.endpoint.index()];
@@ -107,6 +115,9 @@ impl Writer<'_> {
             Origin::User { .. } if endpoint.name == service.name => (SpanKind::User, service.name.clone()),
             Origin::User { .. } => (SpanKind::User, format!("{}.{}", service.name, endpoint.name)),
             Origin::Request => (SpanKind::Request, format!("{}.{}", service.name, endpoint.name)),
+            Origin::Branch if apart.is_some_and(|(_, which)| which > 0) => {
+                (SpanKind::Hedge, apart.map_or_else(String::new, |(call, _)| call.to_owned()))
+            }
             Origin::Branch => (SpanKind::Branch, format!("branch of {}.{}", service.name, endpoint.name)),
         };
         let own = id(run, at, None);
@@ -132,18 +143,25 @@ impl Writer<'_> {
         let service = || plan.services[plan.endpoints[node.endpoint.index()].service.index()].name.clone();
         let edge = |site: squall_model::plan::SiteId| plan.edges[plan.sites[site.index()].edge.index()].name.clone();
         let (kind, name) = match act.what {
-            Activity::Running | Activity::Apart(_) | Activity::Forked => {
-                return act.children.iter().for_each(|child| self.node(*child, Some(parent), to.min(needed)));
+            Activity::Running | Activity::Forked => {
+                return act.children.iter().for_each(|child| self.node(*child, Some(parent), to.min(needed), None));
+            }
+            Activity::Apart(site) => {
+                let call = edge(site);
+                let tries = act.children.iter().enumerate();
+                return tries.for_each(|(which, child)| {
+                    self.node(*child, Some(parent), to.min(needed), Some((&call, which)));
+                });
             }
             Activity::Queued => (SpanKind::Queue, service()),
-            Activity::Held(site) => (SpanKind::Queue, edge(site)),
+            Activity::Held(site) => (SpanKind::Held, edge(site)),
             Activity::Working => (SpanKind::Work, service()),
             Activity::Waiting => (SpanKind::Wait, service()),
             Activity::Disturbed => (SpanKind::Fault, service()),
             Activity::Connecting(database) => (SpanKind::Connection, plan.databases[database.index()].name.clone()),
             Activity::Querying(database) => (SpanKind::Query, plan.databases[database.index()].name.clone()),
-            Activity::Looking(cache) => (SpanKind::Query, plan.caches[cache.index()].name.clone()),
-            Activity::Publishing(topic) => (SpanKind::Wait, plan.topics[topic.index()].name.clone()),
+            Activity::Looking(cache) => (SpanKind::Cache, plan.caches[cache.index()].name.clone()),
+            Activity::Publishing(topic) => (SpanKind::Publish, plan.topics[topic.index()].name.clone()),
             Activity::BackingOff(site) => (SpanKind::BackOff, edge(site)),
             Activity::FallingBack(site) => (SpanKind::Fallback, edge(site)),
             Activity::Calling { site, .. } => (SpanKind::Attempt, edge(site)),
@@ -153,7 +171,8 @@ impl Writer<'_> {
         }
         let own = id(run, at, Some(index));
         let mut span = self.span(kind, name.clone(), (own, Some(parent)), (from, to));
-        span.place = if matches!(kind, SpanKind::Connection | SpanKind::Query) { name } else { service() };
+        let elsewhere = matches!(kind, SpanKind::Connection | SpanKind::Query | SpanKind::Cache | SpanKind::Publish);
+        span.place = if elsewhere { name } else { service() };
         span.replica =
             node.replica.0 - plan.services[plan.endpoints[node.endpoint.index()].service.index()].first_replica.0;
         let last = index + 1 == node.acts.len();
@@ -163,10 +182,27 @@ impl Writer<'_> {
             span.attempt = Some(attempt);
             span.outcome = (!span.unfinished).then(|| self.attempt_ended(at, index, to));
         }
+        let replica = span.replica;
         self.spans.push(span);
-        for child in &act.children {
-            self.node(*child, Some(own), to.min(needed));
+        if let Some(pooled) = act.pooled {
+            self.pool((at, index), own, (from, pooled.clamp(from, to)), replica);
         }
+        for child in &act.children {
+            self.node(*child, Some(own), to.min(needed), None);
+        }
+    }
+
+    /// The wait of an attempt for a connection of its caller's pool.
+    fn pool(&mut self, (at, index): (usize, usize), parent: u64, (from, to): (u64, u64), replica: u32) {
+        if from == to {
+            return;
+        }
+        let attempt = self.spans.last().map(|span| (span.name.clone(), span.unfinished && span.end_ns == to));
+        let (name, unfinished) = attempt.unwrap_or_default();
+        let mut span =
+            self.span(SpanKind::Connection, name.clone(), (pool_id(self.run, at, index), Some(parent)), (from, to));
+        (span.place, span.replica, span.unfinished) = (name, replica, unfinished);
+        self.spans.push(span);
     }
 
     /// How an attempt ended, as its caller sees it.

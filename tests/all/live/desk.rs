@@ -117,3 +117,88 @@ fn breakers_pools_and_queues_are_read_and_a_breaker_in_flight_gets_other_setting
     up.tell("PUT /v1/values/databases.stock-db.connections", "1");
     assert_eq!(up.control("GET /v1/pools").1[0]["connections"], 1);
 }
+
+#[test]
+fn every_policy_that_can_be_changed_while_it_runs_is() {
+    let up = Up::start("changes.yaml");
+    let put = |path: &str, value: &str| {
+        let (head, body) = up.tell(&format!("PUT /v1/values/{path}"), value);
+        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {value}: {head} {body}");
+    };
+    let call = |policy: &str| format!("services.front.calls.back.{policy}");
+    let status = |path: &str| up.ask("front", path).unwrap();
+    let is = |path: &str, status_is: &str, says: &str| {
+        let (head, body) = status(path);
+        assert!(head.starts_with(&format!("HTTP/1.1 {status_is} ")) && body.contains(says), "{path}: {head} {body}");
+    };
+    // What each does shows.
+    is("GET /end", "200", "\"attempts\":1");
+    is("GET /fails", "502", "\"attempts\":2");
+    put(&call("retry.attempts"), "3");
+    is("GET /fails", "502", "\"attempts\":3");
+    put(&call("timeout"), "1ms");
+    put(&call("retry.attempts"), "1");
+    is("GET /end", "504", "timeout");
+    put(&call("timeout"), "20s");
+    put(&call("deadline"), "2ms");
+    is("GET /end", "504", "timeout");
+    put(&call("deadline"), "20s");
+    put(&call("rate_limit"), "1/h");
+    is("GET /end", "200", "");
+    is("GET /end", "429", "rate-limited");
+    put(&call("rate_limit"), "100000/s");
+    put(&call("bulkhead.limit"), "0");
+    is("GET /end", "503", "rejected");
+    put(&call("bulkhead.limit"), "10");
+    is("GET /end", "200", "");
+    put(&call("breaker"), "{kind: consecutive, failures: 1, open_for: 1h}");
+    is("GET /fails", "502", "");
+    is("GET /end", "503", "breaker-open");
+    put(&call("breaker"), "{kind: consecutive, failures: 1000, open_for: 1h}");
+    is("GET /end", "200", "");
+    put("services.back.admission.concurrency", "5");
+    put("services.back.admission.burst", "1");
+    put("services.back.admission.rate", "1/h");
+    is("GET /end", "200", "");
+    is("GET /end", "429", "rate-limited");
+    put("services.back.admission.rate", "100000/s");
+    is("GET /end", "200", "");
+    // The rest is taken as it is written.
+    for (policy, value) in [
+        ("throttle", "{kind: sre, multiplier: 3}"),
+        ("pool", "{connections: 7, pending: 3}"),
+        ("balancer", "random"),
+        ("fallback", "{after: 2ms}"),
+        ("network", "1ms"),
+        ("retry", "{attempts: 2, backoff: exponential(1ms 2 4ms), jitter: full, budget: 50%}"),
+    ] {
+        put(&call(policy), value);
+    }
+    for (path, value) in [
+        ("services.back.queue", "{limit: 7, order: lifo}"),
+        ("services.back.balancer", "least_request"),
+        ("services.limits.admission.concurrency", "{kind: vegas, initial: 3}"),
+        ("services.front.calls.limits.hedge", "{after: 5s, attempts: 2}"),
+        ("services.front.calls.limits.bulkhead", "{kind: thread_pool, core: 2, max: 5, queue: 1}"),
+        ("services.front.calls.envoy.bulkhead", "{kind: envoy, max_connections: 3}"),
+        ("services.front.calls.adaptive.bulkhead", "{kind: gradient2, initial: 30}"),
+        ("services.back.workers", "4"),
+        ("services.back.cold_start", "1s"),
+        ("network", "1ms"),
+    ] {
+        put(path, value);
+    }
+    is("GET /end", "200", "");
+    for path in ["GET /limits", "GET /envoy", "GET /adaptive"] {
+        is(path, "200", "");
+    }
+    // A policy of another kind holds other things, and one that is not there holds none.
+    for (path, value) in [
+        (call("bulkhead"), "{kind: aimd}"),
+        ("services.back.admission.concurrency".to_owned(), "{kind: aimd}"),
+        ("services.front.calls.limits.retry".to_owned(), "{attempts: 3}"),
+    ] {
+        let (head, body) = up.tell(&format!("PUT /v1/values/{path}"), value);
+        assert!(head.starts_with("HTTP/1.1 422 ") && body.to_string().contains("not while it runs"), "{path}: {body}");
+    }
+}

@@ -84,3 +84,55 @@ fn replicas_that_are_added_listen_and_those_that_are_taken_away_do_not() {
     wait_until("the second is not needed", || !listens("grows[1]"));
     assert!(listens("grows[0]"), "there is always one");
 }
+
+#[test]
+fn a_call_that_is_cancelled_stops_its_callee_and_others_leave_theirs_at_work() {
+    let up = Up::start("features.yaml");
+    let at_work = |service: &str| {
+        let queues = up.control("GET /v1/queues").1;
+        queues.as_array().unwrap().iter().find(|row| row["service"] == service).unwrap()["busy"].as_u64().unwrap()
+    };
+    let address = up.address("front").to_owned();
+    let asked = std::thread::spawn(move || ask(&address, "GET /cancels", "").unwrap());
+    wait_until("the callee works", || at_work("obeys") == 1 || asked.is_finished());
+    let (head, body) = asked.join().unwrap();
+    assert!(head.starts_with("HTTP/1.1 504 ") && body.contains("timeout"), "{head} {body}");
+    wait_until("nobody works for a caller that has left", || at_work("obeys") == 0);
+    let ended = "squall_requests_total{service=\"obeys\",replica=\"0\",endpoint=\"end\",outcome=\"cancelled\"} 1\n";
+    let page = up.ask("obeys", "GET /metrics").unwrap().1;
+    assert!(page.contains(ended), "no {ended} in {page}");
+    let (head, _) = up.ask("front", "GET /leaves").unwrap();
+    assert!(head.starts_with("HTTP/1.1 504 "), "{head}");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(at_work("long"), 1, "the callee does not know, and works on");
+}
+
+#[test]
+fn whoever_is_turned_away_is_told_when_to_come_back_and_a_retry_that_listens_does() {
+    let up = Up::start("features.yaml");
+    let (head, _) = up.ask("limited", "GET /end").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 ") && !head.contains("retry-after"), "{head}");
+    let (head, _) = up.ask("limited", "GET /end").unwrap();
+    assert!(head.starts_with("HTTP/1.1 429 "), "{head}");
+    assert!(head.contains("retry-after: 2\r\n") && head.contains("retry-after-ms: 1500"), "{head}");
+    let began = Instant::now();
+    let (head, body) = up.ask("front", "GET /limited").unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(1500), "{:?}", began.elapsed());
+    assert!(head.starts_with("HTTP/1.1 429 ") && body.contains("\"attempts\":2"), "{head} {body}");
+}
+
+#[test]
+fn a_rolling_restart_loses_nothing_if_replicas_drain_and_are_ready_when_they_say_so() {
+    let run = |more: &[&str]| -> serde_json::Value {
+        let words = [&["run", "--live", "restart.yaml", "--json", "-"][..], more].concat();
+        let report: serde_json::Value = serde_json::from_str(&crate::written(&crate::squall(&words)).0).unwrap();
+        assert_eq!(report["faults"][0]["fired"], 3, "each of three replicas restarts");
+        report["load"]["visitors"].clone()
+    };
+    let drained = run(&[]);
+    assert_eq!(drained["failed"], 0, "{drained}");
+    // 350 ms, three times, for each of which a third of 100 requests a second is refused, or half where two restart.
+    let early = run(&["--set", "services.api.ready_after=50ms"]);
+    let refused = early["failures"]["refused"].as_u64().unwrap();
+    assert!((20..=80).contains(&refused), "{early}");
+}

@@ -348,6 +348,10 @@ fn work_burns_cpu_only_if_that_is_wanted() {
     let (waited, burnt) = (used(&[]), used(&["--burn"]));
     assert!(burnt >= Duration::from_millis(300), "{burnt:?} for 400 ms of work");
     assert!(waited < Duration::from_millis(200), "{waited:?} for waiting");
+    // 15/16 of the memory is in use: work takes (1 - 12/16) / (1 - 15/16) times as long.
+    let memory = "services.front.memory={base: 60MiB, limit: 64MiB, slow_from: 75%, per_request: 0B}";
+    let stretched = used(&["--burn", "--set", memory]);
+    assert!(stretched >= Duration::from_millis(1200), "{stretched:?} for 400 ms of work that takes four times as long");
 }
 
 #[test]

@@ -116,3 +116,53 @@ fn a_replica_that_linkerd_shut_out_is_not_asked_again() {
     let failed = ends(&text, EDGE).iter().filter(|end| end.failure.is_some()).count();
     assert_eq!(failed, 7);
 }
+
+#[test]
+fn under_resilience4j_s_order_what_the_layers_inside_turn_away_opens_the_breaker() {
+    // Each of them fails twice before anything else does; the third call is short-circuited.
+    let breaker = "breaker: {kind: consecutive, failures: 2, open_for: 1h}, order: resilience4j";
+    let table = [
+        ("bulkhead: 0", Failure::BulkheadFull),
+        (
+            "rate_limit: {kind: resilience4j, limit_for_period: 1, limit_refresh_period: 1h, timeout_duration: 0s}",
+            Failure::RateLimited,
+        ),
+        ("timeout: 20ms", Failure::Callee(Outcome::Timeout)),
+    ];
+    for (policy, failure) in table {
+        let ends = ends(&asking(5, "100", &format!("{policy}, {breaker}"), &works("50ms")), EDGE);
+        let failures: Vec<_> = ends.iter().filter_map(|end| end.failure).collect();
+        assert_eq!(failures[..3], [failure, failure, Failure::BreakerOpen], "{policy}");
+    }
+    // Where the bulkhead stands outside, the breaker never hears of it.
+    let outside = "bulkhead: 0, breaker: {kind: consecutive, failures: 2, open_for: 1h}, order: dotnet";
+    let ends = ends(&asking(5, "100", outside, &works("50ms")), EDGE);
+    assert!(ends.iter().all(|end| end.failure == Some(Failure::BulkheadFull)), "{ends:?}");
+}
+
+#[test]
+fn the_breaker_s_durations_include_the_wait_for_a_permit() {
+    // The callee takes 10 ms; permits come every 100 ms, so that the calls after the first wait for 90, 80, … ms.
+    let limit =
+        "rate_limit: {kind: resilience4j, limit_for_period: 1, limit_refresh_period: 100ms, timeout_duration: 1s}";
+    let slow = |after: &str| {
+        let breaker =
+            format!("breaker: {{window: 3, minimum_calls: 3, slow_after: {after}, slow_rate: 60%, open_for: 1h}}");
+        let seen = all(&asking(3, "10", &format!("{limit}, {breaker}, order: resilience4j"), &works("10ms")));
+        seen.iter().filter(|(_, what)| matches!(what, Observation::Breaker { .. })).count()
+    };
+    // 10, 90 + 10 and 180 + 10 ms.
+    assert_eq!((slow("99999us"), slow("100ms")), (1, 0));
+}
+
+#[test]
+fn what_a_step_overrides_leaves_the_call_s_other_policies_as_they_are_with_defaults_and_without() {
+    for defaults in ["", "defaults: {call: {deadline: 1h}}, "] {
+        let text = format!(
+            "{{{defaults}duration: 100ms, services: {{front: {{endpoints: {{e: {{steps: [{{call: {{to: back.f, timeout: 5s}}}}]}}}}, \
+             calls: {{back: {{retry: 3}}}}}}, back: {{endpoints: {{f: {{steps: [{{fail: 100%}}]}}}}}}}}, \
+             load: [{{name: l, to: front.e, rate: 10/s}}]}}"
+        );
+        assert_eq!(ends(&text, "front -> back")[0].attempts, 3, "{defaults}");
+    }
+}

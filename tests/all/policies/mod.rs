@@ -2,6 +2,7 @@
 
 mod callee;
 mod caller;
+mod crossings;
 
 use squall_model::observation::{Failure, Observation};
 use squall_model::{Outcome, SimTime, Span};

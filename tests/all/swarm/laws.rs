@@ -325,7 +325,9 @@ impl Sink for Laws<'_> {
             | Observation::ConnectionWanted { .. }
             | Observation::ConnectionGivenUp { .. }
             | Observation::ConnectionTaken { .. }
-            | Observation::ConnectionFreed { .. } => {
+            | Observation::ConnectionFreed { .. }
+            | Observation::AdmissionLimit { .. }
+            | Observation::BulkheadLimit { .. } => {
                 let result = self.resources.observe(self.plan, at, &what);
                 self.accept(result);
             }

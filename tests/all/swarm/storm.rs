@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 use squall_engine::Ended;
-use squall_model::observation::{Called, Observation, Returned, Sink};
+use squall_model::observation::{Called, Observation, Relayed, Returned, Sink};
 use squall_model::plan::{self, Plan};
 use squall_model::{SimTime, Span, spec};
 use squall_telemetry::report::{Report, World};
@@ -89,7 +89,7 @@ fn watched(plan: &Plan, look: Look) -> Fate {
     }
 }
 
-fn report(plan: &Plan, recording: &Recording, ended: &Ended) -> Report {
+pub(super) fn report(plan: &Plan, recording: &Recording, ended: &Ended) -> Report {
     let peak_in_flight = ended.census.peak_fibers;
     let ran = Run { world: World::Sim, events: ended.events, peak_in_flight, wall: Span::from_millis(1) };
     Report::new(plan, recording, &ran)
@@ -130,6 +130,16 @@ impl Sink for Pair<'_> {
     fn returned(&mut self, at: SimTime, what: Returned) {
         self.laws.returned(at, what);
         self.recorder.returned(at, what);
+    }
+
+    fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
+        self.laws.relayed(at, what);
+        self.recorder.relayed(at, what);
+    }
+
+    fn relay_returned(&mut self, at: SimTime, what: Relayed<'_>, took: Span) {
+        self.laws.relay_returned(at, what, took);
+        self.recorder.relay_returned(at, what, took);
     }
 }
 

@@ -88,6 +88,53 @@ fn one_service_alone_reaches_the_ceiling_that_theory_says() {
 }
 
 #[test]
+fn a_service_whose_cores_are_all_busy_is_limited_by_its_cpu() {
+    // One core does 5 ms of work 200 times a second; its 100 workers would do 6,667.
+    let sets = ["services.inventory.cores=1", "databases.stock-db.connections=200"];
+    let found = json(&["isolate", "cascade", "inventory", "--set", sets[0], "--set", sets[1]]);
+    let measured = found["ceiling_per_s"].as_f64().unwrap();
+    assert!(close(measured, 200.0, 0.03), "{measured}");
+    assert_eq!(found["limit"]["of"], "cpu", "{}", found["limit"]);
+    let bounds = found["theory"].as_array().unwrap();
+    let cpu = bounds.iter().find(|bound| bound["formula"].as_str().unwrap().starts_with("1 cores / 5"));
+    assert!(close(cpu.unwrap()["per_s"].as_f64().unwrap(), 200.0, 0.03), "{bounds:?}");
+}
+
+#[test]
+fn every_policy_of_a_call_is_tried_without() {
+    let sets = [
+        "services.order.calls.inventory={timeout: 1s, retry: {attempts: 2, budget: 20%}, hedge: {after: 100ms}, \
+         rate_limit: {kind: interval, limit: 100, period: 1s}, bulkhead: 40, pool: {connections: 45}, breaker: {window: 100}}",
+        "services.order.cores=4",
+        "expect=[]",
+    ];
+    let set: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    let found = json(&[&["diagnose", "cascade", "--expect", "checkout success >= 99%"], set.as_slice()].concat());
+    let tried: Vec<&str> =
+        found["blame"].as_array().unwrap().iter().map(|blame| blame["what"].as_str().unwrap()).collect();
+    for without in [
+        "retries",
+        "its retry budget",
+        "hedges",
+        "its rate limit",
+        "its bulkhead",
+        "its connection pool",
+        "its circuit breaker",
+    ] {
+        assert!(tried.iter().any(|what| *what == format!("without {without}")), "{without}: {tried:?}");
+    }
+    assert!(tried.contains(&"with unlimited cores instead of 4"), "{tried:?}");
+}
+
+#[test]
+fn a_diagnosis_is_the_same_with_any_number_of_threads() {
+    let one = json(&["diagnose", "cascade", "--threads", "1"]);
+    assert_eq!(one, json(&["diagnose", "cascade", "--threads", "3"]));
+    let (_, err) = written(&squall(&["diagnose", "cascade", "--threads", "0"]).code(2));
+    assert!(err.contains("--threads"), "{err}");
+}
+
+#[test]
 fn mocks_take_as_long_as_the_callees_did() {
     let found = json(&["isolate", "cascade", "order", "--mocks", "measured"]);
     assert_eq!(found["mocks"][0], serde_json::json!({"service": "inventory", "takes": "15ms"}));

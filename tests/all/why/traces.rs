@@ -1,8 +1,10 @@
 //! Traces of the built-in topologies: every one adds up, and the request at a percentile is the one that the report means.
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
 use serde_json::Value;
 use squall_model::{plan, spec};
-use squall_telemetry::trace::{Collector, SpanKind, Trace};
+use squall_telemetry::trace::{Collector, SpanKind, Trace, export};
 use squall_telemetry::{Recorder, step_for};
 
 use super::{json, names};
@@ -159,6 +161,41 @@ fn exports_have_every_span_at_its_time() {
 }
 
 #[test]
+fn opentelemetrys_own_types_read_what_is_written_and_what_is_sent() {
+    const BEGAN: u64 = 1_700_000_000_000_000_000;
+    let (traces, _) = every_trace("retry-storm");
+    let some: Vec<Trace> = traces.into_iter().step_by(101).collect();
+    let otlp = export::otlp(&some, BEGAN);
+    let text = serde_json::to_string(&otlp).unwrap();
+    let read: ExportTraceServiceRequest = serde_json::from_str(&text).unwrap();
+    let sent = ExportTraceServiceRequest::decode(export::protobuf(&otlp).as_slice()).unwrap();
+    assert_eq!(read, sent, "as JSON and as protobuf it is the same");
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut found: Vec<_> = read
+        .resource_spans
+        .iter()
+        .flat_map(|resource| &resource.scope_spans)
+        .flat_map(|scope| &scope.spans)
+        .map(|span| {
+            let times = (span.start_time_unix_nano - BEGAN, span.end_time_unix_nano - BEGAN);
+            let parent = Some(hex(&span.parent_span_id)).filter(|parent| !parent.is_empty());
+            (hex(&span.trace_id), hex(&span.span_id), parent, times)
+        })
+        .collect();
+    let of = |trace: &Trace| -> Vec<_> {
+        let one = |span: &squall_telemetry::trace::Span| {
+            (trace.trace_id.clone(), span.id.clone(), span.parent.clone(), (span.start_ns, span.end_ns))
+        };
+        trace.spans.iter().map(one).collect()
+    };
+    let mut expected: Vec<_> = some.iter().flat_map(of).collect();
+    found.sort();
+    expected.sort();
+    assert!(expected.len() > 500, "{}", expected.len());
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn over_real_http_the_spans_of_all_services_make_one_trace_that_adds_up() {
     let found = json(&[
         "trace",
@@ -183,4 +220,54 @@ fn over_real_http_the_spans_of_all_services_make_one_trace_that_adds_up() {
         trace["by_cause"].as_array().unwrap().iter().map(|part| part["cause"].as_str().unwrap()).collect();
     assert!(causes.contains(&"network") && causes.contains(&"work") && causes.contains(&"query"), "{causes:?}");
     assert!(trace["latency_ns"].as_u64().unwrap() >= 50_000_000, "{trace:#}");
+}
+
+/// Every kind of time that a request can spend, in a topology where each request spends some of each.
+#[test]
+fn in_both_worlds_there_is_a_span_for_every_way_to_spend_time() {
+    let file = format!("{}/tests/files/spans.yaml", env!("CARGO_MANIFEST_DIR"));
+    let took = |spans: &[&Value]| -> f64 {
+        let ns = |span: &&Value| span["end_ns"].as_u64().unwrap() - span["start_ns"].as_u64().unwrap();
+        spans.iter().map(ns).max().unwrap_or(0) as f64 / 1e6
+    };
+    for live in [&[][..], &["--live"]] {
+        let found = json(&[&["trace", &file, "--at", "p50"], live].concat());
+        let trace = &found["traces"][0];
+        let spans = trace["spans"].as_array().unwrap();
+        let of = |kind: &str, name: &str| -> Vec<&Value> {
+            spans.iter().filter(|span| span["kind"] == kind && span["name"] == name).collect()
+        };
+        // The kind, what it is of, how many there are, and the least that the longest takes.
+        let table = [
+            ("user", "readers", 1, 100.0),
+            ("request", "front.page", 1, 100.0),
+            ("cache", "shelf", 1, 2.0),
+            ("hedge", "front -> slow", 1, 30.0),
+            ("attempt", "front -> broken", 2, 2.0),
+            ("back_off", "front -> broken", 1, 20.0),
+            ("fallback", "front -> broken", 1, 2.0),
+            ("held", "front -> narrow", 1, 20.0),
+            ("connection", "front -> lean", 1, 20.0),
+            ("queue", "lean", 0, 0.0),
+            ("connection", "store", 1, 10.0),
+            ("query", "store", 2, 10.0),
+            ("publish", "news", 1, 3.0),
+        ];
+        for (kind, name, count, least) in table {
+            let seen = of(kind, name);
+            // The first connection of a pool has to be opened: that takes time, too.
+            let enough = if kind == "connection" { seen.len() >= count } else { seen.len() == count };
+            assert!(enough, "{live:?}: {} of {kind} {name}: {trace:#}", seen.len());
+            assert!(took(&seen) >= least, "{live:?}: {kind} {name} takes {} ms", took(&seen));
+        }
+        let causes: Vec<_> =
+            trace["by_cause"].as_array().unwrap().iter().map(|part| part["cause"].as_str().unwrap()).collect();
+        for cause in
+            ["cache", "back_off", "fallback", "held", "connection", "query", "publish", "network", "wait", "work"]
+        {
+            assert!(causes.contains(&cause), "{live:?}: {cause} is not in {causes:?}");
+        }
+        let sum: u64 = trace["by_cause"].as_array().unwrap().iter().map(|part| part["ns"].as_u64().unwrap()).sum();
+        assert_eq!(Some(sum), trace["latency_ns"].as_u64(), "{live:?}");
+    }
 }

@@ -53,13 +53,13 @@ const TABLE: &[Row] = &[
     Row {
         name: "cold-start",
         first: Some(("saturated", "api")),
-        verdicts: &["overload"],
+        verdicts: &["cold_start"],
         healthy: &["services.api.autoscale.min=10", "expect=[]"],
     },
     Row {
         name: "deadline-propagation",
         first: Some(("saturated", "store")),
-        verdicts: &["overload"],
+        verdicts: &["capacity_gap"],
         healthy: &["services.store.workers=100", "services.store-silent.workers=100", "expect=[]"],
     },
     row("graceful-degradation", Some(("fault_began", "recommendation-down")), &["failing_dependency"]),
@@ -119,7 +119,7 @@ const TABLE: &[Row] = &[
     Row {
         name: "slow-leak",
         first: Some(("saturated", "store")),
-        verdicts: &["overload"],
+        verdicts: &["leak"],
         healthy: &[
             "services.store.memory.leak=0B",
             "services.store.workers=100",
@@ -127,6 +127,7 @@ const TABLE: &[Row] = &[
             "expect=[]",
         ],
     },
+    row("rolling-restart", Some(("fault_began", "deploy")), &[]),
     row("social", Some(("fault_began", "recommendation-down")), &["failing_dependency"]),
     row("synchronous-chain", None, &[]),
     row("warm-pool", None, &[]),
@@ -168,6 +169,39 @@ fn a_healthy_variant_of_every_built_in_topology_has_no_verdict() {
         assert_eq!(verdicts(&report), [""; 0], "{}: {}", row.name, report["verdicts"]);
         assert_eq!(report["causes"].as_array().unwrap().len(), 0, "{}: {}", row.name, report["causes"]);
     }
+}
+
+/// The evidence of the only verdict of a run.
+fn evidence(arguments: &[&str]) -> (String, String) {
+    let report = json(arguments);
+    let found = report["verdicts"].as_array().unwrap();
+    assert_eq!(found.len(), 1, "{arguments:?}: {found:?}");
+    let lines: Vec<&str> = found[0]["evidence"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    (found[0]["kind"].as_str().unwrap().to_owned(), lines.join("\n"))
+}
+
+#[test]
+fn a_shortage_is_told_by_what_it_comes_from() {
+    let (kind, lines) = evidence(&["run", "slow-leak"]);
+    assert_eq!(kind, "leak");
+    for said in ["its memory grew from 20", "it has 1,024 MiB", "killed for want of memory once"] {
+        assert!(lines.contains(said), "`{said}` is not in {lines}");
+    }
+    let (kind, lines) = evidence(&["run", "cold-start"]);
+    assert_eq!(kind, "cold_start");
+    for said in ["its replicas went from 1 to", "each takes 20s to start", "came while replicas were starting"] {
+        assert!(lines.contains(said), "`{said}` is not in {lines}");
+    }
+    // The same spike, and never enough replicas for it.
+    let sets = ["services.api.autoscale.max=1", "load.visitors.stages.2.rate=500/s", "expect=[]"];
+    let (kind, lines) = evidence(&["run", "cold-start", "--set", sets[0], "--set", sets[1], "--set", sets[2]]);
+    assert_eq!(kind, "capacity_gap");
+    assert!(lines.contains("is asked for 500/s, and does 100/s"), "{lines}");
+    // More memory for more requests at once is no leak.
+    let sets = ["services.store.memory.leak=0B", "load.writes.rate=230/s", "expect=[]", "phases={}", "duration=10m"];
+    let set: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    let (kind, _) = evidence(&[&["run", "slow-leak"], set.as_slice()].concat());
+    assert_eq!(kind, "capacity_gap");
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn too_little_traffic(topology: &Topology, calls: &[Call<'_>], found: &mut Findi
     let traffic = Traffic::of(topology);
     for call in each_once(calls) {
         let Some(breaker) = &call.policy.breaker else { continue };
-        let Some((window, least)) = volume(&breaker.value) else { continue };
+        let Some((window, least)) = volume(&breaker.value, topology.duration.value) else { continue };
         let shared = call.policy.scope.as_ref().is_some_and(|scope| scope.value == crate::spec::Scope::Service);
         let callers = topology.services.find(call.service).map_or(1, |caller| caller.replicas.value.max(1));
         let rate = traffic.rate(call.service, &call.step.to.service) / f64::from(if shared { 1 } else { callers });
@@ -59,17 +59,21 @@ fn too_little_traffic(topology: &Topology, calls: &[Call<'_>], found: &mut Findi
                 least.value
             );
             let at = if least.at == At::default() { breaker.at } else { least.at };
-            found.warn("breaker-never-opens", at, what, "fewer calls, a longer window, or one that counts calls");
+            found.warn("breaker-never-opens", at, what, "fewer calls (`minimum_calls`), or a longer window");
         }
     }
 }
 
-/// The window of time that a breaker looks back on, and the calls that it takes to decide.
-fn volume(breaker: &Breaker) -> Option<(Span, Spanned<u32>)> {
+/// The time that a breaker looks back on, and the calls that it takes to decide. One that counts calls looks back on the
+/// whole run, and on no more calls than it counts.
+fn volume(breaker: &Breaker, run: Span) -> Option<(Span, Spanned<u32>)> {
     match breaker {
         Breaker::Resilience4j(one) => match one.window.value {
             Window::Time(window) => Some((window, one.minimum_calls)),
-            Window::Calls(_) => None,
+            Window::Calls(window) => {
+                let least = one.minimum_calls;
+                Some((run, Spanned { value: least.value.min(window), ..least }))
+            }
         },
         Breaker::Polly(one) => Some((one.sampling_duration.value, one.minimum_throughput)),
         Breaker::Hystrix(one) => Some((one.rolling_window.value, one.request_volume_threshold)),

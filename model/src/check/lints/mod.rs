@@ -5,6 +5,7 @@ mod calls;
 mod paths;
 mod resources;
 mod traffic;
+mod waits;
 
 use super::Findings;
 use crate::spec::{At, CallPolicy, CallStep, Step, Topology};
@@ -32,6 +33,7 @@ pub const LINTS: [&str; 16] = [
 pub(super) fn check(topology: &Topology, found: &mut Findings) {
     let calls = calls(topology);
     calls::check(topology, &calls, found);
+    waits::check(topology, &calls, found);
     breakers::check(topology, &calls, found);
     resources::check(topology, found);
     paths::check(topology, found);

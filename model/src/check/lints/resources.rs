@@ -112,7 +112,7 @@ fn replicas_that_ask(topology: &Topology) -> BTreeMap<&str, u64> {
         let steps = service.endpoints.iter().flat_map(|(_, endpoint)| Step::all(&endpoint.steps));
         let asked: BTreeSet<&str> = steps.filter_map(asked).collect();
         for database in asked {
-            *replicas.entry(database).or_insert(0) += u64::from(most_replicas(service));
+            *replicas.entry(database).or_insert(0) += u64::from(service.most_replicas());
         }
     }
     replicas
@@ -120,9 +120,4 @@ fn replicas_that_ask(topology: &Topology) -> BTreeMap<&str, u64> {
 
 fn asked(step: &Spanned<Step>) -> Option<&str> {
     if let Step::Query(query) = &step.value { Some(&query.from) } else { None }
-}
-
-/// How many replicas a service may have.
-fn most_replicas(service: &Service) -> u32 {
-    service.autoscale.as_ref().map_or(service.replicas.value, |autoscale| autoscale.max.value)
 }

@@ -46,7 +46,7 @@ fn peak(load: &Load) -> f64 {
 }
 
 /// The mean of a time, as far as it is told by what is written; 0 if it is not.
-fn mean_seconds(time: &crate::spec::Dist) -> f64 {
+pub(super) fn mean_seconds(time: &crate::spec::Dist) -> f64 {
     use crate::spec::Dist;
     let seconds = |span: crate::Span| span.as_secs_f64();
     match *time {

@@ -47,14 +47,40 @@ impl Compiler<'_> {
                     let name = fault.name.as_ref().map_or_else(|| target_text(target), |name| name.value.clone());
                     for Occurrence { from, to, .. } in occurrences.iter().filter(|one| one.hits(place)) {
                         for hit in &hits {
-                            let (entry, name, ramp) = (entry as u32, name.clone(), *fault.ramp);
-                            let row = Fault { entry, name, from: *from, to: *to, ramp, target: *hit, effect: *effect };
-                            self.plan.faults.push(row);
+                            let rows = match &fault.restart {
+                                Some(restart) if *effect == Effect::Restart => self.in_turn(restart, *hit, *from),
+                                _ => vec![(*hit, *from, *to)],
+                            };
+                            for (target, from, to) in rows {
+                                let (entry, name, ramp) = (entry as u32, name.clone(), *fault.ramp);
+                                self.plan.faults.push(Fault { entry, name, from, to, ramp, target, effect: *effect });
+                            }
                         }
                     }
                 }
             }
         }
+    }
+
+    /// The replicas that restart, each with when it begins to drain and when it is stopped: the next as soon as those before are
+    /// ready.
+    fn in_turn(&self, restart: &spec::Restart, hit: Target, from: SimTime) -> Vec<(Target, SimTime, SimTime)> {
+        let holds = |row: &&crate::plan::Service| match hit {
+            Target::Service(service) => row.first_replica == self.plan.services[service.index()].first_replica,
+            Target::Replica(replica) => row.replica_range().contains(&replica.index()),
+            _ => false,
+        };
+        let Some(service) = self.plan.services.iter().find(holds) else { return Vec::new() };
+        let turn = restart.turn(service.ready_after);
+        let replicas = match hit {
+            Target::Replica(replica) => replica.index()..replica.index() + 1,
+            _ => service.replica_range(),
+        };
+        let row = |(place, replica): (usize, usize)| {
+            let begins = from + turn * (place / restart.at_once.value.max(1) as usize) as u64;
+            (Target::Replica(ReplicaId::from(replica)), begins, begins + restart.drain.value)
+        };
+        replicas.enumerate().map(row).collect()
     }
 
     fn effects(&mut self, fault: &spec::Fault) -> Vec<Effect> {
@@ -71,6 +97,7 @@ impl Compiler<'_> {
             is_set(&fault.hang).then_some(Effect::Hang),
             is_set(&fault.pause).then_some(Effect::Pause),
             fault.kill.as_ref().map(|count| Effect::Kill(count.value)),
+            fault.restart.as_ref().map(|_| Effect::Restart),
             fault.corrupt.as_ref().map(|share| Effect::Corrupt(share.0)),
             fault.drop.as_ref().map(|share| Effect::Drop(share.0)),
             is_set(&fault.partition).then_some(Effect::Partition),
@@ -151,7 +178,7 @@ pub(super) fn occurrences(topology: &Topology, entry: usize, end: SimTime) -> Ve
     let mut stream = Stream::new(*topology.seed, &format!("occurrences/{entry}/{name}"));
     let victims = victims(topology, fault).len();
     let every = fault.every.as_ref().map(|every| times::distribution(every));
-    let (mut from, to) = window(fault, end);
+    let (mut from, to) = window(topology, fault, end);
     let lasts = to - from;
     let mut all = Vec::new();
     while all.len() < MOST_OCCURRENCES {
@@ -180,13 +207,9 @@ fn pick(among: usize, count: usize, stream: &mut Stream) -> Vec<usize> {
 }
 
 /// From when to when a fault is at work, the first time if it comes again.
-pub(super) fn window(fault: &spec::Fault, end: SimTime) -> (SimTime, SimTime) {
+pub(super) fn window(topology: &Topology, fault: &spec::Fault, end: SimTime) -> (SimTime, SimTime) {
     let from = SimTime::ZERO + *fault.at;
-    let to = match &fault.lasts {
-        Some(lasts) => from + lasts.value,
-        None if fault.is_done_at_once() => from,
-        None => end,
-    };
+    let to = fault.lasts(topology).map_or(end, |lasts| from + lasts);
     (from, to.max(from))
 }
 

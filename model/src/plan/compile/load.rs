@@ -34,6 +34,7 @@ impl Compiler<'_> {
             bounded: false,
             queue_drops: false,
             cold_start: Span::ZERO,
+            ready_after: Span::ZERO,
             cores: None,
             memory: None,
             autoscale: None,

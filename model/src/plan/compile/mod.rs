@@ -13,6 +13,8 @@ mod surges;
 mod times;
 mod topics;
 
+pub use policies::breaker;
+
 use std::collections::BTreeMap;
 
 use squall_policies::{SimTime, Span};
@@ -109,6 +111,7 @@ impl<'t> Compiler<'t> {
                 bounded: false,
                 queue_drops: queue.is_some_and(|queue| *queue.full == crate::spec::FullQueue::Drop),
                 cold_start: *service.cold_start,
+                ready_after: service.ready_after(),
                 cores: service.cores.as_ref().map(|cores| cores.value),
                 memory: service.memory.as_ref().map(|memory| resources::memory(memory)),
                 autoscale: service.autoscale.as_ref().map(|autoscale| resources::autoscale(autoscale)),
@@ -203,7 +206,7 @@ fn phases(topology: &Topology, end: SimTime) -> Phases {
         to: at(phase.to),
     });
     let faults = topology.faults.iter().filter_map(|fault| {
-        let (from, first_ends) = faults::window(fault, end);
+        let (from, first_ends) = faults::window(topology, fault, end);
         let to = if fault.every.is_some() { end } else { first_ends };
         fault.name.as_ref().map(|name| Phase { name: name.value.clone(), from, to: to.min(end) })
     });

@@ -9,7 +9,7 @@ use crate::spec::{Limit, Service, Spanned};
 
 /// How many replicas there are at most.
 pub(super) fn replicas(service: &Service) -> u32 {
-    service.autoscale.as_ref().map_or(*service.replicas, |autoscale| *autoscale.max)
+    service.most_replicas()
 }
 
 /// How many run from the start.

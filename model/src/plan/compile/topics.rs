@@ -27,6 +27,7 @@ impl Compiler<'_> {
                 prioritized: false,
                 bounded: false,
                 cold_start: Span::ZERO,
+                ready_after: Span::ZERO,
                 cores: None,
                 memory: None,
                 autoscale: None,

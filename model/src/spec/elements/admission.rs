@@ -17,6 +17,8 @@ element! {
         concurrency: Option<Spanned<Concurrency>> = None,
         /// Share of `concurrency` that is kept for critical endpoints. Default 0%.
         reserve: Spanned<Share> = Spanned::unwritten(Share(0.0)),
+        /// What it tells those that it turns away: how long to stay away (`Retry-After`). Default: nothing.
+        retry_after: Option<Spanned<Span>> = None,
     }
 }
 
@@ -47,6 +49,8 @@ element! {
         timeout: Spanned<Span> = Spanned::unwritten(Span::from_secs(5)),
         /// What a drop multiplies the limit by. Default 0.9.
         backoff_ratio: Spanned<f64> = Spanned::unwritten(0.9),
+        /// Takes one sample a window instead of one a request. Default: it does not.
+        window: Option<Spanned<LimitWindow>> = None,
     }
 }
 
@@ -62,6 +66,8 @@ element! {
         smoothing: Spanned<f64> = Spanned::unwritten(1.0),
         /// The least latency is measured anew after about this many times the limit. Default 30.
         probe_multiplier: Spanned<u32> = Spanned::unwritten(30),
+        /// Takes one sample a window instead of one a request. Default: it does not.
+        window: Option<Spanned<LimitWindow>> = None,
     }
 }
 
@@ -83,5 +89,20 @@ element! {
         queue: Spanned<u32> = Spanned::unwritten(4),
         /// Samples in the long-term mean. Default 600.
         long_window: Spanned<u32> = Spanned::unwritten(600),
+        /// Takes one sample a window instead of one a request. Default: it does not.
+        window: Option<Spanned<LimitWindow>> = None,
+    }
+}
+
+element! {
+    /// Samples of a limit are gathered, and count as one: the mean latency, the most requests at once, and any drop.
+    "a window of samples"
+    pub struct LimitWindow short "length" {
+        /// How long it is at least. Default 1s.
+        length: Spanned<Span> = Spanned::unwritten(Span::from_secs(1)),
+        /// How many samples it has at least. Default 10.
+        samples: Spanned<u32> = Spanned::unwritten(10),
+        /// Shorter latencies are left out. Default 100us.
+        min_rtt: Spanned<Span> = Spanned::unwritten(Span::from_micros(100)),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::Span;
 use crate::spec::Spanned;
+use crate::spec::Topology;
 use crate::spec::decode::{OneOrMany, element};
 use crate::spec::values::{Dist, Share, Target};
 
@@ -41,6 +42,8 @@ element! {
         pause: Option<Spanned<bool>> = None,
         /// Kills this many replicas; they start again.
         kill: Option<Spanned<u32>> = None,
+        /// Restarts the replicas in turn, as a deployment does: how long each drains, or that and how many at once.
+        restart: Option<Spanned<Restart>> = None,
         /// Share of replies that the caller cannot use.
         corrupt: Option<Spanned<Share>> = None,
         /// Share lost on the wire.
@@ -56,7 +59,41 @@ element! {
     }
 }
 
+element! {
+    /// A rolling restart: replicas in turn get no new requests, are stopped, and start again.
+    "a rolling restart"
+    pub struct Restart short "drain" {
+        /// How long a replica gets no new requests before it is stopped; what it is still doing then is lost.
+        drain: Spanned<Span>,
+        /// How many replicas restart at once; the next follow when these are ready. Default 1.
+        at_once: Spanned<u32> = Spanned::unwritten(1),
+    }
+}
+
 impl Fault {
+    /// How long it lasts each time it comes: as long as it says; a rolling restart until the last replica is ready; `None` is to
+    /// the end.
+    pub(crate) fn lasts(&self, topology: &Topology) -> Option<Span> {
+        match (&self.lasts, &self.restart) {
+            (Some(lasts), _) => Some(lasts.value),
+            (None, _) if !self.is_done_at_once() => None,
+            (None, None) => Some(Span::ZERO),
+            (None, Some(restart)) => {
+                let rolls = self.target.0.iter().filter_map(|target| {
+                    let (service, all) = match &target.value {
+                        Target::Name(name) => (topology.services.find(name)?, true),
+                        Target::Replica { service, .. } => (topology.services.find(service)?, false),
+                        Target::Endpoint(_) | Target::Call { .. } => return None,
+                    };
+                    let replicas = if all && self.pick.is_none() { service.most_replicas() } else { 1 };
+                    let turns = replicas.div_ceil(restart.at_once.value.max(1));
+                    Some(restart.turn(service.ready_after()) * u64::from(turns))
+                });
+                Some(rolls.max().unwrap_or(Span::ZERO))
+            }
+        }
+    }
+
     /// Whether all it does is done in one instant, and needs no `for`.
     pub(crate) fn is_done_at_once(&self) -> bool {
         let lasting = self.latency.is_some()
@@ -71,6 +108,13 @@ impl Fault {
             || self.partition.is_some()
             || self.capacity.is_some()
             || self.rate.is_some();
-        (self.kill.is_some() || self.flush.is_some()) && !lasting
+        (self.kill.is_some() || self.restart.is_some() || self.flush.is_some()) && !lasting
+    }
+}
+
+impl Restart {
+    /// From when a replica begins to drain to when it is ready again, if that takes it so long from its start.
+    pub(crate) fn turn(&self, ready_after: Span) -> Span {
+        Span::from_nanos(self.drain.value.as_nanos().saturating_add(ready_after.as_nanos()))
     }
 }

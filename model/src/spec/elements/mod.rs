@@ -23,7 +23,7 @@ mod step;
 mod topic;
 mod topology;
 
-pub use admission::{Admission, Aimd, Concurrency, Gradient2, Vegas};
+pub use admission::{Admission, Aimd, Concurrency, Gradient2, LimitWindow, Vegas};
 pub use autoscale::{Autoscale, ScaleOn};
 pub use balancer::{AnyReplica, Balancer, Choice, LeastRequest, Maglev, PeakEwma, RingHash, RoundRobin};
 pub use breaker::{
@@ -36,7 +36,7 @@ pub use call::{CallPolicy, Calls, Fallback, Hedge, Pool, Propagate, Scope};
 pub use database::{Contention, Database};
 pub use defaults::Defaults;
 pub use endpoint::Endpoint;
-pub use fault::Fault;
+pub use fault::{Fault, Restart};
 pub use isolation::{
     AwsAdaptive, Bulkhead, EnvoyLimits, RateBucket, RateCycles, RateLimit, Semaphore, SreThrottle, ThreadPool, Throttle,
 };
@@ -44,7 +44,7 @@ pub use load::{Arrivals, Load, Stage, Task};
 pub use memory::Memory;
 pub use order::{KnownOrder, Layer, Order};
 pub use queue::{Codel, CodelKind, FullQueue, Queue, QueueOrder};
-pub use retry::{Retry, RetryKind, Trouble};
+pub use retry::{Retry, RetryAfter, RetryKind, Trouble};
 pub use service::Service;
 pub use step::{Branch, CallStep, Chance, Fail, Get, Parallel, Query, Race, Repeat, Step};
 pub use topic::Topic;

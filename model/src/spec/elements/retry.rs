@@ -26,6 +26,9 @@ element! {
         throttled_base: Option<Spanned<Span>> = usual_throttled_base(kind.as_ref()),
         /// How often a replica is chosen again that this call has already tried. Default 0; Istio's 5.
         avoid_tried: Spanned<u32> = Spanned::unwritten(usual_avoid(kind.as_ref())),
+        /// What becomes of a wait that the callee asks for when it turns an attempt away. Default `ignored`, or what the
+        /// kind says.
+        retry_after: Spanned<RetryAfter> = Spanned::unwritten(usual_retry_after(kind.as_ref())),
         /// How many retries there may be. Default: any number.
         budget: Option<Spanned<Budget>> = None,
     }
@@ -55,6 +58,33 @@ words! {
         Aws = "aws",
         /// The same, by the rules of 2.1.
         Aws21 = "aws_2_1",
+    }
+}
+
+words! {
+    /// What becomes of a wait that the callee asks for.
+    "a way to take a wait that was asked for"
+    pub enum RetryAfter {
+        /// It is not heard.
+        Ignored = "ignored",
+        /// It is the wait: .NET's standard pipeline.
+        Exact = "exact",
+        /// It is the wait, and an exponential back-off starts again: gRPC.
+        Pushback = "pushback",
+        /// It is the wait, or up to a half more, drawn evenly; of what is asked for, 300 s count at most: Envoy's back-off
+        /// after rate limits.
+        Envoy = "envoy",
+        /// It is the wait if it is longer than the own one, by 5 s at most: the AWS SDKs.
+        Aws = "aws",
+    }
+}
+
+fn usual_retry_after(of: Option<&Spanned<RetryKind>>) -> RetryAfter {
+    match kind(of) {
+        RetryKind::Dotnet => RetryAfter::Exact,
+        RetryKind::Grpc => RetryAfter::Pushback,
+        RetryKind::Aws21 => RetryAfter::Aws,
+        _ => RetryAfter::Ignored,
     }
 }
 

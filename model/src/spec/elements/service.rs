@@ -23,6 +23,9 @@ element! {
         memory: Option<Spanned<Memory>> = None,
         /// From start to first request served. Default 0s.
         cold_start: Spanned<Span> = Spanned::unwritten(Span::ZERO),
+        /// From start to when callers send requests to it, which it refuses until its cold start is over. Default: its
+        /// cold start, as a readiness probe that tells the truth has it.
+        ready_after: Option<Spanned<Span>> = None,
         /// How callers choose a replica, unless they say otherwise. Default `round_robin`.
         balancer: Spanned<Balancer> = Spanned::unwritten(Balancer::default()),
         /// What is let in at all, per replica. Default: everything.
@@ -37,6 +40,16 @@ element! {
 }
 
 impl Service {
+    /// How many replicas it may have.
+    pub fn most_replicas(&self) -> u32 {
+        self.autoscale.as_ref().map_or(self.replicas.value, |autoscale| autoscale.max.value)
+    }
+
+    /// From the start of a replica to when callers send requests to it.
+    pub fn ready_after(&self) -> Span {
+        self.ready_after.as_ref().map_or(self.cold_start.value, |ready| ready.value)
+    }
+
     /// The policies of one of its call steps: the step's own, or those for the callee.
     pub fn policy_of<'a>(&'a self, step: &'a CallStep) -> &'a CallPolicy {
         match &step.policy {

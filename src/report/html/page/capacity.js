@@ -13,7 +13,7 @@ function capacitySection(page) {
   return section("capacity", "Capacity", `Load raised in steps of ${duration(found.hold_s * 1000)} and lowered again; the file's own load is ${rate(found.usual_per_s)}.`,
     h("div", { class: "stage" }, holder, h("div", { class: "panel" }, h("dl", {}, rows.map(([label, text]) => [h("dt", {}, label), h("dd", {}, h("b", {}, text))])))),
     h("ul", { class: "legend" }, h("li", {}, h("i", { class: "mark good", "aria-hidden": "true" }), "going up"), h("li", {}, h("i", { class: "mark base", "aria-hidden": "true" }), "coming down")),
-    capacityTable(found));
+    h("details", { class: "file" }, h("summary", {}, `All ${found.steps.length} steps`), capacityTable(found)));
 }
 
 function drawCapacity(node, found) {

@@ -84,18 +84,40 @@ class Run {
     return spans;
   }
 
-  /** Busy and waiting of a service or database, and how many it has. */
+  /** Busy and waiting of a service or database, and how many it has: at most, and in a step where replicas come and go. */
   pool(kind, name) {
     const { timeline, services, databases } = this.report;
     if (kind === "service" && timeline.services[name]) {
       const series = timeline.services[name];
-      return { busy: series.workers_busy, queue: series.queue, limit: services[name].workers.limit, unit: "workers" };
+      const { limit } = services[name].workers;
+      const replicas = series.replicas || [];
+      const each = limit && replicas.length ? limit / services[name].replicas.max : null;
+      return { busy: series.workers_busy, queue: series.queue, limit, limitAt: (i) => (each ? each * Math.max(replicas[i], 1) : limit), unit: "workers" };
     }
     if (kind === "database" && timeline.databases[name]) {
       const series = timeline.databases[name];
-      return { busy: series.busy, queue: series.waiting, limit: databases[name].connections.limit, unit: "connections" };
+      const { limit } = databases[name].connections;
+      return { busy: series.busy, queue: series.waiting, limit, limitAt: () => limit, unit: "connections" };
     }
     return null;
+  }
+
+  /** Whether somebody looks at cores or memory. */
+  get anyMachine() {
+    return Object.values(this.report.timeline.services).some((one) => one.cpu_share?.length || one.memory_mib_max?.length);
+  }
+
+  /** The memory that a replica of a service has, in MiB, where somebody looks at it. */
+  memoryLimit(name) {
+    const series = this.report.timeline.services[name]?.memory_mib_max;
+    return series && series.length ? this.report.services[name]?.memory_limit_mib || most(series.map((value) => value || 0)) : null;
+  }
+
+  /** The share of looks into a cache that found what they looked for. */
+  hitRate(name, i) {
+    const series = this.report.timeline.caches?.[name];
+    const looks = series ? series.hits[i] + series.misses[i] : 0;
+    return looks > 0 ? series.hits[i] / looks : null;
   }
 }
 

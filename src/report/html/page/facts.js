@@ -48,7 +48,7 @@ class Facts {
     const pool = kind ? run.pool(kind, name) : null;
     if (pool) {
       const rows = [[`${pool.unit} busy`, pool.busy[i], number]];
-      if (pool.limit) rows.push(["of", pool.limit, count]);
+      if (pool.limit) rows.push(["of", pool.limitAt(i), count]);
       rows.push(["waiting", pool.queue[i], number]);
       const series = kind === "service" ? timeline.services[name] : null;
       if (series) {
@@ -57,10 +57,23 @@ class Facts {
         if (each("rejected") > 0) rows.push(["turned away", each("rejected"), rate]);
         if (each("wasted") > 0) rows.push(["worked for nobody", each("wasted"), rate]);
         if (series.mean_ms && series.mean_ms[i] !== null) rows.push(["mean time", series.mean_ms[i], duration]);
+        if (series.replicas?.length) rows.push(["replicas", series.replicas[i], count]);
+        if (series.cpu_share?.length) rows.push(["CPU in use", series.cpu_share[i], share]);
+        if (series.memory_mib_max?.length) rows.push(["memory of the fullest replica", series.memory_mib_max[i], mib]);
       }
       const faults = run.faultsAt(t).filter((fault) => (fault.targets || []).includes(name));
       for (const fault of faults) rows.push(["fault", fault.what, text]);
       return rows;
+    }
+    if (kind === "cache" && timeline.caches?.[name]) {
+      const { hits, misses } = timeline.caches[name];
+      return [["looks", (hits[i] + misses[i]) / run.length(i), rate], ["found", hits[i] / run.length(i), rate],
+        ["not found", misses[i] / run.length(i), rate], ["hit rate", run.hitRate(name, i), share]];
+    }
+    if (kind === "topic" && timeline.topics?.[name]) {
+      const { published, delivered, dead_letters: dead, backlog_max: backlog } = timeline.topics[name];
+      return [["published", published[i] / run.length(i), rate], ["delivered", delivered[i] / run.length(i), rate],
+        ["given up", dead[i] / run.length(i), rate], ["waiting, at most", backlog[i], count]];
     }
     return loadRows(run, run.loads.map(([, load]) => load), i, mainLoad(run) && timeline.load[mainLoad(run)[0]]);
   }
@@ -79,9 +92,15 @@ const parted = (key) => (key ? [key.slice(0, key.indexOf(":")), key.slice(key.in
 
 /** What went wrong, in order; choosing a line goes there. */
 function story(page) {
-  const { run } = page;
-  const causes = run.report.causes;
-  if (causes.length === 0) return h("div", { class: "story" }, h("h3", {}, "What went wrong"), h("p", { class: "note" }, "Nothing."));
+  const { run, base } = page;
+  return h("div", { class: "stories" }, storyOf(run, base && run.label), base && storyOf(base, base.label));
+}
+
+function storyOf(run, label) {
+  const { causes } = run.report;
+  const title = label ? `What went wrong: ${label}` : "What went wrong";
+  const id = label && run.first ? null : "story";
+  if (causes.length === 0) return h("div", { class: "story", id }, h("h3", {}, title), h("p", { class: "note" }, "Nothing."));
   const rows = causes.map((cause) => {
     const row = h("li", { class: `cause ${cause.kind}`, "data-at": String(cause.at_s) },
       h("button", { onclick: () => { play(false); seek(cause.at_s); const key = keyOf(run, cause.subject); if (key && state.selected !== key) select(key); } },
@@ -96,7 +115,7 @@ function story(page) {
       row.classList.toggle("now", causes[i].at_s <= t + 1e-9 && !(causes[i + 1] && causes[i + 1].at_s <= t + 1e-9));
     });
   });
-  return h("div", { class: "story", id: "story" }, h("h3", {}, "What went wrong"), list);
+  return h("div", { class: "story", id }, h("h3", {}, title), list);
 }
 
 /** The key of a thing by its name. */

@@ -25,6 +25,9 @@ function duration(ms) {
   return `${threeDigits(ms / unit)} ${name}`;
 }
 
+/** Memory, from MiB. */
+const mib = (value) => (value >= 10240 ? `${number(value / 1024)} GiB` : `${number(value)} MiB`);
+
 /** A share; all and nothing are said only of all and nothing. */
 function share(value) {
   const text = trimmed((value * 100).toFixed(value < 0.1 ? 2 : 1));

@@ -30,7 +30,7 @@ function graphSection(page) {
   return section("graph", "The system, replayed",
     `${run.report.graph.nodes.length} nodes. Lines are as thick as they are busy; dots are requests, hollow ones are sent again. Choose anything to follow it.`,
     sides, h("div", { class: "stage" }, h("div", { class: "graph-scroll", tabindex: "0", role: "group", "aria-label": "Service graph" }, holder),
-      h("div", { class: "side" }, panel, story(page))), legend());
+      h("div", { class: "side" }, panel, story(page))), legend(run));
 }
 
 /** Whether both runs are of the same services and calls, so that one drawing does for both. */
@@ -48,9 +48,10 @@ function sideButtons({ run, base }, choose) {
   return h("p", { class: "buttons sides", role: "group", "aria-label": "Which run is replayed" }, buttons);
 }
 
-function legend() {
+function legend(run) {
   const entry = (mark, text) => h("li", {}, h("i", { class: `mark ${mark}`, "aria-hidden": "true" }), text);
   return h("ul", { class: "legend" }, entry("good", "answered"), entry("bad", "failing"), entry("retry", "sent again, or waiting"),
+    run.anyMachine && [entry("cpu line", "CPU"), entry("memory line", "memory")],
     h("li", {}, breakerGlyph("closed"), "breaker closed"), h("li", {}, breakerGlyph("half-open"), "half-open"), h("li", {}, breakerGlyph("open"), "open"));
 }
 
@@ -85,12 +86,20 @@ class GraphPicture {
     const nodes = run.report.graph.nodes;
     const key = edge.call ? `call:${edge.call}` : `${nodes[edge.to].kind}:${nodes[edge.to].name}`;
     if (!series) {
-      const busy = run.pool(nodes[edge.to].kind, nodes[edge.to].name);
-      const flows = busy ? busy.busy.map((value) => (value > 0 ? 1 : 0)) : [];
+      const flows = this.flows(nodes[edge.to]).map((value) => (value > 0 ? 1 : 0));
       return { edge, key, series: null, rate: flows, sent: flows };
     }
     const sent = series.attempts.map((attempts, i) => Math.max(attempts - series.short_circuited[i], 0));
     return { edge, key, series, rate: run.perSecond(series.attempts), sent: run.perSecond(sent) };
+  }
+
+  /** What happens at something that is asked by others than calls, over time. */
+  flows({ kind, name }) {
+    const { run } = this.page;
+    const { caches, topics } = run.report.timeline;
+    if (kind === "cache" && caches?.[name]) return added([caches[name].hits, caches[name].misses]);
+    if (kind === "topic" && topics?.[name]) return topics[name].published;
+    return run.pool(kind, name)?.busy || [];
   }
 
   node(node) {
@@ -175,7 +184,7 @@ class GraphPicture {
     if (kind === "database") group.append(s("path", { class: "lid", d: `M0 5H${box.width}` }));
     group.append(
       s("text", { class: "name", x: kind === "load" ? box.width / 2 : 12, y: middle + 21, "text-anchor": kind === "load" ? "middle" : null },
-        cut(name, room - (kind === "load" ? 8 : 18), NAME_FONT)),
+        cut(name, room - (kind === "load" ? 8 : node.series?.replicas?.length ? 44 : 18), NAME_FONT)),
       node.sign);
     if (kind === "load") {
       node.fact = s("text", { class: "fact", x: box.width / 2, y: middle + 42, "text-anchor": "middle" });
@@ -185,11 +194,33 @@ class GraphPicture {
       node.gauge = s("rect", { class: "gauge-fill", x: 12, y: middle + 29, width: 0, height: 6, rx: 3 });
       group.append(s("rect", { class: "gauge", x: 12, y: middle + 29, width: room, height: 6, rx: 3 }), node.gauge);
       node.fact = s("text", { class: "fact", x: 12, y: middle + 50 });
-      node.queue = s("text", { class: "fact queue", x: 12 + room, y: middle + 50, "text-anchor": "end" });
+      node.queue = s("text", { class: kind === "cache" ? "fact" : "fact queue", x: 12 + room, y: middle + 50, "text-anchor": "end" });
       group.append(node.fact, node.queue);
+      if (kind === "service") this.drawMachine(node, group, middle);
     }
     node.group = group;
     this.svg.append(group);
+  }
+
+  /** Thin gauges under that of the workers, where cores and memory are looked at; the number of replicas in the corner. */
+  drawMachine(node, group, middle) {
+    const { replicas, cpu_share: cpu, memory_mib_max: memory } = node.series;
+    let y = middle + 36;
+    const gauge = (mark, what) => {
+      const fill = s("rect", { class: `gauge-fill ${mark}`, x: 12, y, width: 0, height: 2, rx: 1 });
+      group.append(s("rect", { class: "gauge", x: 12, y, width: node.room, height: 2, rx: 1 }), fill, s("title", {}, what));
+      y += 3;
+      return fill;
+    };
+    if (cpu && cpu.length) node.cpu = gauge("cpu", "CPU");
+    if (memory && memory.length) node.memory = gauge("memory", "memory");
+    if (node.cpu || node.memory) {
+      for (const text of [node.fact, node.queue]) text.setAttribute("y", middle + 54);
+    }
+    if (replicas && replicas.length) {
+      node.count = s("text", { class: "fact count", x: 12 + node.room - 14, y: middle + 21, "text-anchor": "end" });
+      group.append(node.count);
+    }
   }
 
   show(t) {
@@ -213,18 +244,22 @@ class GraphPicture {
       failing = ended > 0 ? failed[i] / ended : 0;
       say(node.fact, failing > 0 ? `${rate(offered[i] / run.length(i))} · ${share(failing)} fail` : `${rate(offered[i] / run.length(i))} offered`);
     } else if (kind === "cache") {
-      const { hits, misses } = node.series;
-      const looks = hits[i] + misses[i];
-      node.gauge.setAttribute("width", (looks > 0 ? (hits[i] / looks) * node.room : 0).toFixed(1));
-      say(node.fact, looks > 0 ? `${share(hits[i] / looks)} hit` : "not asked");
+      const hits = run.hitRate(name, i);
+      node.gauge.setAttribute("width", ((hits || 0) * node.room).toFixed(1));
+      say(node.fact, hits === null ? "not asked" : `${share(hits)} hit`);
+      const looks = node.series.hits[i] + node.series.misses[i];
+      say(node.queue, looks > 0 ? rate(looks / run.length(i)) : "");
     } else if (kind === "topic") {
       const { delivered, dead_letters, backlog_max } = node.series;
       const ended = delivered[i] + dead_letters[i];
       failing = ended > 0 ? dead_letters[i] / ended : 0;
       say(node.fact, `${number(delivered[i] / run.length(i))}/s`);
       say(node.queue, backlog_max[i] > 0 ? `${number(backlog_max[i])} waiting` : "");
+      const room = run.report.topics[name].backlog.limit || most(backlog_max) || 1;
+      node.gauge.setAttribute("width", (Math.min(backlog_max[i] / room, 1) * node.room).toFixed(1));
     } else {
-      const { busy, queue, limit } = node.pool;
+      const { busy, queue } = node.pool;
+      const limit = node.pool.limitAt(i);
       const used = limit ? Math.min(busy[i] / limit, 1) : 0;
       node.gauge.setAttribute("width", (used * node.room).toFixed(1));
       node.gauge.classList.toggle("full", used >= 0.995);
@@ -236,6 +271,7 @@ class GraphPicture {
         const { ok, failed, rejected } = node.series;
         const ended = ok[i] + failed[i] + rejected[i];
         failing = ended > 0 ? (failed[i] + rejected[i]) / ended : 0;
+        this.showMachine(node, i);
       }
       node.full = used >= 0.995;
     }
@@ -247,6 +283,17 @@ class GraphPicture {
     node.health.style.opacity = failing.toFixed(2);
     const words = [struck && "under a fault", node.full && "all busy", failing > 0 && `${share(failing)} failing`].filter(Boolean);
     say(node.title, `${name}${words.length ? `: ${words.join(", ")}` : ""}`);
+  }
+
+  /** What a service runs on: its replicas where they come and go, its cores and its memory. */
+  showMachine(node, i) {
+    const { replicas, cpu_share: cpu, memory_mib_max: memory } = node.series;
+    if (node.count) say(node.count, `×${count(replicas[i])}`);
+    if (node.cpu) node.cpu.setAttribute("width", (Math.min(cpu[i] || 0, 1) * node.room).toFixed(1));
+    if (node.memory) {
+      const part = Math.min((memory[i] || 0) / this.page.run.memoryLimit(node.node.name), 1);
+      node.memory.setAttribute("width", (part * node.room).toFixed(1));
+    }
   }
 
   showEdge(edge, i, t, faults) {

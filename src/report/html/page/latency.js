@@ -66,12 +66,17 @@ function band(paper, run, [low, high], y, kind) {
 }
 
 function heatLane(page, name, load) {
-  const { run } = page;
+  const { run, base } = page;
   const heat = load.latency_counts;
   if (!heat || heat.from_ms.length === 0) return null;
-  const classes = heat.from_ms.length;
-  const top = most(heat.counts.map((row) => most(row)));
-  const height = Math.max(44, Math.min(150, classes * 7));
+  // Of two runs, one above the other, on one scale.
+  const before = base?.report.timeline.load[name]?.latency_counts;
+  const both = [before, heat].filter((one) => one && one.from_ms.length);
+  const scale = [...new Set(both.flatMap((one) => one.from_ms))].sort((a, b) => a - b);
+  const classes = scale.length;
+  const top = most(both.flatMap((one) => one.counts.map((row) => most(row))));
+  const part = Math.max(44, Math.min(150, classes * 7));
+  const height = before ? 2 * part + 6 : part;
   const answers = (i, run) => sum(run.report.timeline.load[name]?.latency_counts?.counts[i] || []);
   const slowest = (i, run) => {
     const one = run.report.timeline.load[name]?.latency_counts;
@@ -84,22 +89,28 @@ function heatLane(page, name, load) {
     figures: [{ label: "answers", mark: "heat", at: answers, format: count }, { label: "slowest over", at: slowest, format: duration }],
     say: `Heatmap of the latency of ${name}, ${classes} classes from ${duration(heat.from_ms[0])}`,
     draw(paper) {
-      const cell = height / classes;
+      const cell = part / classes;
       const ink = colour("--good");
-      paper.canvas((canvas) => {
+      const paint = (one, run, bottom) => paper.canvas((canvas) => {
+        const places = one.from_ms.map((from) => scale.indexOf(from));
         canvas.fillStyle = ink;
-        heat.counts.forEach((row, i) => {
+        one.counts.forEach((row, i) => {
           const [from, to] = [paper.x(i * run.step), paper.x(Math.min((i + 1) * run.step, run.end))];
           row.forEach((value, k) => {
             if (value === 0) return;
             canvas.globalAlpha = 0.12 + 0.88 * (Math.log1p(value) / Math.log1p(top));
-            canvas.fillRect(from, height - (k + 1) * cell, Math.max(to - from - 0.4, 0.6), Math.max(cell - 0.6, 1));
+            canvas.fillRect(from, bottom - (places[k] + 1) * cell, Math.max(to - from - 0.4, 0.6), Math.max(cell - 0.6, 1));
           });
         });
       });
-      const marks = [0, classes - 1];
-      for (const k of new Set(marks)) {
-        paper.text(4, Math.max(height - k * cell - 2, 10), duration(heat.from_ms[k]));
+      paint(heat, run, part);
+      if (before) {
+        paint(before, base, height);
+        paper.text(paper.width - 4, 10, run.label, { "text-anchor": "end" });
+        paper.text(paper.width - 4, part + 16, base.label, { "text-anchor": "end" });
+      }
+      for (const bottom of before ? [part, height] : [part]) {
+        for (const k of new Set([0, classes - 1])) paper.text(4, Math.max(bottom - k * cell - 2, bottom - part + 10), duration(scale[k]));
       }
     },
   });

@@ -7,11 +7,12 @@ function mount(data) {
   const runs = data.runs.map(({ report, label }) => new Run(report, label));
   const run = runs[runs.length - 1];
   const page = { run, base: runs.length > 1 ? runs[0] : null, layout: data.layout, comparison: data.comparison, capacity: data.capacity, redraw: [] };
+  if (page.base) page.base.first = true;
   forget();
   lanes = [];
   state.end = most(runs.map((run) => run.end));
   const score = h("div", { class: "score" });
-  const sections = [offeredSection, latencySection, attemptsSection, breakersSection, occupancySection, redSection];
+  const sections = [offeredSection, latencySection, attemptsSection, breakersSection, occupancySection, machinesSection, storesSection, redSection];
   const main = h("main", { id: "main" }, verdict(page), comparisonSection(page), capacitySection(page), graphSection(page), score, tracesSection(page), tablesSection(page), sourceSection(page), foot());
   score.append(...sections.map((section) => section(page)).filter(Boolean));
   nowLine(score);

@@ -27,7 +27,7 @@ function occupancyLane(page, node, longest) {
   return lane(page, {
     id: `occupancy ${name}`, key: `${kind}:${name}`, title: name, height, class: base ? "slim row two" : "slim row",
     figures: [
-      { label: pool.limit ? `of ${count(pool.limit)}` : "busy", mark: "good", at: of("busy"), format: number },
+      { label: pool.limit ? `of ${pool.limitAt(0) === pool.limit ? "" : "at most "}${count(pool.limit)}` : "busy", mark: "good", at: of("busy"), format: number },
       { label: "waiting", mark: "retry", at: of("queue"), format: number },
     ],
     say: `${name}: at most ${number(peak)} ${pool.unit} busy, ${number(most(pool.queue))} waiting`,
@@ -42,15 +42,15 @@ function occupancyLane(page, node, longest) {
 }
 
 function heatRow(paper, ink, { run, kind, name, y, longest, inks, faint }) {
-  const { busy, queue, limit } = run.pool(kind, name);
-  const top = limit || most(busy) || 1;
+  const { busy, queue, limit, limitAt } = run.pool(kind, name);
+  const top = most(busy) || 1;
   ink.globalAlpha = 1;
   ink.fillStyle = inks.gridline;
   ink.fillRect(0, y + 1, paper.width, 10);
   busy.forEach((value, i) => {
     const [from, to] = [paper.x(i * run.step), paper.x(Math.min((i + 1) * run.step, run.end))];
     const width = Math.max(to - from - 0.4, 0.6);
-    const used = Math.min(value / top, 1);
+    const used = Math.min(value / (limitAt(i) || top), 1);
     const full = limit && used >= 0.995;
     if (used > 0.001) {
       ink.globalAlpha = (faint ? 0.5 : 1) * (full ? 1 : 0.1 + 0.75 * used);

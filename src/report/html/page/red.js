@@ -70,7 +70,9 @@ function endpointLanes(page, name, { top }) {
       ],
       say: `${name}.${endpoint}: ${rate(most(run.perSecond(of(run).ok)))} answered at most`,
       draw(paper) {
-        areas(paper, run, [of(run).ok, failed(run)], (value) => height - (Math.min(value, top) / top) * (height - 3), height);
+        const y = (value) => height - (Math.min(value, top) / top) * (height - 3);
+        areas(paper, run, [of(run).ok, failed(run)], y, height);
+        if (page.base && of(page.base)) paper.stairs(page.base, page.base.perSecond(of(page.base).ok).map(y), null, { class: "stroke base" });
         paper.add(s("line", { class: "axis", x1: 0, x2: paper.width, y1: height - 0.5, y2: height - 0.5 }));
       },
     });

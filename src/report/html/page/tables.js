@@ -21,14 +21,23 @@ function tablesSection(page) {
     ["connections", (row) => row.connections.limit, count], ["busy", (row) => row.connections.busy_mean, number],
     ["all busy for", (row) => row.connections.saturated_s * 1000, duration], ["most waiting", (row) => row.waiting.max, count],
   ];
+  const machines = [
+    ["replicas", (row) => (row.replicas && row.replicas.min !== row.replicas.max ? `${row.replicas.min}–${row.replicas.max}` : null), (text) => text],
+    ["CPU", (row) => row.cpu_share, share], ["memory, at most", (row) => row.memory_mib_max, mib],
+  ];
   const calls = report.calls;
   return section("tables", "Figures of the whole run", "Requests that started between warm-up and the end of the load. Choose a heading to sort.",
     table("Loads and their tasks", tasks, "load", [plain("offered"), plain("ok"), plain("degraded"), plain("failed"), ...some(tasks, failures), ...latency]),
-    table("Services", services, "service", [plain("requests"), plain("ok"), plain("failed"), plain("rejected"), ...workers, ...latency]),
+    table("Services", services, "service", [plain("requests"), plain("ok"), plain("failed"), plain("rejected"), ...workers, ...some(services, machines), ...latency]),
     table("Endpoints", endpoints, null, [plain("requests"), plain("ok"), plain("failed"), plain("rejected"), ...latency]),
     table("Calls", calls, "call", [plain("calls"), plain("attempts"), ["per call", (row) => row.attempts_per_call, number], plain("ok"), plain("failed"),
       ...some(calls, [plain("degraded"), plain("timeouts", "timed out"), plain("rejected"), plain("errors"), plain("refused"), plain("short_circuited", "held by breaker"), plain("bulkhead_full"), plain("budget_refused", "budget spent"), plain("hedges"), plain("cancelled")]), ...latency]),
     table("Databases", report.databases, "database", [plain("queries"), plain("failed"), ...connections, ...latency]),
+    table("Caches", report.caches || {}, "cache", [plain("lookups", "looks"), plain("hits"), plain("misses"), ["hit rate", (row) => row.hit_rate, share],
+      plain("expired"), plain("failed"), plain("keys_max", "most keys"), ...latency]),
+    table("Topics", report.topics || {}, "topic", [plain("published"), plain("publish_failed", "not published"), plain("delivered"), plain("retries", "sent again"),
+      plain("dead_letters", "given up"), plain("lost"), ["most waiting", (row) => row.backlog.max, count],
+      ["delivered after p50", (row) => (row.lag_ms ? row.lag_ms.p50 : null), duration], ["p99", (row) => (row.lag_ms ? row.lag_ms.p99 : null), duration]]),
     table("Faults", Object.fromEntries(report.faults.map((fault, i) => [report.faults.length > 1 ? `${i + 1}. ${fault.name}` : fault.name, fault])), null,
       [["from", (row) => row.from_s, at], ["to", (row) => row.to_s, at], plain("fired"), ["what", (row) => row.what, (text) => text]]));
 }

@@ -3,15 +3,19 @@
 
 const ROWS = 60;
 const ROW = 19;
-const LEAVES = { queue: "retry", connection: "retry", back_off: "pause", work: "good", wait: "good", query: "good", fault: "bad", fallback: "degraded" };
-const LEAF_NAMES = { queue: "queue for a worker", connection: "waiting for a connection", back_off: "back-off", work: "own work", wait: "wait", query: "query", fault: "slowed by a fault", fallback: "fallback" };
+const LEAVES = { queue: "retry", connection: "retry", held: "retry", back_off: "pause", work: "good", wait: "good", query: "good", cache: "good", publish: "good", fault: "bad", fallback: "degraded" };
+const LEAF_NAMES = { queue: "queue for a worker", connection: "waiting for a connection", back_off: "back-off", held: "held back by a policy", work: "own work", wait: "wait", query: "query", cache: "cache", publish: "publishing a message", fault: "slowed by a fault", fallback: "fallback" };
 const CAUSES = { ...LEAF_NAMES, network: "network", frozen: "frozen", downstream: "downstream, no answer", wait: "wait off the CPU" };
 const TITLES = { p50: "The typical request", p99: "At p99", "first-failure": "The first that failed", slowest: "The slowest" };
 
 function tracesSection(page) {
-  const traces = page.run.report.traces || [];
+  const { run, base } = page;
+  // Of two runs, those at the same place stand together, and on one scale.
+  const rank = (trace) => Object.keys(TITLES).indexOf(trace.at);
+  const traces = [base, run].filter(Boolean).flatMap((one) => (one.report.traces || []).map((trace) => ({ ...trace, label: one.label })))
+    .sort((a, b) => rank(a) - rank(b));
   if (traces.length === 0) return null;
-  const same = h("input", { type: "checkbox", onchange: () => drawings.forEach((draw) => draw()) });
+  const same = h("input", { type: "checkbox", checked: Boolean(base), onchange: () => drawings.forEach((draw) => draw()) });
   const longest = most(traces.map((trace) => trace.latency_ns));
   const drawings = [];
   const parts = traces.map((trace) => {
@@ -19,7 +23,7 @@ function tracesSection(page) {
     const draw = () => drawTrace(plot, trace, (same.checked ? longest : trace.latency_ns) || 1);
     drawings.push(draw);
     return h("article", { class: "trace", "data-trace": trace.at },
-      h("header", {}, h("h3", {}, TITLES[trace.at] || trace.at), h("p", { class: "note" },
+      h("header", {}, h("h3", {}, TITLES[trace.at] || trace.at, trace.label && `, ${trace.label}`), h("p", { class: "note" },
         `${trace.load === trace.task ? trace.load : `${trace.load}.${trace.task}`}: ${trace.outcome} after `, figure(trace.latency_ns / 1e6, duration),
         ", due at ", h("button", { class: "link", onclick: () => { play(false); seek(trace.start_ns / 1e9); } }, at(trace.start_ns / 1e9)))),
       plot, byCause(trace));
@@ -93,7 +97,7 @@ const timeTicksMs = (end, about) => ticks(end, Math.max(about, 1.5)).filter((tic
 function drawRow(svg, { span, depth, leaves }, { x, y, gutter, trace }) {
   const failed = span.outcome && !["ok", "degraded"].includes(span.outcome);
   const indent = Math.min(depth * 9, gutter * 0.45);
-  const name = `${span.name}${span.attempt && span.attempt > 1 ? `, attempt ${span.attempt}` : ""}`;
+  const name = `${span.kind === "hedge" ? "hedge of " : ""}${span.name}${span.attempt && span.attempt > 1 ? `, attempt ${span.attempt}` : ""}`;
   const label = s("text", { class: `row-name ${span.kind}`, x: indent, y: y + 13 }, cut(name, gutter - indent - 10, "12.5px system-ui, sans-serif"));
   const [from, to] = [x(span.start_ns), x(span.end_ns)];
   const words = `${name}: ${duration((span.end_ns - span.start_ns) / 1e6)}${span.outcome ? `, ${span.outcome}` : ""}${span.wasted ? ", went on for nobody" : ""}${span.unfinished ? ", not finished" : ""}`;

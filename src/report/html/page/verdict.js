@@ -8,10 +8,10 @@ function verdict(page) {
   const world = report.world === "live" ? "over real HTTP" : "in virtual time";
   return h("header", { class: "verdict", id: "verdict" },
     h("p", { class: "kicker" }, h("span", { class: "brand" }, "squall"), ` ${at(report.time.simulated_s)} ${world}, seed ${report.seed}`),
-    h("h1", {}, base ? [h("span", { class: "before" }, base.label), " → ", run.label] : report.scenario, " ",
+    h("h1", {}, base ? [h("span", { class: "before" }, base.label), " → ", run.label] : page.capacity ? `What ${report.scenario} bears` : report.scenario, " ",
       report.expect.length > 0 && h("span", { class: `badge ${passed ? "pass" : "fail"}` }, passed ? "✓ pass" : "✗ fail")),
     base && h("p", { class: "sentence before" }, "Before: ", sentenceCase(base.report.sentence)),
-    h("p", { class: "sentence" }, base && "After: ", report.sentence ? sentenceCase(report.sentence) : ""),
+    h("p", { class: "sentence" }, base && "After: ", sentenceCase(page.capacity ? page.capacity.sentence : report.sentence || "")),
     !base && report.about && h("p", { class: "about" }, report.about),
     findings(report),
     doubts(report),

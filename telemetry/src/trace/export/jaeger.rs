@@ -140,7 +140,8 @@ fn tags(span: &super::Span) -> Vec<Tag> {
     };
     let side = match span.kind {
         SpanKind::Request => Some("server"),
-        SpanKind::User | SpanKind::Attempt | SpanKind::Query => Some("client"),
+        SpanKind::User | SpanKind::Attempt | SpanKind::Query | SpanKind::Cache => Some("client"),
+        SpanKind::Publish => Some("producer"),
         _ => None,
     };
     let side = side.map(|side| ("span.kind", Value::Text(side.to_owned())));

@@ -118,7 +118,8 @@ pub fn otlp(traces: &[Trace], began: u64) -> Otlp {
             name: name(span),
             kind: match span.kind {
                 SpanKind::Request => 2,
-                SpanKind::User | SpanKind::Attempt | SpanKind::Query => 3,
+                SpanKind::User | SpanKind::Attempt | SpanKind::Query | SpanKind::Cache => 3,
+                SpanKind::Publish => 4,
                 _ => 1,
             },
             start_time_unix_nano: (began + span.start_ns).to_string(),

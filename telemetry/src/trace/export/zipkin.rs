@@ -57,14 +57,16 @@ pub fn zipkin(traces: &[Trace], began: u64) -> Vec<ZipkinSpan> {
                 parent_id: span.parent.clone(),
                 kind: match span.kind {
                     SpanKind::Request => Some("SERVER".to_owned()),
-                    SpanKind::User | SpanKind::Attempt | SpanKind::Query => Some("CLIENT".to_owned()),
+                    SpanKind::User | SpanKind::Attempt | SpanKind::Query | SpanKind::Cache => Some("CLIENT".to_owned()),
+                    SpanKind::Publish => Some("PRODUCER".to_owned()),
                     _ => None,
                 },
                 name: name(span),
                 timestamp: start.max(1),
                 duration: (end - start).max(1),
                 local_endpoint: endpoint(process(trace, span)),
-                remote_endpoint: (span.kind == SpanKind::Query).then(|| endpoint(&span.place)),
+                remote_endpoint: matches!(span.kind, SpanKind::Query | SpanKind::Cache | SpanKind::Publish)
+                    .then(|| endpoint(&span.place)),
                 tags: tags.chain(error).collect(),
             }
         };

@@ -113,6 +113,7 @@ impl Draw {
             "partition",
             "capacity",
             "kill",
+            "restart",
         ];
         let effect = match kind {
             Kind::Service => self.pick(&all),
@@ -132,6 +133,7 @@ impl Draw {
             "rate" => scalar(self.pick(&["0", "0.5", "2"])),
             "corrupt" | "drop" | "errors" => scalar(self.pick(&["0%", "50%", "100%"])),
             "capacity" => scalar(self.pick(&["0%", "10%", "50%", "100%"])),
+            "restart" => scalar(self.pick(&["0s", "50ms", "5s"])),
             "kill" => scalar(self.pick(&[1, 1, 2, 100])),
             _ => scalar("true"),
         }

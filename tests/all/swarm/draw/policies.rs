@@ -115,6 +115,11 @@ impl Draw {
         if kind != "vegas" {
             limit.set("min", scalar(1));
         }
+        self.maybe(30, limit, "window", |draw| {
+            let mut window = one("length", scalar(draw.pick(&["100ms", "1s"])));
+            draw.maybe(50, &mut window, "min_rtt", |draw| draw.span(&[0, 1]));
+            window
+        });
     }
 
     fn rate_limit(&mut self) -> Node {
@@ -193,6 +198,9 @@ impl Draw {
             self.maybe(30, &mut retry, "avoid_tried", |draw| scalar(draw.pick(&[0, 1, 5])));
             return retry;
         }
+        self.maybe(40, &mut retry, "retry_after", |draw| {
+            scalar(draw.pick(&["ignored", "exact", "pushback", "envoy", "aws"]))
+        });
         self.maybe(60, &mut retry, "backoff", |draw| {
             let [zero, short, long] = [0, 1, 4].map(|steps| super::duration(steps * draw.grid));
             let kinds = [
@@ -351,6 +359,7 @@ impl Draw {
             limit
         });
         self.maybe(30, &mut admission, "reserve", |draw| scalar(draw.pick(&["10%", "50%"])));
+        self.maybe(40, &mut admission, "retry_after", |draw| draw.span(&[0, 1, 10]));
         admission
     }
 }

@@ -58,7 +58,7 @@ impl Calls {
         let edge = &plan.edges[row];
         let sites = || plan.sites.iter().filter(|site| site.edge.index() == row);
         let caller = edge.caller.index();
-        let killed = Faults::at_service(plan, caller, |effect| matches!(effect, Effect::Kill(_)));
+        let killed = Faults::at_service(plan, caller, |effect| matches!(effect, Effect::Kill(_) | Effect::Restart));
         let cancelled = plan.edges.iter().any(|edge| edge.cancels && edge.callee.index() == caller);
         let mortal = killed || cancelled || plan.services[caller].memory.is_some();
         let stopped = Faults::at_service(plan, caller, |effect| matches!(effect, Effect::Pause));

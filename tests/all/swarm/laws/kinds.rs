@@ -5,7 +5,7 @@ use squall_model::observation::{Failure, Limit, Look, Observation};
 use squall_policies::breaker::State;
 
 /// Kinds of observations, and of failures in them.
-pub(in super::super) const KINDS: [&str; 51] = [
+pub(in super::super) const KINDS: [&str; 52] = [
     "admitted",
     "queued",
     "rejected",
@@ -57,6 +57,7 @@ pub(in super::super) const KINDS: [&str; 51] = [
     "attempt cancelled",
     "call failed by its rate limit",
     "call failed by its throttle",
+    "limit follows latency",
 ];
 
 /// The bits of an observation's kinds.
@@ -104,6 +105,7 @@ pub(super) fn of(what: &Observation) -> u64 {
         Observation::Scaled { .. } => 40,
         Observation::ConnectionWanted { .. } | Observation::ConnectionGivenUp { .. } => 41,
         Observation::ConnectionTaken { .. } | Observation::ConnectionFreed { .. } => 42,
+        Observation::AdmissionLimit { .. } | Observation::BulkheadLimit { .. } => 51,
         Observation::FaultBegan { .. } | Observation::FaultFired { .. } | Observation::FaultEnded { .. } => 28,
     };
     1 << kind

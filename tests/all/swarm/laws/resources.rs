@@ -1,6 +1,8 @@
 //! The books of what services run on and talk to besides each other: caches, topics, cores, memory, replicas that come and
 //! go, pools of connections.
 
+use std::collections::BTreeMap;
+
 use squall_model::SimTime;
 use squall_model::observation::{Look, Observation};
 use squall_model::plan::{Effect, Hits, Plan, Role, Target};
@@ -19,6 +21,8 @@ pub(super) struct Resources {
     /// By edge: connections in use, and attempts that wait for one.
     busy: Vec<u64>,
     waiting: Vec<u64>,
+    /// By call, or none for a replica's own, and replica: limits that follow latency.
+    limits: BTreeMap<(Option<u32>, u32), u32>,
 }
 
 impl Resources {
@@ -38,6 +42,7 @@ impl Resources {
             lossy: (0..plan.topics.len()).map(loses).collect(),
             busy: vec![0; plan.edges.len()],
             waiting: vec![0; plan.edges.len()],
+            limits: BTreeMap::new(),
             up,
         }
     }
@@ -104,8 +109,16 @@ impl Resources {
                 all_or(self.busy[edge.index()] <= room, || format!("{} connections of {room}", self.busy[edge.index()]))
             }
             Observation::ConnectionFreed { edge } => take(&mut self.busy[edge.index()]),
+            Observation::AdmissionLimit { replica, from, to } => self.limit((None, replica.0), from, to),
+            Observation::BulkheadLimit { edge, replica, from, to } => self.limit((Some(edge.0), replica.0), from, to),
             _ => Ok(()),
         }
+    }
+
+    /// A limit that follows latency goes from what it was to something else.
+    fn limit(&mut self, of: (Option<u32>, u32), from: u32, to: u32) -> Result<(), String> {
+        let last = self.limits.insert(of, to).unwrap_or(0);
+        all_or(from == last && to != from && to > 0, || format!("a limit goes from {from} to {to}, and was {last}"))
     }
 
     fn turns(&mut self, replica: usize, up: bool) -> Result<(), String> {

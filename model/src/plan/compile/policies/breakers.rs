@@ -10,7 +10,7 @@ use super::{interval, outcomes, outcomes_or, percent};
 use crate::spec;
 
 /// A breaker of any kind.
-pub(in super::super) fn breaker(written: &spec::Breaker) -> BreakerConfig {
+pub fn breaker(written: &spec::Breaker) -> BreakerConfig {
     match written {
         spec::Breaker::Resilience4j(settings) => BreakerConfig::Resilience4j(resilience4j(settings)),
         spec::Breaker::Polly(settings) => BreakerConfig::Polly(polly(settings)),

@@ -1,7 +1,9 @@
 //! Bulkheads, rate limits, throttles, balancers.
 
 use squall_policies::Span;
-use squall_policies::adaptive::{AdaptiveConfig, AimdConfig, AlgorithmConfig, Gradient2Config, VegasConfig};
+use squall_policies::adaptive::{
+    AdaptiveConfig, AimdConfig, AlgorithmConfig, Gradient2Config, VegasConfig, WindowConfig,
+};
 use squall_policies::balancer::{
     BalancerConfig, Choice, LeastRequestConfig, MaglevConfig, PeakEwmaConfig, RingHashConfig,
 };
@@ -51,7 +53,7 @@ pub(super) fn aimd(written: &spec::Aimd) -> AdaptiveConfig {
         timeout: *written.timeout,
         backoff_ratio: *written.backoff_ratio,
     };
-    AdaptiveConfig { algorithm: AlgorithmConfig::Aimd(config), window: None }
+    AdaptiveConfig { algorithm: AlgorithmConfig::Aimd(config), window: window(written.window.as_ref()) }
 }
 
 pub(super) fn vegas(written: &spec::Vegas) -> AdaptiveConfig {
@@ -61,7 +63,7 @@ pub(super) fn vegas(written: &spec::Vegas) -> AdaptiveConfig {
         smoothing: *written.smoothing,
         probe_multiplier: *written.probe_multiplier,
     };
-    AdaptiveConfig { algorithm: AlgorithmConfig::Vegas(config), window: None }
+    AdaptiveConfig { algorithm: AlgorithmConfig::Vegas(config), window: window(written.window.as_ref()) }
 }
 
 pub(super) fn gradient2(written: &spec::Gradient2) -> AdaptiveConfig {
@@ -74,7 +76,11 @@ pub(super) fn gradient2(written: &spec::Gradient2) -> AdaptiveConfig {
         queue: *written.queue,
         long_window: *written.long_window,
     };
-    AdaptiveConfig { algorithm: AlgorithmConfig::Gradient2(config), window: None }
+    AdaptiveConfig { algorithm: AlgorithmConfig::Gradient2(config), window: window(written.window.as_ref()) }
+}
+
+fn window(written: Option<&spec::Spanned<spec::LimitWindow>>) -> Option<WindowConfig> {
+    written.map(|window| WindowConfig { length: *window.length, samples: *window.samples, min_rtt: *window.min_rtt })
 }
 
 /// A rate limit of any kind.

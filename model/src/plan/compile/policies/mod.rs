@@ -6,7 +6,7 @@ mod isolation;
 mod queues;
 mod retries;
 
-pub(super) use breakers::breaker;
+pub use breakers::breaker;
 pub(super) use budgets::budget;
 pub(super) use isolation::{balancer, bulkhead, rate_limit, throttle};
 pub(super) use queues::{admission, discipline};

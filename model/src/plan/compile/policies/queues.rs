@@ -40,6 +40,7 @@ pub(in super::super) fn admission(written: &spec::Admission) -> Option<Admission
         spec::Concurrency::Gradient2(settings) => Concurrency::Adaptive(gradient2(settings)),
     });
     let rate = written.rate.as_ref().map(|rate| bucket(rate.value, *written.burst, Span::ZERO));
-    let all = rate.is_none() && concurrency.is_none();
-    (!all).then_some(Admission { rate, concurrency, reserve: written.reserve.0 })
+    let retry_after = written.retry_after.as_ref().map(|after| after.value);
+    let all = rate.is_none() && concurrency.is_none() && retry_after.is_none();
+    (!all).then_some(Admission { rate, concurrency, reserve: written.reserve.0, retry_after })
 }

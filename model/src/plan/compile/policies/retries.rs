@@ -1,7 +1,7 @@
 //! Retries and hedges.
 
 use squall_policies::hedge::{HedgeAfter, HedgeConfig};
-use squall_policies::retry::{Backoff, Jitter, PollyShape, RetryConfig, Statuses};
+use squall_policies::retry::{Backoff, Jitter, PollyShape, RetryAfter, RetryConfig, Statuses};
 use squall_policies::{Interval, Outcomes};
 
 use super::{outcomes, outcomes_or};
@@ -24,6 +24,13 @@ pub(in super::super) fn retry(written: &spec::Retry) -> RetryConfig {
         throttled_base: written.throttled_base.as_ref().map(|base| base.value),
         when: outcomes(&written.when),
         statuses: Statuses::of(&statuses).unwrap_or_default(),
+        retry_after: match *written.retry_after {
+            spec::RetryAfter::Ignored => RetryAfter::Ignored,
+            spec::RetryAfter::Exact => RetryAfter::Exact,
+            spec::RetryAfter::Pushback => RetryAfter::Pushback,
+            spec::RetryAfter::Envoy => RetryAfter::Envoy,
+            spec::RetryAfter::Aws => RetryAfter::Aws,
+        },
     }
 }
 

@@ -1,0 +1,511 @@
+//! Relays: a request that services only hand on, from one to the next, down to one that works on it once and answers,
+//! all of them idle enough. When it sets out it is known when it will be back, so all of its way is one fiber, and there
+//! is nothing to wake it for until then: a timeout that is longer than the way cannot fire.
+//!
+//! That holds as long as nothing happens to the services on the way. Whoever does something to them takes relays apart
+//! first ([`System::part`]): from there on each service on the way has its fiber, and each timeout its timer, as if they
+//! had had them from the start. What is observed is the same either way.
+
+use std::collections::VecDeque;
+
+use squall_policies::{Outcome, SimTime, Span};
+
+use super::database::DatabaseState;
+use super::express::hand_on;
+use super::fiber::{Fiber, Fibers, Folded, Kind, State};
+use super::host::{Class, Delay, Host};
+use super::key::{Key, Place};
+use super::route::Route;
+use super::service::Replica;
+use super::system::{Step, System};
+use crate::observation::{Called, Observation, Relayed, Returned};
+use crate::plan::{DatabaseId, EndpointId, Load, LoadId, Op, Pc, Plan, ReplicaId, SegmentId, SiteId, Source, TimeId};
+
+/// Services on the way of one relay, at most.
+const LONGEST: usize = 16;
+
+/// What the last service on the way does.
+#[derive(Clone, Copy, Debug)]
+enum Last {
+    /// `work` or `wait`.
+    Own(TimeId),
+    /// A query.
+    Query(DatabaseId, TimeId),
+}
+
+/// The way from one call step on.
+#[derive(Clone, Debug)]
+pub(super) struct Relay {
+    /// The calls on the way, in order. Without any, requests do not go this way as a relay.
+    legs: Box<[Called]>,
+    last: Last,
+    /// Behind the last step of the last service.
+    end: Pc,
+    /// The least of the timeouts on the way.
+    patience: Span,
+    /// Whether nothing is the matter with any service on the way.
+    open: bool,
+}
+
+impl Relay {
+    /// The relays of a plan, by the call step that they begin with.
+    pub(super) fn all(plan: &Plan, routes: &[Route]) -> Vec<Self> {
+        (0..plan.sites.len()).map(|site| Self::from(plan, routes, site.into())).collect()
+    }
+
+    fn from(plan: &Plan, routes: &[Route], first: SiteId) -> Self {
+        let none =
+            Self { legs: Box::default(), last: Last::Own(TimeId(0)), end: Pc(0), patience: Span::ZERO, open: false };
+        let (mut legs, mut patience, mut site) = (Vec::new(), Span::MAX, first);
+        loop {
+            let route = &routes[site.index()];
+            let replica = route.target;
+            if !route.express || legs.len() == LONGEST || legs.iter().any(|leg: &Called| leg.replica == replica) {
+                return none;
+            }
+            let (edge, endpoint) = (route.edge, route.endpoint);
+            legs.push(Called { site, edge, endpoint, replica, segment: SegmentId(0) });
+            patience = route.timeout.map_or(patience, |timeout| timeout.span.min(patience));
+            let step = route.entry.index();
+            let last = match (plan.ops[step], plan.ops.get(step + 1)) {
+                (Op::Call(next), Some(Op::Reply)) => {
+                    site = next;
+                    continue;
+                }
+                (Op::Work(time) | Op::Wait(time), Some(Op::Reply)) => Last::Own(time),
+                (Op::Query(database, time), Some(Op::Reply)) => Last::Query(database, time),
+                _ => return none,
+            };
+            return Self { legs: legs.into(), last, end: Pc(step as u32 + 1), patience, open: false };
+        }
+    }
+}
+
+impl Relay {
+    /// What is told of one request on this way.
+    #[inline(always)]
+    fn told(&self, site: SiteId, segment: SegmentId, user: Option<(EndpointId, ReplicaId)>) -> Relayed<'_> {
+        Relayed { user, site, segment, legs: &self.legs, database: self.database() }
+    }
+
+    /// The database at its end.
+    #[inline(always)]
+    const fn database(&self) -> Option<DatabaseId> {
+        match self.last {
+            Last::Query(database, _) => Some(database),
+            Last::Own(_) => None,
+        }
+    }
+
+    /// Gives back what was taken for the first few legs, and the connection.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&self, legs: usize, replicas: &mut [Replica], databases: &mut [DatabaseState]) {
+        for leg in &self.legs[..legs] {
+            replicas[leg.replica.index()].busy -= 1;
+        }
+        if let Last::Query(database, _) = self.last {
+            databases[database.index()].busy -= 1;
+        }
+    }
+}
+
+/// A relay that is about to set out.
+#[derive(Clone, Copy)]
+struct Start {
+    site: SiteId,
+    segment: SegmentId,
+    /// The fiber that waits for the answer; none if it is a user's.
+    caller: Key,
+    /// The user's task and client.
+    user: Option<(EndpointId, ReplicaId)>,
+    /// Whether it takes the last worker of some replica.
+    filled: bool,
+}
+
+/// What a key was for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Back {
+    /// Something else.
+    No,
+    /// A relay of a user's, which is over.
+    Done,
+    /// A relay whose caller goes on.
+    To(u32),
+}
+
+/// A relay sets out, and takes the last worker of some replica: leg by leg.
+#[inline(never)]
+fn tell_set_out(host: &mut impl Host, now: SimTime, what: Relayed<'_>, replicas: &mut [Replica]) {
+    let Relayed { user, segment, database, .. } = what;
+    if let Some((endpoint, replica)) = user {
+        host.observe(now, Observation::Admitted { endpoint, replica, segment });
+    }
+    for leg in what.legs {
+        host.called(now, Called { segment: what.segment, ..*leg });
+        let replica = &mut replicas[leg.replica.index()];
+        if replica.busy == replica.workers {
+            replica.saturated = true;
+            host.observe(now, Observation::Saturated { replica: leg.replica });
+        }
+    }
+    if let Some(database) = database {
+        host.observe(now, Observation::QueryStarted { database, segment, waited: Span::ZERO, queued: false });
+    }
+}
+
+/// A relay comes back, and frees the last worker of some replica: leg by leg.
+#[inline(never)]
+fn tell_return(
+    host: &mut impl Host,
+    now: SimTime,
+    (what, took): (Relayed<'_>, Span),
+    (replicas, fibers, later): (&mut [Replica], &mut Fibers, &mut VecDeque<Step>),
+) {
+    let (Relayed { user, segment, database, .. }, outcome) = (what, Outcome::Ok);
+    if let Some(database) = database {
+        host.observe(now, Observation::QueryEnded { database, segment, outcome, took });
+    }
+    for leg in what.legs.iter().rev() {
+        host.returned(now, Returned { of: Called { segment: what.segment, ..*leg }, took });
+        let replica = &mut replicas[leg.replica.index()];
+        if replica.saturated {
+            hand_on(host, now, (leg.replica, replica), fibers, later);
+        }
+    }
+    if let Some((endpoint, replica)) = user {
+        host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
+    }
+}
+
+/// What a request may pass in one instant, as [`Relayed`] tells it.
+#[derive(Clone, Debug)]
+pub struct RelayWay {
+    /// The call steps, in order.
+    pub sites: Vec<SiteId>,
+    /// The database at its end, if there is one.
+    pub database: Option<DatabaseId>,
+}
+
+impl Plan {
+    /// The way that a [`Relayed`] request has that begins with each call step; without call steps where none can begin.
+    pub fn relays(&self) -> Vec<RelayWay> {
+        let routes: Vec<Route> = self.sites.iter().map(|site| Route::new(self, site)).collect();
+        let way = |relay: Relay| RelayWay {
+            sites: relay.legs.iter().map(|leg| leg.site).collect(),
+            database: relay.database(),
+        };
+        Relay::all(self, &routes).into_iter().map(way).collect()
+    }
+
+    /// The call step with which the users of a task begin, if their requests may be [`Relayed`] with them.
+    pub fn users_relay(&self, task: EndpointId) -> Option<SiteId> {
+        let is_task = |load: &Load| self.services[load.clients.index()].first_endpoint == task;
+        users_call(self, self.loads.iter().position(is_task)?.into())
+    }
+}
+
+/// The call that the users of an open loop make, if a call is all they do.
+pub(super) fn users_call(plan: &Plan, load: LoadId) -> Option<SiteId> {
+    let load = &plan.loads[load.index()];
+    let clients = &plan.services[load.clients.index()];
+    let only_task = matches!(load.source, Source::Open { .. }) && load.weights.len() == 1;
+    let entry = plan.endpoints[clients.first_endpoint.index()].entry.index();
+    match (plan.ops[entry], plan.ops.get(entry + 1)) {
+        (Op::Call(site), Some(Op::Reply)) if only_task => Some(site),
+        _ => None,
+    }
+}
+
+impl System<'_> {
+    /// After something has happened to services, databases or calls: which relays are open.
+    pub(super) fn open_relays(&mut self) {
+        let Self { relays, routes, replicas, databases, on_guard, .. } = self;
+        for relay in relays {
+            let clear = |leg: &Called| routes[leg.site.index()].open && !replicas[leg.replica.index()].disturbed;
+            relay.open = !*on_guard && !relay.legs.is_empty() && relay.legs.iter().all(clear);
+            relay.open &= match relay.last {
+                Last::Query(database, _) => databases[database.index()].is_plain(),
+                Last::Own(_) => relay.legs.last().is_some_and(|leg| {
+                    let replica = &replicas[leg.replica.index()];
+                    replica.pauses == 0 && replica.paused_total.is_zero()
+                }),
+            };
+        }
+    }
+
+    /// A worker for each leg of the relay that begins with `site`, and a connection if its end is a query. If one is
+    /// missing, none is taken. Whether some replica's last worker was among them.
+    #[inline(always)]
+    fn room_all_the_way(&mut self, site: SiteId) -> Option<bool> {
+        let Self { relays, replicas, databases, .. } = self;
+        let relay = &relays[site.index()];
+        if !relay.open {
+            return None;
+        }
+        if let Last::Query(database, _) = relay.last {
+            let database = &mut databases[database.index()];
+            // The last connection is the general way's: taking it is news.
+            if database.busy.saturating_add(1) >= database.connections {
+                return None;
+            }
+            database.busy += 1;
+        }
+        let mut filled = false;
+        for (taken, leg) in relay.legs.iter().enumerate() {
+            let replica = &mut replicas[leg.replica.index()];
+            if replica.busy >= replica.workers {
+                relay.make_room(taken, replicas, databases);
+                return None;
+            }
+            replica.busy += 1;
+            filled |= replica.busy == replica.workers;
+        }
+        Some(filled)
+    }
+
+    /// A fiber's call sets out as a relay, if it can.
+    #[inline(always)]
+    pub(super) fn relay<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, site: SiteId) -> bool {
+        if H::TRACED {
+            return false;
+        }
+        let Some(filled) = self.room_all_the_way(site) else { return false };
+        let key = self.ticket(index);
+        let fiber = &mut self.fibers[index];
+        fiber.site = site;
+        fiber.step_began = now;
+        fiber.attempts = 1;
+        fiber.bare = true;
+        fiber.state = State::Calling;
+        fiber.target = self.routes[site.index()].target;
+        let segment = fiber.segment();
+        self.set_out(host, now, Start { site, segment, caller: key, user: None, filled });
+        true
+    }
+
+    /// The request of an open loop's user sets out as a relay, if it can.
+    #[inline(always)]
+    pub(super) fn relay_user<H: Host>(&mut self, host: &mut H, now: SimTime, load: LoadId) -> bool {
+        let Some((site, endpoint)) = self.clients[load.index()].call else { return false };
+        if H::TRACED {
+            return false;
+        }
+        let Some(filled) = self.room_all_the_way(site) else { return false };
+        let segment = self.segment_at(now);
+        let replica = self.clients[load.index()].turn();
+        self.replicas[replica.index()].busy += 1;
+        self.tickets.skip(1);
+        self.set_out(host, now, Start { site, segment, caller: Key::NONE, user: Some((endpoint, replica)), filled });
+        true
+    }
+
+    /// A relay that has room all the way sets out.
+    #[inline(always)]
+    fn set_out<H: Host>(&mut self, host: &mut H, now: SimTime, start: Start) {
+        let plan = self.plan;
+        let Start { site, segment, caller, user, filled } = start;
+        let relay = &self.relays[site.index()];
+        let [.., leg] = &*relay.legs else { return };
+        let what = relay.told(site, segment, user);
+        if filled {
+            tell_set_out(host, now, what, &mut self.replicas);
+        } else {
+            host.relayed(now, what);
+        }
+        self.tickets.skip(relay.legs.len() as u64 - 1);
+        self.fibers.hide(relay.legs.len() as u32 - 1 + u32::from(user.is_some()));
+        let (index, fiber) = self.fibers.fresh();
+        let key = self.tickets.next(Place::Fiber(index));
+        let (state, time, stream) = match relay.last {
+            Last::Query(id, time) => (State::Querying, time, &mut self.databases[id.index()].time),
+            Last::Own(time) => {
+                let service = self.replicas[leg.replica.index()].service;
+                (State::Busy, time, &mut self.services[service.index()].work)
+            }
+        };
+        let delay = Self::draw(plan, time, stream);
+        fiber.key = key;
+        fiber.reply_to = caller;
+        fiber.arrived = now;
+        fiber.started = now;
+        fiber.step_began = now;
+        fiber.mark = now + delay.span;
+        fiber.replica = leg.replica;
+        fiber.endpoint = leg.endpoint;
+        fiber.edge = leg.edge;
+        fiber.pc = relay.end;
+        fiber.site = site;
+        fiber.target = user.map_or(ReplicaId(0), |(_, replica)| replica);
+        fiber.own_share = 1.0;
+        fiber.outcome = Outcome::Ok;
+        fiber.segment = segment.0 as u16;
+        fiber.state = state;
+        fiber.kind = Kind::Request;
+        fiber.express = true;
+        fiber.folded = if user.is_some() { Folded::User } else { Folded::Call };
+        let in_time = delay.span < relay.patience;
+        let takes_time = !delay.span.is_zero() || state == State::Querying;
+        if takes_time {
+            host.arm(now, delay, Class::Completion, key);
+        }
+        if !in_time || !takes_time {
+            self.take_apart(host, now, index, true);
+            if !takes_time {
+                self.fibers[index].key = Key::NONE;
+                self.later.push_front(Step::Run(index));
+            }
+        }
+    }
+
+    /// The work or the query at a relay's end is over, and so is all of it, if the key was for this.
+    #[inline(always)]
+    pub(super) fn come_back<H: Host>(&mut self, host: &mut H, now: SimTime, key: Key) -> Back {
+        if H::TRACED {
+            return Back::No;
+        }
+        let Some(index) = self.fibers.waiting(key) else { return Back::No };
+        let fiber = &self.fibers[index];
+        let (folded, client, reply_to) = (fiber.folded, fiber.target, fiber.reply_to);
+        let (site, segment, took) = (fiber.site, fiber.segment(), now - fiber.arrived);
+        if folded == Folded::No {
+            return Back::No;
+        }
+        let caller = if folded == Folded::Call { self.fibers.waiting(reply_to) } else { None };
+        let relay = &self.relays[site.index()];
+        let full = match relay.last {
+            Last::Query(id, _) => {
+                let database = &mut self.databases[id.index()];
+                database.busy -= u32::from(!database.saturated);
+                database.saturated
+            }
+            Last::Own(_) => false,
+        };
+        if full || folded == Folded::Call && caller.is_none() {
+            if let (false, Last::Query(id, _)) = (full, relay.last) {
+                self.databases[id.index()].busy += 1;
+            }
+            self.take_apart(host, now, index, false);
+            return Back::No;
+        }
+        let Self { fibers, relays, replicas, later, plan, .. } = self;
+        let relay = &relays[site.index()];
+        fibers[index].folded = Folded::No;
+        fibers.release(index);
+        fibers.unhide(relay.legs.len() as u32 - 1 + u32::from(folded == Folded::User));
+        let user = match folded {
+            Folded::User => {
+                let replica = &mut replicas[client.index()];
+                replica.busy -= 1;
+                Some((plan.services[replica.service.index()].first_endpoint, client))
+            }
+            _ => None,
+        };
+        if let Some(caller) = caller {
+            fibers[caller].key = Key::NONE;
+        }
+        let mut full = false;
+        for leg in &relay.legs {
+            let replica = &mut replicas[leg.replica.index()];
+            replica.busy -= 1;
+            full |= replica.saturated;
+        }
+        let what = relay.told(site, segment, user);
+        if full {
+            tell_return(host, now, (what, took), (replicas, fibers, later));
+        } else {
+            host.relay_returned(now, what, took);
+        }
+        caller.map_or(Back::Done, Back::To)
+    }
+
+    /// Takes all relays apart: something is about to happen to services, databases or calls.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn part(&mut self, host: &mut impl Host, now: SimTime) {
+        for index in self.fibers.folded() {
+            self.take_apart(host, now, index, false);
+        }
+    }
+
+    /// Gives each service on the way of a relay its fiber, and each timeout its timer. `fresh` if it sets out in this
+    /// very step.
+    #[cold]
+    #[inline(never)]
+    fn take_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32, fresh: bool) {
+        let last = self.fibers[index].clone();
+        let relay = self.relays[last.site.index()].clone();
+        let first_ticket = last.key.earlier(relay.legs.len() as u64);
+        self.fibers.unhide(relay.legs.len() as u32 - 1 + u32::from(last.folded == Folded::User));
+        let mut caller = last.reply_to;
+        if last.folded == Folded::User {
+            let service = &self.plan.services[self.replicas[last.target.index()].service.index()];
+            let entry = self.plan.endpoints[service.first_endpoint.index()].entry;
+            let user = Fiber {
+                arrived: last.arrived,
+                started: last.arrived,
+                replica: last.target,
+                endpoint: service.first_endpoint,
+                pc: Pc(entry.0 + 1),
+                segment: last.segment,
+                kind: Kind::User,
+                ..Fiber::FREE
+            };
+            caller = self.wait_for(&user, &relay.legs[0], first_ticket);
+        }
+        let began = if fresh { None } else { Some(last.arrived) };
+        self.arm_late(host, now, began, &relay.legs[0], caller);
+        for (at, legs) in relay.legs.windows(2).enumerate() {
+            let [leg, next] = legs else { continue };
+            let handing_on = Fiber {
+                reply_to: caller,
+                arrived: last.arrived,
+                started: last.arrived,
+                replica: leg.replica,
+                endpoint: leg.endpoint,
+                edge: leg.edge,
+                pc: Pc(self.routes[leg.site.index()].entry.0 + 1),
+                segment: last.segment,
+                express: true,
+                ..Fiber::FREE
+            };
+            caller = self.wait_for(&handing_on, next, first_ticket.later(at as u64 + 1));
+            self.arm_late(host, now, began, next, caller);
+        }
+        let fiber = &mut self.fibers[index];
+        fiber.reply_to = caller;
+        fiber.folded = Folded::No;
+    }
+
+    /// A fiber that waits for the answer to a call that it made before, with the ticket that was kept for it.
+    fn wait_for(&mut self, fiber: &Fiber, leg: &Called, ticket: Key) -> Key {
+        let index = self.fibers.alloc();
+        let key = ticket.at(Place::Fiber(index));
+        self.fibers[index] = Fiber {
+            key,
+            step_began: fiber.arrived,
+            site: leg.site,
+            target: leg.replica,
+            attempts: 1,
+            bare: true,
+            state: State::Calling,
+            ..fiber.clone()
+        };
+        key
+    }
+
+    /// Arms the timer of a call that began before, or begins now. A lane holds only what is armed when it begins.
+    fn arm_late(&self, host: &mut impl Host, now: SimTime, began: Option<SimTime>, leg: &Called, key: Key) {
+        let Some(patience) = self.routes[leg.site.index()].timeout else { return };
+        let delay = began.map_or(patience, |began| Delay::of(began + patience.span - now));
+        host.arm(now, delay, Class::Timeout, key);
+    }
+
+    /// What follows when a user's relay has set out or is back.
+    #[inline(always)]
+    pub(super) fn after_relay<H: Host>(&mut self, host: &mut H, now: SimTime) {
+        if !self.later.is_empty() {
+            self.drive(host, now, Step::Rest);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A request that services only hand on may be taken all the way as one. Whatever happens on that way, what is seen of
+//! the run is what is seen when every service has its own part in it.
+
+use squall_engine::Ended;
+use squall_model::observation::{Called, Observation, Relayed, Returned, Sink};
+use squall_model::plan::{self, Plan};
+use squall_model::{SimTime, Span, spec};
+use squall_telemetry::report::{Report, World};
+use squall_telemetry::{Recorder, Run, step_for};
+
+/// Hands everything on to a recorder, and counts the requests that set out and come back as one. One that follows every
+/// request sees none.
+struct Counting<const FOLLOWS: bool> {
+    recorder: Recorder,
+    relayed: u64,
+    back: u64,
+}
+
+impl<const FOLLOWS: bool> Counting<FOLLOWS> {
+    fn new(plan: &Plan) -> Self {
+        Self { recorder: Recorder::new(plan, step_for(plan.duration)), relayed: 0, back: 0 }
+    }
+
+    fn report(self, plan: &Plan, ended: &Ended) -> Report {
+        let ran = Run { world: World::Sim, events: 0, peak_in_flight: ended.census.peak_fibers, wall: Span::ZERO };
+        Report::new(plan, &self.recorder.finish(ended.at), &ran)
+    }
+}
+
+impl<const FOLLOWS: bool> Sink for Counting<FOLLOWS> {
+    const TRACED: bool = FOLLOWS;
+
+    fn observe(&mut self, at: SimTime, what: Observation) {
+        self.recorder.observe(at, what);
+    }
+
+    fn called(&mut self, at: SimTime, what: Called) {
+        self.recorder.called(at, what);
+    }
+
+    fn returned(&mut self, at: SimTime, what: Returned) {
+        self.recorder.returned(at, what);
+    }
+
+    fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
+        self.relayed += 1;
+        self.recorder.relayed(at, what);
+    }
+
+    fn relay_returned(&mut self, at: SimTime, what: Relayed<'_>, took: Span) {
+        self.back += 1;
+        self.recorder.relay_returned(at, what, took);
+    }
+}
+
+/// `front` and `middle` hand on to `back`, which does what `last` says.
+fn chain(last: &str, rest: &str) -> Plan {
+    let text = format!(
+        "name: chain\nduration: 5s\nservices:\n  front:\n    workers: 12\n    endpoints: {{go: {{steps: [{{call: middle.go}}]}}}}\n    \
+         calls: {{middle: {{timeout: 120ms, retry: {{attempts: 3, backoff: exponential(10ms 2 1s), jitter: full}}}}}}\n  \
+         middle:\n    workers: 10\n    endpoints: {{go: {{steps: [{{call: back.go}}]}}}}\n    calls: {{back: {{timeout: 80ms}}}}\n  \
+         back:\n    workers: 8\n    endpoints: {{go: {{steps: [{last}]}}}}\ndatabases:\n  db: {{query: exponential(20ms), connections: 9}}\n\
+         load:\n  - {{name: users, to: front.go, rate: 220/s, arrivals: poisson}}\n{rest}"
+    );
+    let read = spec::load(&text, &[], &|_| Err(String::new()));
+    let loaded = read.unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
+    plan::compile(&loaded.topology).unwrap()
+}
+
+#[test]
+fn what_is_seen_of_requests_that_are_relayed_is_what_is_seen_when_each_service_has_its_part() {
+    let fault = |what: &str| format!("faults:\n  - {{name: f, {what}, at: 1s, for: 1500ms}}\n");
+    let table = [
+        ("a query, sometimes longer than the timeouts", "{query: db}", String::new()),
+        ("work", "{work: exponential(20ms)}", String::new()),
+        ("work that always takes as long", "{work: 25ms}", String::new()),
+        ("work that takes no time", "{work: 0ms}", String::new()),
+        ("work that mostly takes no time", "{work: uniform(0ms 1ns)}", String::new()),
+        ("a wait", "{wait: 30ms}", String::new()),
+        ("work that always ends when the timeout does", "{work: 80ms}", String::new()),
+        ("work that never ends in time", "{work: 200ms}", String::new()),
+        ("a slow database", "{query: db}", fault("target: db, latency: 70ms")),
+        ("a database that stands still", "{query: db}", fault("target: db, pause: true")),
+        ("a service in the middle that stands still", "{query: db}", fault("target: middle, pause: true")),
+        ("a service that dies", "{work: 20ms}", fault("target: back, kill: 1")),
+        ("errors in the middle", "{query: db}", fault("target: middle, errors: 30%")),
+        ("fewer workers", "{query: db}", fault("target: back, capacity: 50%")),
+        ("a call that loses answers", "{work: 20ms}", fault("target: middle -> back, drop: 40%")),
+    ];
+    for (name, last, rest) in table {
+        let plan = chain(last, &rest);
+        let (mut counting, mut following) = (Counting::<false>::new(&plan), Counting::<true>::new(&plan));
+        let relayed = squall_engine::run(&plan, &mut counting);
+        let followed = squall_engine::run(&plan, &mut following);
+        let (out, back) = (counting.relayed, counting.back);
+        assert!(out > 0 && back <= out && following.relayed == 0, "{name}: {out} set out, {back} came back");
+        assert_eq!((relayed.at, relayed.census), (followed.at, followed.census), "{name}");
+        let (one, other) = (counting.report(&plan, &relayed), following.report(&plan, &followed));
+        assert!(one == other, "{name}: {one:#?}\n\nis not\n\n{other:#?}");
+    }
+}
