@@ -84,7 +84,7 @@ done
 # Locust runs the exported script against live services and sees no failure.
 "$squall" export locust social --quiet > locustfile.py
 serve social
-"$tools/bin/locust" -f locustfile.py --headless -u 20 -r 20 -t 8s --host "http://127.0.0.1:$base" --only-summary --json \
+"$tools/bin/locust" -f locustfile.py --headless -u 20 -r 20 -t 15s --host "http://127.0.0.1:$base" --only-summary --json \
   > locust.json 2> locust.log || { cat locust.log; exit 1; }
 python3 - << 'PY'
 import json

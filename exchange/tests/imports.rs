@@ -129,6 +129,7 @@ fn what_the_originals_refuse_is_an_error_with_its_place() {
         ),
         ("envoy", "{\"name\": \"a\", \"lb_policy\": \"RANDOM\"", "not YAML"),
         ("otlp", "{\"resourceSpans\": [{\"scopeSpans\": [{\"spans\": [{\"traceId\": 1}]}]}]}", "invalid type"),
+        ("otlp", "{\"resourceSpans\": [", "the file ends within a list"),
         ("istio", "nothing: here", "a document without `kind`"),
         ("resilience4j", "server: {port: 80}", "nothing of resilience4j in here"),
     ];

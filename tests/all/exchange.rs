@@ -104,7 +104,10 @@ fn a_topology_made_of_traces_is_as_fast_as_the_one_they_are_of() {
     let imported = import(Format::Otlp, &inputs, None, &Options::default()).unwrap();
     let text = imported.doc.render();
     assert!(text.contains("users-db") && text.contains("posts-db"), "{text}");
-    let (before, after) = (latencies(&original), latencies(&every_trace(&text, &[("duration", "120s")])));
+    let (before, after) = (
+        latencies(&original),
+        latencies(&every_trace(&text, &[("duration", "120s"), ("faults", "[]"), ("expect", "[]")])),
+    );
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
     for (endpoint, old) in &before {
         for share in [0.5, 0.99] {

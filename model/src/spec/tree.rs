@@ -406,7 +406,7 @@ impl<'a> Builder<'a> {
         let start = self.place.byte(error.marker().index());
         let end = (start + 1..=self.text.len()).find(|&end| self.text.is_char_boundary(end)).unwrap_or(start);
         let at = self.place.at(start, end);
-        if error.info().contains("tab") {
+        if error.info().split_whitespace().any(|word| word.starts_with("tab")) {
             return Problem::error(at, "not YAML: a tab").hint("indent with spaces");
         }
         if error.info().contains("recursion limit") {

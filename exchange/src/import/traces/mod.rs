@@ -172,5 +172,6 @@ pub(super) fn byte(text: &str, error: &serde_json::Error) -> usize {
 /// What serde says without its place, which is told otherwise.
 pub(super) fn said(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.split(" at line ").next().unwrap_or_default().to_owned()
+    let text = text.split(" at line ").next().unwrap_or_default();
+    text.strip_prefix("EOF while parsing").map_or_else(|| text.to_owned(), |rest| format!("the file ends within{rest}"))
 }
