@@ -21,8 +21,9 @@ $4
 load: [{name: load, to: a.go, rate: 4000/s, arrivals: poisson}]
 Y
 }
-topology plain      '{work: exponential(5ms)}' '' ''
-topology database   '{query: db}' '' 'databases: {db: {query: exponential(5ms), connections: 100}}'
+# A second step, of no time, keeps requests from being relayed as one, as the features do: the same way is held against the same.
+topology plain      '{work: exponential(5ms)}, {work: 0ms}' '' ''
+topology database   '{query: db}, {work: 0ms}' '' 'databases: {db: {query: exponential(5ms), connections: 100}}'
 topology cores      '{work: exponential(1ms)}' 'cores: 5,' ''
 topology memory     '{work: exponential(5ms)}' 'memory: {base: 64MiB, per_request: 256KiB, limit: 4096MiB, slow_from: 70%},' ''
 topology pool       '{query: db}' '' 'databases: {db: {query: exponential(5ms), connections: 100, pool: 50}}'
@@ -34,7 +35,7 @@ topology autoscale  '{work: exponential(5ms)}' \
   'replicas: 2, cold_start: 100ms, autoscale: {min: 1, max: 10, target: 60%, of: workers, every: 200ms, scale_down_after: 1s},' ''
 
 # Two services, and a pool of connections between them.
-topology call        '{call: b.go}' '' ''
+topology call        '{call: b.go}, {work: 0ms}' '' ''
 topology connections '{call: b.go}' 'calls: {b: {pool: {connections: 50, connect: 1ms}}},' ''
 
 # Instructions and events of a run of FILE for so many seconds.

@@ -97,7 +97,7 @@ fn latencies(traces: &[Trace]) -> BTreeMap<String, Vec<u64>> {
 #[test]
 fn a_topology_made_of_traces_is_as_fast_as_the_one_they_are_of() {
     let social = std::fs::read_to_string(format!("{}/topologies/social.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let healthy = [("faults", "[]"), ("expect", "[]"), ("phases", "{}"), ("warmup", "0s"), ("duration", "60s")];
+    let healthy = [("faults", "[]"), ("expect", "[]"), ("phases", "{}"), ("warmup", "0s"), ("duration", "300s")];
     let original = every_trace(&social, &healthy);
     let file = serde_json::to_string(&otlp(&original, 0)).unwrap();
     let inputs = [Input { name: "traces.json", text: &file }];
@@ -106,7 +106,7 @@ fn a_topology_made_of_traces_is_as_fast_as_the_one_they_are_of() {
     assert!(text.contains("users-db") && text.contains("posts-db"), "{text}");
     let (before, after) = (
         latencies(&original),
-        latencies(&every_trace(&text, &[("duration", "120s"), ("faults", "[]"), ("expect", "[]")])),
+        latencies(&every_trace(&text, &[("duration", "300s"), ("faults", "[]"), ("expect", "[]")])),
     );
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
     for (endpoint, old) in &before {

@@ -246,7 +246,7 @@ impl Sink for Laws<'_> {
         match what {
             Observation::Admitted { endpoint, replica, segment } => {
                 self.arrives(endpoint, segment);
-                let serves = self.resources.serves(self.plan, replica.index());
+                let serves = self.resources.serves(self.plan, replica.index(), at);
                 self.require(serves, || format!("replica {replica:?} takes a request, but does not serve"));
                 self.at_replica(replica.index(), |r| r.admitted(Request::new(endpoint, segment, at.as_nanos()), at));
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use squall_model::SimTime;
 use squall_model::observation::{Look, Observation};
-use squall_model::plan::{Effect, Hits, Plan, Role, Target};
+use squall_model::plan::{Effect, Fault, Hits, Plan, Role, Target};
 
 use super::all_or;
 
@@ -126,10 +126,17 @@ impl Resources {
         all_or(before != up, || format!("replica {replica} serves: {up}, twice"))
     }
 
-    /// A request may only be let in where somebody serves, or is about to.
-    pub(super) fn serves(&self, plan: &Plan, replica: usize) -> bool {
+    /// A request may only be let in where somebody serves, or is about to, or is being stopped and takes what was on its way.
+    pub(super) fn serves(&self, plan: &Plan, replica: usize, at: SimTime) -> bool {
+        let is_here = |target: Target| match target {
+            Target::Replica(id) => id.index() == replica,
+            Target::Service(id) => plan.services[id.index()].replica_range().contains(&replica),
+            _ => false,
+        };
+        let stops = |fault: &Fault| fault.effect == Effect::Restart && (fault.from..=fault.to).contains(&at);
+        let drains = plan.faults.iter().any(|fault| stops(fault) && is_here(fault.target));
         let scaled = plan.services.iter().any(|s| s.autoscale.is_some() && s.replica_range().contains(&replica));
-        self.up[replica] || scaled
+        self.up[replica] || scaled || drains
     }
 
     /// Every message that was published came to each subscriber, unless some may be lost.
