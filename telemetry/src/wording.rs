@@ -1,13 +1,14 @@
 //! Words for the things of a plan: what a fault hits and what it does, how long a varying time is.
 
 use squall_model::dist::Dist;
-use squall_model::plan::{Effect, Fault, Plan, ReplicaId, Target, TimeId};
+use squall_model::plan::{Effect, Fault, Plan, ReplicaId, Service, Target, TimeId};
 
 use crate::format;
 
 /// What some faults of one entry do, and to what: `stock-db: latency 5s`.
 pub(crate) fn faults(plan: &Plan, faults: &[&Fault]) -> String {
-    let targets = distinct(faults.iter().map(|fault| target(plan, fault.target)));
+    let one_by_one = || distinct(faults.iter().map(|fault| target(plan, fault.target)));
+    let targets = whole_service(plan, faults).unwrap_or_else(one_by_one);
     let effects = distinct(faults.iter().map(|fault| effect(plan, fault.effect)));
     format!("{targets}: {effects}")
 }
@@ -25,6 +26,16 @@ pub(crate) fn struck(plan: &Plan, faults: &[&Fault]) -> Vec<String> {
     let mut names: Vec<String> = faults.iter().map(owner).collect();
     names.dedup();
     names
+}
+
+/// The service all of whose replicas are hit, if they are several, and nothing else is.
+fn whole_service(plan: &Plan, faults: &[&Fault]) -> Option<String> {
+    let hit = |id: usize| faults.iter().any(|fault| fault.target == Target::Replica(ReplicaId::from(id)));
+    let whole = |service: &&Service| service.replicas > 1 && service.replica_range().all(hit);
+    let service = plan.services.iter().find(whole)?;
+    let inside =
+        |fault: &&Fault| matches!(fault.target, Target::Replica(id) if service.replica_range().contains(&id.index()));
+    faults.iter().all(|fault| inside(&fault)).then(|| service.name.clone())
 }
 
 fn distinct(words: impl Iterator<Item = String>) -> String {
