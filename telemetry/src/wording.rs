@@ -35,7 +35,7 @@ fn whole_service(plan: &Plan, faults: &[&Fault]) -> Option<String> {
     let service = plan.services.iter().find(whole)?;
     let inside =
         |fault: &&Fault| matches!(fault.target, Target::Replica(id) if service.replica_range().contains(&id.index()));
-    faults.iter().all(|fault| inside(&fault)).then(|| service.name.clone())
+    faults.iter().all(inside).then(|| service.name.clone())
 }
 
 fn distinct(words: impl Iterator<Item = String>) -> String {

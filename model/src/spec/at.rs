@@ -82,7 +82,7 @@ impl<T: fmt::Debug> fmt::Debug for Spanned<T> {
 pub fn line_and_column(text: &str, byte: usize) -> (usize, usize) {
     let before = &text.as_bytes()[..byte.min(text.len())];
     let last_line = before.rsplit(|&b| b == b'\n').next().unwrap_or_default();
-    let line = before.split(|&b| b == b'\n').count();
+    let line = 1 + before.iter().map(|&b| usize::from(b == b'\n')).sum::<usize>();
     let column = String::from_utf8_lossy(last_line).chars().count() + 1;
     (line, column)
 }
