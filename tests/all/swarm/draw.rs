@@ -202,7 +202,9 @@ impl Draw {
             let name = endpoint.name.clone();
             let mut endpoint = one("steps", steps);
             self.maybe(15, &mut endpoint, "critical", |_| scalar("true"));
-            self.maybe(10, &mut endpoint, "http", |draw| scalar(draw.pick(&["GET /", "POST /one/two"])));
+            self.maybe(10, &mut endpoint, "http", |draw| {
+                scalar(format!("{} /{}/{name}", draw.pick(&["GET", "POST"]), draw.services[index].name))
+            });
             endpoints.set(&name, endpoint);
         }
         service.set("endpoints", endpoints);

@@ -34,7 +34,7 @@ const ROWS: [Row; 51] = [
     ("linkerd", "success_ratio", SHARES),
     ("linkerd", "window", &["10ms", "1s"]),
     ("consecutive", "counts", &["none", "[gateway_error, refused]"]),
-    ("finagle", "percent_can_retry", &["0%", "20%", "1000%"]),
+    ("finagle", "percent_can_retry", &["0%", "20%", "100%"]),
     ("finagle", "ttl", &["1s", "60s"]),
     ("tower", "retry_percent", SHARES),
     ("tower", "ttl", &["1s", "10s"]),
@@ -75,8 +75,14 @@ impl Draw {
             let value = self.pick(values);
             let value = if value == "G" { super::duration(self.grid) } else { value.to_owned() };
             if !policy.has(key) {
-                policy.set(key, scalar(value));
+                policy.set(key, written(&value));
             }
         }
     }
+}
+
+/// A value of the table: a list where it is in brackets.
+fn written(value: &str) -> Node {
+    let Some(items) = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else { return scalar(value) };
+    Node::List(items.split(", ").filter(|item| !item.is_empty()).map(scalar).collect())
 }
