@@ -11,6 +11,7 @@ use super::tree::{Node, one, scalar};
 mod faults;
 mod policies;
 mod resources;
+mod settings;
 mod steps;
 
 /// The most requests that one user's request may lead to.
@@ -201,6 +202,9 @@ impl Draw {
             let name = endpoint.name.clone();
             let mut endpoint = one("steps", steps);
             self.maybe(15, &mut endpoint, "critical", |_| scalar("true"));
+            self.maybe(10, &mut endpoint, "http", |draw| {
+                scalar(format!("{} /{}/{name}", draw.pick(&["GET", "POST"]), draw.services[index].name))
+            });
             endpoints.set(&name, endpoint);
         }
         service.set("endpoints", endpoints);
@@ -215,7 +219,7 @@ impl Draw {
         }
         let mut queue = one("limit", scalar(limit));
         if !self.patient {
-            self.maybe(40, &mut queue, "full", |_| scalar("drop"));
+            self.maybe(40, &mut queue, "full", |draw| scalar(draw.pick(&["drop", "reject"])));
         }
         self.maybe(50, &mut queue, "order", |draw| scalar(draw.pick(&["fifo", "lifo", "adaptive_lifo"])));
         self.maybe(30, &mut queue, "lifo_after", |draw| draw.span(&[0, 1, 5]));
@@ -314,6 +318,12 @@ impl Draw {
 
     /// An open loop of so many requests, about.
     fn open(&mut self, load: &mut Node, count: f64) {
+        if self.chance(15) {
+            // More than there are places in the time it lasts: some fall on the same instant.
+            let each = self.grid * self.pick(&[0, 1, 2]);
+            load.set("arrivals", scalar(format!("trace({})", super::trace::name(count as u64 + 1, each))));
+            return;
+        }
         let seconds = (self.duration * self.grid) as f64 / 1e9;
         let rate = |share: f64| scalar(format!("{}/s", (count * share / seconds).min(1e9)));
         if self.chance(30) {
@@ -374,8 +384,9 @@ impl Draw {
             format!("bimodal({} {} 5%)", g(1), g(20)),
             format!("normal({} {})", g(2), g(1)),
             format!("percentiles(p50={} p90={} p99={})", g(1), g(3), g(10)),
+            format!("empirical({})", super::trace::name(4, self.grid)),
         ];
-        if self.chance(35) { scalar(&kinds[self.below(8) as usize]) } else { self.span(&[0, 0, 1, 1, 1, 2, 3, 10]) }
+        if self.chance(35) { scalar(&kinds[self.below(9) as usize]) } else { self.span(&[0, 0, 1, 1, 1, 2, 3, 10]) }
     }
 
     /// A time that is rarely long.

@@ -8,10 +8,11 @@ mod found;
 mod laws;
 mod shrink;
 mod storm;
+mod trace;
 mod traces;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use laws::KINDS;
+use serde_json::Value;
 use squall_policies::{Random as _, SplitMix64};
 use storm::{Fate, Look, digest, storm};
 
@@ -75,6 +77,42 @@ fn a_run_has_the_same_digest_alone_and_among_others_in_any_order() {
     }
 }
 
+/// What is only said about a topology, and what has tests of its own only: how a roll of restarts goes about it, and times
+/// read from a file.
+const NOT_DRAWN: [&str; 4] = ["about", "at_once", "ready_after", "samples"];
+
+/// Every key of a file, and every word that stands for a choice; but what is only said about a topology.
+#[test]
+fn the_swarm_draws_every_key_and_every_choice_of_a_file() {
+    let mut drawn = BTreeSet::new();
+    for seed in 0..4_000 {
+        draw::topology(seed).words(&mut |word| add_words(&mut drawn, word));
+    }
+    let mut known = BTreeSet::new();
+    keys_and_choices(&squall_model::spec::schema(), &mut known);
+    assert!(known.len() > 250, "the schema has keys and choices: {known:?}");
+    let missing: Vec<_> = known.difference(&drawn).filter(|word| !NOT_DRAWN.contains(&word.as_str())).collect();
+    assert!(missing.is_empty(), "the swarm does not draw {missing:?}");
+}
+
+fn add_words(drawn: &mut BTreeSet<String>, text: &str) {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    drawn.extend(words.map(str::to_owned));
+}
+
+fn keys_and_choices(schema: &Value, found: &mut BTreeSet<String>) {
+    if let Some(properties) = schema["properties"].as_object() {
+        found.extend(properties.keys().cloned());
+    }
+    let choices = schema["enum"].as_array().into_iter().flatten().chain(schema.get("const"));
+    found.extend(choices.filter_map(Value::as_str).map(str::to_owned));
+    match schema {
+        Value::Object(parts) => parts.values().for_each(|part| keys_and_choices(part, found)),
+        Value::Array(parts) => parts.iter().for_each(|part| keys_and_choices(part, found)),
+        _ => {}
+    }
+}
+
 /// What came of the seeds.
 #[derive(Default, Debug)]
 struct Tally {
@@ -115,6 +153,7 @@ fn failure(seed: u64, look: Look, breach: &str) -> String {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("swarm-{seed}.yaml"));
     let text = tree::file(&smallest);
     std::fs::write(&path, &text).unwrap();
+    trace::write_all(&text, Path::new(env!("CARGO_TARGET_TMPDIR")));
     format!(
         "seed {seed}: {breach}\nagain: SQUALL_SWARM_SEEDS={seed}..{} cargo test --test all swarm::every\n\
          smallest: squall run {}\n{:?}\n{text}",

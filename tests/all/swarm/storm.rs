@@ -12,6 +12,7 @@ use squall_telemetry::report::{Report, World};
 use squall_telemetry::{Digest, Recorder, Recording, Run, step_for};
 
 use super::laws::Laws;
+use super::trace;
 
 /// What came of a storm.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,9 +52,8 @@ pub(super) fn digest(text: &str) -> Option<String> {
 }
 
 pub(super) fn plan_of(text: &str) -> Result<Plan, String> {
-    let no_files = |_: &str| Err("a swarm has no files".to_owned());
     let first = |problems: Vec<spec::Problem>| problems.first().map(|problem| problem.what.clone()).unwrap_or_default();
-    let loaded = spec::load(text, &[], &no_files).map_err(first)?;
+    let loaded = spec::load(text, &[], &trace::text).map_err(first)?;
     plan::compile(&loaded.topology).map_err(first)
 }
 

@@ -37,6 +37,23 @@ impl Node {
         }
     }
 
+    /// Whether it is a mapping with this key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        matches!(self, Self::Map(entries) if entries.iter().any(|(other, _)| other == key))
+    }
+
+    /// Tells `each` every key and every scalar in it.
+    pub(super) fn words(&self, each: &mut impl FnMut(&str)) {
+        match self {
+            Self::Scalar(text) => each(text),
+            Self::List(items) => items.iter().for_each(|item| item.words(each)),
+            Self::Map(entries) => entries.iter().for_each(|(key, value)| {
+                each(key);
+                value.words(each);
+            }),
+        }
+    }
+
     /// How many nodes there are in it, itself included.
     pub(super) fn size(&self) -> usize {
         1 + self.children().map(Self::size).sum::<usize>()

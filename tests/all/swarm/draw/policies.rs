@@ -50,8 +50,14 @@ impl Draw {
         self.maybe(30, &mut policy, "bulkhead", Self::bulkhead);
         self.maybe(10, &mut policy, "rate_limit", Self::rate_limit);
         self.maybe(8, &mut policy, "throttle", |draw| {
-            let throttle = draw.pick(&["sre", "aws_adaptive"]);
-            scalar(throttle)
+            if draw.chance(60) {
+                return scalar(draw.pick(&["sre", "aws_adaptive"]));
+            }
+            let mut throttle = one("kind", scalar("sre"));
+            throttle.set("multiplier", scalar(draw.pick(&["1", "2", "10"])));
+            draw.maybe(40, &mut throttle, "window", |draw| scalar(draw.pick(&["1ms", "10s", "2m"])));
+            draw.maybe(40, &mut throttle, "rejections", Self::troubles);
+            throttle
         });
         self.maybe(15, &mut policy, "pool", Self::pool);
         let hedges = if self.chance(12) { self.pick(&[1, 1, 2]) } else { 0 };
@@ -120,6 +126,7 @@ impl Draw {
             draw.maybe(50, &mut window, "min_rtt", |draw| draw.span(&[0, 1]));
             window
         });
+        self.settings(kind, limit);
     }
 
     fn rate_limit(&mut self) -> Node {
@@ -178,6 +185,13 @@ impl Draw {
             "aws" => budget.set("capacity", scalar(self.pick(&[1, 20, 500]))),
             _ => budget.set("capacity", scalar(self.pick(&[1, 5]))),
         }
+        if kind == "envoy" && self.chance(40) {
+            budget = one("kind", scalar(kind));
+            budget.set("budget_percent", scalar(self.pick(&["0%", "20%", "100%"])));
+            self.maybe(50, &mut budget, "budget_interval", |draw| draw.span(&[1, 10]));
+            self.maybe(50, &mut budget, "min_retry_concurrency", |draw| scalar(draw.pick(&[0, 1, 3])));
+        }
+        self.settings(kind, &mut budget);
         budget
     }
 
@@ -196,6 +210,7 @@ impl Draw {
             let kind = self.pick(&kinds);
             retry.set("kind", scalar(kind));
             self.maybe(30, &mut retry, "avoid_tried", |draw| scalar(draw.pick(&[0, 1, 5])));
+            self.maybe(20, &mut retry, "throttled_base", |draw| draw.span(&[0, 1, 10]));
             return retry;
         }
         self.maybe(40, &mut retry, "retry_after", |draw| {
@@ -217,12 +232,28 @@ impl Draw {
             scalar(jitter)
         });
         self.maybe(30, &mut retry, "when", Self::troubles);
+        self.maybe(15, &mut retry, "statuses", |draw| {
+            let statuses = [400, 500, 503, 599].into_iter().filter(|_| draw.chance(50)).map(scalar);
+            Node::List(statuses.collect())
+        });
         self.maybe(30, &mut retry, "budget", Self::budget);
         retry
     }
 
     fn troubles(&mut self) -> Node {
-        let all = ["timeout", "error", "5xx", "gateway_error", "refused", "rejected", "rate_limited", "breaker_open"];
+        let all = [
+            "timeout",
+            "error",
+            "5xx",
+            "gateway_error",
+            "refused",
+            "rejected",
+            "rate_limited",
+            "breaker_open",
+            "4xx",
+            "request_timeout",
+            "conflict",
+        ];
         Node::List(all.into_iter().filter(|_| self.chance(50)).map(scalar).collect())
     }
 
@@ -269,6 +300,7 @@ impl Draw {
                 self.maybe(20, &mut breaker, "ignore", Self::troubles);
             }
         }
+        self.settings(kind, &mut breaker);
         breaker
     }
 
@@ -283,6 +315,7 @@ impl Draw {
         self.maybe(30, &mut outlier, "split_external_local_origin_errors", |_| scalar("true"));
         self.maybe(30, &mut outlier, "success_rate_request_volume", |_| scalar(2));
         self.maybe(30, &mut outlier, "success_rate_minimum_hosts", |_| scalar(2));
+        self.settings("envoy_outlier", &mut outlier);
         outlier
     }
 
@@ -315,21 +348,29 @@ impl Draw {
             scalar(state)
         });
         self.maybe(20, &mut breaker, "ignore", Self::troubles);
+        self.settings("resilience4j", &mut breaker);
         breaker
     }
 
     pub(super) fn balancer(&mut self) -> Node {
         let words = ["round_robin", "random", "least_request", "peak_ewma"];
-        match self.below(8) {
+        match self.below(9) {
             0 => {
                 let mut balancer = one("kind", scalar("least_request"));
                 balancer.set("choice", scalar(self.pick(&["distinct", "full_scan", "with_replacement"])));
+                self.settings("least_request", &mut balancer);
+                balancer
+            }
+            8 => {
+                let mut balancer = one("kind", scalar("peak_ewma"));
+                self.settings("peak_ewma", &mut balancer);
                 balancer
             }
             1 => {
                 let mut ring = one("kind", scalar("ring_hash"));
                 ring.set("minimum_ring_size", scalar(64));
                 self.maybe(50, &mut ring, "hash_balance_factor", |_| scalar(150));
+                self.settings("ring_hash", &mut ring);
                 ring
             }
             2 => {

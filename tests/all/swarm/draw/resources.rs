@@ -150,6 +150,7 @@ impl Draw {
         let pending = self.pick(&["0", "1", "unlimited"]);
         self.maybe(60, &mut pool, "pending", |_| scalar(pending));
         self.maybe(60, &mut pool, "connect", Self::short_time);
+        self.maybe(10, &mut pool, "reuse", |_| scalar("false"));
         pool
     }
 }
