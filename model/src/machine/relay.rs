@@ -287,10 +287,10 @@ impl System<'_> {
     /// The request of an open loop's user sets out as a relay, if it can.
     #[inline(always)]
     pub(super) fn relay_user<H: Host>(&mut self, host: &mut H, now: SimTime, load: LoadId) -> bool {
-        let Some((site, endpoint)) = self.clients[load.index()].call else { return false };
-        if H::TRACED {
+        if H::TRACED || !H::INSTANT {
             return false;
         }
+        let Some((site, endpoint)) = self.clients[load.index()].call else { return false };
         let Some(filled) = self.room_all_the_way(site) else { return false };
         let segment = self.segment_at(now);
         let replica = self.clients[load.index()].turn();
