@@ -107,7 +107,7 @@ impl Queue {
                 self.post(lane);
             }
         } else {
-            self.soon.push(order);
+            self.soon.push(now, order);
         }
     }
 
@@ -120,7 +120,7 @@ impl Queue {
             let head = self.heads.peek();
             if head > other {
                 if (other >> 64) as u8 & 0xf == Rank::Timeout as u8 && !waits(Key::from_bits(other as u64)) {
-                    self.soon.take();
+                    self.soon.take(other);
                     other = self.soon.peek();
                     continue;
                 }
@@ -156,7 +156,7 @@ impl Queue {
     #[inline(always)]
     pub(crate) fn pop(&mut self, top: u128) -> Event {
         let Place::Host(lane) = Key::from_bits(top as u64).place() else {
-            self.soon.take();
+            self.soon.take(top);
             return Event::from_order(top);
         };
         self.heads.take();

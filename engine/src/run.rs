@@ -274,7 +274,7 @@ impl<S: Sink> Host for World<'_, S> {
         self.carry(now, delay, Message::Cancel(attempt));
     }
 
-    #[inline]
+    #[inline(always)]
     fn arm(&mut self, now: SimTime, delay: Delay, class: Class, key: Key) {
         let rank = match class {
             Class::Completion => Rank::Completion,

@@ -1,115 +1,154 @@
-//! What comes next, among things in no particular order: the soonest few stand in a sorted line, all others in a heap
-//! behind it. Most runs have so few timers under way that the line holds them all; a line is quicker than a heap as long
-//! as it is short. Knows nothing of what its numbers mean.
+//! What comes next, among things in no particular order: what happens soon stands in a ring of buckets by its time, each
+//! so short that the least in it is found by looking; all else in a heap beside it. How wide a bucket is follows from what
+//! comes: twice as wide if much lies beyond the ring, half as wide if many buckets are full.
+
+use squall_model::SimTime;
 
 use crate::heap::Heap;
 
-/// Places of the line; what stands in it moves to the front when the end is reached.
-const PLACES: usize = 256;
-/// So many may stand in line at the most.
-const LONGEST: usize = 128;
-/// So many come out of the heap at once when the line is empty.
-const REFILL: usize = 32;
+/// Buckets of the ring, as many as a word has bits.
+const BUCKETS: usize = 64;
+/// What a bucket holds at most.
+const DEPTH: usize = 8;
+/// The upper half of a number is a time in nanoseconds, and below it this many bits of something else.
+const BELOW_TIME: u32 = 4;
+/// The width of a bucket to begin with, as a power of two of nanoseconds: half a millisecond.
+const WIDTH_AT_FIRST: u32 = 19;
+/// Widths go from a nanosecond to ten days.
+const WIDEST: u32 = 50;
+/// The width is looked at after so many numbers.
+const LOOK_AFTER: u64 = 1024;
+/// One in so many in the heap is too much.
+const TOO_MUCH: u64 = 16;
 
 /// A priority queue of numbers, least first. All numbers in it differ.
 #[derive(Clone, Debug)]
 pub(crate) struct Soon {
-    /// From `head` to `tail` numbers ascend, and nothing in the heap is less than what stands there. Their upper and
-    /// their lower halves stand apart: the upper ones nearly always say which number is less.
-    upper: Box<[u64; PLACES]>,
-    lower: Box<[u64; PLACES]>,
-    head: usize,
-    tail: usize,
+    /// Bucket by bucket.
+    places: Box<[u128; BUCKETS * DEPTH]>,
+    counts: [u8; BUCKETS],
+    /// A bit for each bucket in which something stands.
+    filled: u64,
+    /// The least number in the ring, and where it stands; the greatest number there is if there is none.
+    least: u128,
+    least_at: usize,
+    width: u32,
     later: Heap,
+    /// Since the width was last looked at: how many numbers came, how many of them lay beyond the ring, and how many found
+    /// their bucket full.
+    came: u64,
+    beyond: u64,
+    crowded: u64,
 }
 
 impl Default for Soon {
     fn default() -> Self {
-        let nothing = || Box::new([u64::MAX; PLACES]);
-        Self { upper: nothing(), lower: nothing(), head: 0, tail: 0, later: Heap::default() }
+        Self {
+            places: Box::new([0; BUCKETS * DEPTH]),
+            counts: [0; BUCKETS],
+            filled: 0,
+            least: u128::MAX,
+            least_at: 0,
+            width: WIDTH_AT_FIRST,
+            later: Heap::default(),
+            came: 0,
+            beyond: 0,
+            crowded: 0,
+        }
     }
 }
 
 impl Soon {
     /// The least number; the greatest there is if it is empty.
     #[inline(always)]
-    pub(crate) fn peek(&self) -> u128 {
-        if self.head < self.tail { self.at(self.head) } else { u128::MAX }
+    pub(crate) fn peek(&mut self) -> u128 {
+        self.later.peek().min(self.least)
     }
 
     /// Takes out the least number, which [`peek`](Self::peek) has just shown.
     #[inline(always)]
-    pub(crate) fn take(&mut self) {
-        self.head += 1;
-        if self.head == self.tail {
-            self.refill();
-        }
-    }
-
-    /// Puts a number in.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, item: u128) {
-        if self.tail == PLACES {
-            self.move_up();
-        }
-        let (head, tail) = (self.head, self.tail);
-        if tail == head || self.at(tail - 1) < item {
-            if !self.later.is_empty() || tail - head == LONGEST {
-                return self.later.push(item);
-            }
-            self.set(tail, item);
+    pub(crate) fn take(&mut self, top: u128) {
+        if top == self.least {
+            self.take_from_ring();
         } else {
-            let half = (item >> 64) as u64;
-            let mut at = head + self.upper[head..tail].partition_point(|upper| *upper < half);
-            while self.at(at) < item {
-                at += 1;
-            }
-            self.upper.copy_within(at..tail, at + 1);
-            self.lower.copy_within(at..tail, at + 1);
-            self.set(at, item);
-        }
-        self.tail += 1;
-        if self.tail - head > LONGEST {
-            self.send_back();
-        }
-    }
-
-    #[inline(always)]
-    fn at(&self, place: usize) -> u128 {
-        u128::from(self.upper[place % PLACES]) << 64 | u128::from(self.lower[place % PLACES])
-    }
-
-    #[inline(always)]
-    fn set(&mut self, place: usize, item: u128) {
-        self.upper[place % PLACES] = (item >> 64) as u64;
-        self.lower[place % PLACES] = item as u64;
-    }
-
-    /// The last in line goes behind it.
-    #[inline(never)]
-    fn send_back(&mut self) {
-        self.tail -= 1;
-        self.later.push(self.at(self.tail));
-    }
-
-    #[inline(never)]
-    fn move_up(&mut self) {
-        self.upper.copy_within(self.head..self.tail, 0);
-        self.lower.copy_within(self.head..self.tail, 0);
-        self.tail -= self.head;
-        self.head = 0;
-    }
-
-    /// The line is empty: the soonest of the others make the next.
-    #[inline(never)]
-    fn refill(&mut self) {
-        (self.head, self.tail) = (0, 0);
-        while self.tail < REFILL && !self.later.is_empty() {
-            let next = self.later.peek();
-            self.set(self.tail, next);
             self.later.take();
-            self.tail += 1;
         }
+    }
+
+    /// Puts a number in; none in the ring is before `now`.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, now: SimTime, item: u128) {
+        self.came += 1;
+        let slot = (item >> 64) as u64 >> (BELOW_TIME + self.width);
+        let ahead = slot - (now.as_nanos() >> self.width);
+        let bucket = slot as usize % BUCKETS;
+        let count = usize::from(self.counts[bucket]);
+        if ahead >= BUCKETS as u64 || count >= DEPTH {
+            return self.push_later(now, item, ahead);
+        }
+        let place = bucket * DEPTH + count;
+        self.places[place] = item;
+        self.counts[bucket] += 1;
+        self.filled |= 1 << bucket;
+        if item < self.least {
+            self.least = item;
+            self.least_at = place;
+        }
+    }
+
+    #[inline(always)]
+    fn take_from_ring(&mut self) {
+        let mut bucket = self.least_at / DEPTH % BUCKETS;
+        let left = usize::from(self.counts[bucket]).wrapping_sub(1) % DEPTH;
+        self.places[self.least_at] = self.places[bucket * DEPTH + left];
+        self.counts[bucket] = left as u8;
+        if left == 0 {
+            self.filled &= !(1 << bucket);
+            if self.filled == 0 {
+                self.least = u128::MAX;
+                return;
+            }
+            // Nothing in the ring is before what was taken, nor a whole turn behind it.
+            bucket = (bucket + self.filled.rotate_right(bucket as u32).trailing_zeros() as usize) % BUCKETS;
+        }
+        let from = bucket * DEPTH;
+        (self.least, self.least_at) = (self.places[from], from);
+        for place in from + 1..from + usize::from(self.counts[bucket]) {
+            if self.places[place] < self.least {
+                (self.least, self.least_at) = (self.places[place], place);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn push_later(&mut self, now: SimTime, item: u128, ahead: u64) {
+        *(if ahead >= BUCKETS as u64 { &mut self.beyond } else { &mut self.crowded }) += 1;
+        self.later.push(item);
+        if self.came >= LOOK_AFTER {
+            self.look(now);
+        }
+    }
+
+    /// Makes buckets wider or narrower if that would keep more out of the heap.
+    #[cold]
+    fn look(&mut self, now: SimTime) {
+        let much = |count: u64| count * TOO_MUCH >= self.came;
+        let (many_beyond, many_crowded) = (much(self.beyond), much(self.crowded));
+        (self.came, self.beyond, self.crowded) = (0, 0, 0);
+        if many_beyond == many_crowded {
+            return;
+        }
+        let ring: Vec<_> = (0..BUCKETS).flat_map(|bucket| self.bucket(bucket).to_vec()).collect();
+        self.counts = [0; BUCKETS];
+        (self.filled, self.least) = (0, u128::MAX);
+        self.width = if many_beyond { (self.width + 1).min(WIDEST) } else { self.width.saturating_sub(1) };
+        for item in ring {
+            self.push(now, item);
+        }
+    }
+
+    fn bucket(&self, bucket: usize) -> &[u128] {
+        &self.places[bucket * DEPTH..][..usize::from(self.counts[bucket])]
     }
 }
 
@@ -121,45 +160,75 @@ mod tests {
 
     use super::*;
 
-    /// Pushes the values of `steps` and pops where there is none; against a sorted set.
-    fn same_as_sorted(steps: &[Option<u16>]) -> Result<(), TestCaseError> {
-        let (mut soon, mut sorted) = (Soon::default(), BTreeSet::new());
-        for (i, step) in steps.iter().enumerate() {
-            if let Some(value) = step {
-                let item = u128::from(*value) << 32 | i as u128;
-                soon.push(item);
+    /// Pushes what is so many nanoseconds ahead of the time, and takes what is next where there is none; against a sorted
+    /// set.
+    fn same_as_sorted(steps: impl IntoIterator<Item = Option<u64>>) -> Result<(), TestCaseError> {
+        let (mut soon, mut sorted, mut now) = (Soon::default(), BTreeSet::new(), 0u64);
+        for (i, step) in steps.into_iter().enumerate() {
+            if let Some(ahead) = step {
+                let item = u128::from(now + ahead) << (64 + BELOW_TIME) | i as u128;
+                soon.push(SimTime::from_nanos(now), item);
                 sorted.insert(item);
             } else {
-                prop_assert_eq!(soon.peek(), sorted.first().copied().unwrap_or(u128::MAX));
+                let top = soon.peek();
+                prop_assert_eq!(top, sorted.first().copied().unwrap_or(u128::MAX));
                 if sorted.pop_first().is_some() {
-                    soon.take();
+                    soon.take(top);
+                    now = (top >> (64 + BELOW_TIME)) as u64;
                 }
             }
         }
         while let Some(item) = sorted.pop_first() {
             prop_assert_eq!(soon.peek(), item);
-            soon.take();
+            soon.take(item);
         }
         prop_assert_eq!(soon.peek(), u128::MAX);
         Ok(())
     }
 
+    /// From one nanosecond to an hour, each size as often as any other.
+    fn ahead() -> impl Strategy<Value = u64> {
+        (0u32..42, any::<u64>()).prop_map(|(bits, value)| value >> (63 - bits))
+    }
+
     proptest! {
         #[test]
-        fn the_line_and_the_heap_give_back_what_a_sorted_set_gives_back(
-            steps in prop::collection::vec(prop::option::weighted(0.6, any::<u16>()), 0..1500)
+        fn the_ring_and_the_heap_give_back_what_a_sorted_set_gives_back(
+            steps in prop::collection::vec(prop::option::weighted(0.6, ahead()), 0..3000)
         ) {
-            same_as_sorted(&steps)?;
+            same_as_sorted(steps)?;
         }
     }
 
     #[test]
-    fn numbers_that_only_ascend_or_only_descend_come_out_in_order() {
-        let ascending: Vec<_> = (0..1000).map(Some).collect();
-        let descending: Vec<_> = (0..1000).rev().map(Some).collect();
-        let waves: Vec<_> = (0..2000u32).map(|i| (i % 3 != 0).then_some((i * 7919 % 1000) as u16)).collect();
-        for steps in [ascending, descending, waves] {
-            same_as_sorted(&steps).unwrap();
+    fn the_order_holds_while_buckets_grow_wider_and_narrower() {
+        // Ever farther ahead, then ever nearer; a hundred or so stand in it all the while.
+        let shifts = (10..34).chain((4..34).rev());
+        let steps = shifts.flat_map(|shift| {
+            (0..3000u64).map(move |i| (i < 100 || i % 2 == 0).then_some((i * 7919 % 1024) << shift >> 8))
+        });
+        same_as_sorted(steps).unwrap();
+    }
+
+    #[test]
+    fn thousands_at_one_instant_come_out_in_order() {
+        same_as_sorted((0..5000).map(|_| Some(1000)).chain([None]).chain((0..5000).map(|i| (i % 3 > 0).then_some(0)))).unwrap();
+    }
+
+    #[test]
+    fn what_comes_most_stands_in_the_ring() {
+        let mut soon = Soon::default();
+        let mut now = 0;
+        for i in 0..200_000u64 {
+            // As if 40 were under way of 10 ms each, exponentially.
+            let gap = -((i * 7919 % 9973 + 1) as f64 / 9974.0).ln() * 1e7;
+            soon.push(SimTime::from_nanos(now), u128::from(now + gap as u64) << (64 + BELOW_TIME) | u128::from(i));
+            if i > 40 {
+                let top = soon.peek();
+                soon.take(top);
+                now = (top >> (64 + BELOW_TIME)) as u64;
+            }
         }
+        assert!(soon.later.len() <= 6, "{} of 40 stand in the heap", soon.later.len());
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! Every observation is written as pairs of words of 64 bits. The first word says what kind it is, and so how many pairs
 //! follow; usual endings have a kind of their own, which is shorter. Before them comes a pair of kind 0 with the time, if
-//! it is not that of the observation before. So different observations are different words, as long as a plan has fewer
+//! it is not that of the observation before. A time that something took and that is the one told last is not told again:
+//! there is a kind for that, of a single word. So different observations are different words, as long as a plan has fewer
 //! than 2¹⁶ segments and 2²⁰ of anything else. What a call step names, caller, callee, and where it went, is not said again
 //! where a call and its request are one fact. A word that stands alone turns `a` into `(a ^ v) · K`, its
 //! halves exchanged. A pair `(v, w)` turns the state `(a, b)` into `(b ^ high(p), low(p))` where
@@ -11,13 +12,14 @@
 
 use core::fmt;
 
-use squall_model::observation::{Called, Failure, Limit, Look, Observation, Relayed, Returned, Sink};
+use squall_model::observation::{Called, Failure, Limit, Look, Observation, Returned, Sink};
+use squall_model::plan::{DatabaseId, EndpointId, ReplicaId, SegmentId, SiteId};
 use squall_model::{SimTime, Span};
 use squall_policies::Outcome;
 use squall_policies::breaker::{Reason, State, Transition};
 
 /// The version of the words. It changes when an observation is written in another way, and with it every digest.
-pub const FORMAT: u64 = 2;
+pub const FORMAT: u64 = 3;
 
 /// The first digits of pi, so that nobody has chosen them.
 const PI: [u64; 3] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0];
@@ -33,6 +35,8 @@ pub struct Digest {
     b: u64,
     /// When the last observation was made.
     at: u64,
+    /// The time that was told last of something that ended well.
+    took: u64,
 }
 
 /// A finished digest; shown as 32 hexadecimal digits.
@@ -54,7 +58,7 @@ impl Default for Digest {
 impl Digest {
     /// Of no observation.
     pub fn new() -> Self {
-        let mut digest = Self { a: PI[1], b: PI[2], at: 0 };
+        let mut digest = Self { a: PI[1], b: PI[2], at: 0, took: 0 };
         digest.pair(FORMAT, 0);
         digest
     }
@@ -89,7 +93,7 @@ impl Digest {
             }
             Observation::Ended { endpoint, replica, segment, outcome, took, held } => {
                 if outcome == Outcome::Ok && took == held {
-                    self.pair(head(21, segment.0, endpoint.0, replica.0), took.as_nanos());
+                    self.ended_well(head(21, segment.0, endpoint.0, replica.0), took);
                 } else {
                     self.pair(head(6, segment.0, endpoint.0, replica.0), took.as_nanos());
                     self.pair(u64::from(outcome_code(outcome)), held.as_nanos());
@@ -104,11 +108,15 @@ impl Digest {
                 }
             }
             Observation::QueryStarted { database, segment, waited, queued } => {
-                self.pair(head(14, segment.0, database.0, u32::from(queued)), waited.as_nanos());
+                if queued || !waited.is_zero() {
+                    self.pair(head(14, segment.0, database.0, u32::from(queued)), waited.as_nanos());
+                } else {
+                    self.word(head(31, segment.0, database.0, 0));
+                }
             }
             Observation::QueryEnded { database, segment, outcome, took } => {
                 if outcome == Outcome::Ok {
-                    self.pair(head(23, segment.0, database.0, 0), took.as_nanos());
+                    self.ended_well(head(23, segment.0, database.0, 0), took);
                 } else {
                     self.pair(head(15, segment.0, database.0, 0), took.as_nanos());
                     self.pair(u64::from(outcome_code(outcome)), 0);
@@ -133,37 +141,25 @@ impl Digest {
     /// Takes in a request that ended well, and its call with it.
     #[inline(always)]
     pub(crate) fn take_returned(&mut self, what: Returned) {
-        self.pair(head(25, what.of.segment.0, what.of.site.0, 0), what.took.as_nanos());
+        self.ended_well(head(25, what.of.segment.0, what.of.site.0, 0), what.took);
     }
 
-    /// Takes in a request that was let in all the way: all that it is, one after the other.
+    /// Takes in one station of a request that passes several at once.
     #[inline(always)]
-    pub(crate) fn take_relayed(&mut self, what: Relayed<'_>) {
-        let segment = what.segment;
-        if let Some((endpoint, replica)) = what.user {
-            self.take(Observation::Admitted { endpoint, replica, segment });
-        }
-        for leg in what.legs {
-            self.word(head(24, segment.0, leg.site.0, 0));
-        }
-        if let Some(database) = what.database {
-            self.take(Observation::QueryStarted { database, segment, waited: Span::ZERO, queued: false });
-        }
+    pub(crate) fn take_passed(&mut self, words: PassWords, segment: SegmentId) {
+        self.word(words.there | u64::from(segment.0) << SEGMENT_BIT);
     }
 
-    /// Takes in a request that has come back well all the way: all that this is, one after the other.
+    /// Takes in that a request has come back through one station.
     #[inline(always)]
-    pub(crate) fn take_relay_returned(&mut self, what: Relayed<'_>, took: Span) {
-        let (segment, outcome) = (what.segment, Outcome::Ok);
-        if let Some(database) = what.database {
-            self.take(Observation::QueryEnded { database, segment, outcome, took });
-        }
-        for leg in what.legs.iter().rev() {
-            self.take_returned(Returned { of: Called { segment, ..*leg }, took });
-        }
-        if let Some((endpoint, replica)) = what.user {
-            self.take(Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
-        }
+    pub(crate) fn take_passed_back(&mut self, words: PassWords, segment: SegmentId, took: Span) {
+        self.ended_well(words.back | u64::from(segment.0) << SEGMENT_BIT, took);
+    }
+
+    /// As [`take_passed_back`](Self::take_passed_back), for a further station: it took as long as the one before.
+    #[inline(always)]
+    pub(crate) fn take_passed_back_too(&mut self, words: PassWords, segment: SegmentId) {
+        self.word(words.back | AS_BEFORE | u64::from(segment.0) << SEGMENT_BIT);
     }
 
     /// What is not seen at every hop.
@@ -175,7 +171,7 @@ impl Digest {
                 self.pair(head(3, segment.0, endpoint.0, replica.0), u64::from(answered) | limit_code(limit) << 1);
             }
             Observation::Withdrawn { endpoint, replica, segment, outcome, waited } => {
-                self.pair(head(25, segment.0, endpoint.0, replica.0), waited.as_nanos());
+                self.pair(head(28, segment.0, endpoint.0, replica.0), waited.as_nanos());
                 self.pair(u64::from(outcome_code(outcome)), 0);
             }
             Observation::Hedged { edge, segment } => self.pair(head(26, segment.0, edge.0, 0), 0),
@@ -192,7 +188,7 @@ impl Digest {
             }
             Observation::QueryArrived { database } => self.pair(head(13, 0, database.0, 0), 0),
             Observation::QueryRefused { database, segment, outcome, took, queued } => {
-                self.pair(head(24, segment.0, database.0, u32::from(queued)), took.as_nanos());
+                self.pair(head(29, segment.0, database.0, u32::from(queued)), took.as_nanos());
                 self.pair(u64::from(outcome_code(outcome)), 0);
             }
             Observation::DatabaseSaturated { database } => self.pair(head(16, 0, database.0, 0), 0),
@@ -258,6 +254,19 @@ impl Digest {
         (self.a, self.b) = (self.b ^ (product >> 64) as u64, product as u64);
     }
 
+    /// Something ended well and took this long: a pair that begins with `first`; or, if it took as long as what was told
+    /// last, one word, whose kind is another.
+    #[inline(always)]
+    fn ended_well(&mut self, first: u64, took: Span) {
+        let took = took.as_nanos();
+        if took == self.took {
+            self.word(first | AS_BEFORE);
+        } else {
+            self.took = took;
+            self.pair(first, took);
+        }
+    }
+
     /// A word that stands alone, for what is seen most: a quick step, which the pairs that follow mix into all bits.
     #[inline(always)]
     const fn word(&mut self, word: u64) {
@@ -291,10 +300,47 @@ impl Sink for Digest {
     }
 }
 
+/// The first words for one station of requests that pass several at once, on the way there and back, but for the segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PassWords {
+    there: u64,
+    back: u64,
+}
+
+impl PassWords {
+    /// Of a call step: [`Called`] and [`Returned`].
+    pub(crate) const fn of_call(site: SiteId) -> Self {
+        Self { there: head(24, 0, site.0, 0), back: head(25, 0, site.0, 0) }
+    }
+
+    /// Of a user's task: [`Observation::Admitted`] and [`Observation::Ended`], but for the replica.
+    pub(crate) const fn of_user(task: EndpointId) -> Self {
+        Self { there: head(1, 0, task.0, 0), back: head(21, 0, task.0, 0) }
+    }
+
+    /// Of a query: [`Observation::QueryStarted`] and [`Observation::QueryEnded`].
+    pub(crate) const fn of_query(database: DatabaseId) -> Self {
+        Self { there: head(31, 0, database.0, 0), back: head(23, 0, database.0, 0) }
+    }
+
+    /// With the replica as well.
+    #[inline(always)]
+    pub(crate) const fn by(self, replica: ReplicaId) -> Self {
+        let replica = head(0, 0, 0, replica.0);
+        Self { there: self.there | replica, back: self.back | replica }
+    }
+}
+
+/// What makes the kind of something that ended well another: that it took as long as what was told last. Kinds from 128 on
+/// are for this.
+const AS_BEFORE: u64 = 1 << 7;
+/// Where the segment begins in a first word.
+const SEGMENT_BIT: u32 = 8;
+
 /// Kind, segment, and two numbers: 8, 16, 20 and 20 bits.
 #[inline(always)]
 const fn head(kind: u8, segment: u32, id: u32, other: u32) -> u64 {
-    kind as u64 | (segment as u64) << 8 | (id as u64) << 24 | (other as u64) << 44
+    kind as u64 | (segment as u64) << SEGMENT_BIT | (id as u64) << 24 | (other as u64) << 44
 }
 
 #[inline(always)]
@@ -384,8 +430,7 @@ const fn rate_words(rate: f32, threshold: f32, calls: u32) -> [u64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use squall_model::Span;
-    use squall_model::plan::{DatabaseId, EdgeId, EndpointId, FaultId, ReplicaId, SegmentId, SiteId};
+    use squall_model::plan::{EdgeId, FaultId};
     use squall_policies::breaker::Why;
 
     /// One of each kind, each followed by versions of it that differ in one field.
@@ -625,10 +670,14 @@ mod tests {
 
     #[test]
     fn every_field_of_every_observation_changes_the_digest() {
+        let (database, segment, outcome) = (DatabaseId(7), SegmentId(3), Outcome::Ok);
+        let before = Observation::QueryEnded { database, segment, outcome, took: Span::from_nanos(70) };
         let mut seen = Vec::new();
         for what in families().concat() {
             seen.push((of(&[(7, what)]).0, what));
             seen.push((of(&[(8, what)]).0, what));
+            // After something that took as long as most of these.
+            seen.push((of(&[(7, before), (7, what)]).0, what));
         }
         seen.sort_by_key(|(digest, _)| *digest);
         for two in seen.windows(2) {

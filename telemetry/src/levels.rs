@@ -92,6 +92,31 @@ impl Levels {
         gauge.level = gauge.level.wrapping_sub(1);
     }
 
+    /// One more, whose time is kept elsewhere until it is [`add`](Self::add)ed.
+    #[inline(always)]
+    pub(crate) fn come(&mut self, row: usize) {
+        let gauge = &mut self.gauges[row];
+        gauge.level = gauge.level.wrapping_add(1);
+        if gauge.level > gauge.peak {
+            gauge.peak = gauge.level;
+        }
+    }
+
+    /// One less, whose time is kept elsewhere.
+    #[inline(always)]
+    pub(crate) fn go(&mut self, row: usize) {
+        let gauge = &mut self.gauges[row];
+        gauge.level = gauge.level.wrapping_sub(1);
+    }
+
+    /// What was kept elsewhere: when those that left did so, less when those that came did; and how long those that left
+    /// say they were here. Sums, which wrap.
+    pub(crate) fn add(&mut self, row: usize, balance: u64, times: u64) {
+        let gauge = &mut self.gauges[row];
+        gauge.balance = gauge.balance.wrapping_add(balance);
+        gauge.times = gauge.times.wrapping_add(times);
+    }
+
     /// So many more.
     pub(crate) fn rise_by(&mut self, row: usize, now: u64, count: u32) {
         let gauge = &mut self.gauges[row];
@@ -197,6 +222,22 @@ mod tests {
         levels.rise(0, 3);
         levels.leave(0, 9, 6);
         assert_eq!((levels.level(0), levels.times(0)), (0, 6));
+    }
+
+    #[test]
+    fn what_is_kept_elsewhere_and_added_later_is_as_if_it_had_been_here() {
+        let (mut here, mut elsewhere) = (Levels::new(1, 1, 1), Levels::new(1, 1, 1));
+        here.rise(0, 3);
+        here.rise(0, 5);
+        here.leave(0, 9, 6);
+        elsewhere.come(0);
+        elsewhere.come(0);
+        elsewhere.go(0);
+        elsewhere.add(0, 9u64.wrapping_sub(3 + 5), 6);
+        for levels in [&mut here, &mut elsewhere] {
+            levels.cut(11, 0);
+            assert_eq!((levels.whole(0), levels.times(0)), (Area { integral: 6 + 6, peak: 2 }, 6));
+        }
     }
 
     proptest! {

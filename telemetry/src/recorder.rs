@@ -227,6 +227,7 @@ impl Recorder {
 
     fn cut(&mut self, now: u64) {
         let segment = self.clock.segment();
+        self.through.book_levels(&mut self.busy, &mut self.connections);
         for levels in [&mut self.busy, &mut self.waiting, &mut self.connections, &mut self.pending] {
             levels.cut(now, segment);
         }
@@ -236,6 +237,7 @@ impl Recorder {
     }
 
     fn book_ways(&mut self) {
+        self.through.book_levels(&mut self.busy, &mut self.connections);
         self.through.book_counts(&mut self.ways, &mut self.requests, &mut self.queries);
         self.ways.book_counts(&mut self.requests, &mut self.calls);
     }
@@ -380,18 +382,17 @@ impl Sink for Recorder {
     #[inline(always)]
     fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
         let now = self.quick_tick(at);
-        self.digest.take_relayed(what);
-        self.through.set_out(what, now, (&mut self.busy, &mut self.connections));
+        let Self { through, busy, connections, digest, .. } = self;
+        through.set_out(what, now, (busy, connections, digest));
     }
 
     #[inline(always)]
     fn relay_returned(&mut self, at: SimTime, what: Relayed<'_>, took: Span) {
         let now = self.quick_tick(at);
-        self.digest.take_relay_returned(what, took);
-        let took = took.as_nanos();
-        self.through.come_back(what, (now, took), (&mut self.busy, &mut self.connections));
+        let Self { through, busy, connections, digest, .. } = self;
+        through.come_back(what, (now, took), (busy, connections, digest));
         if let Some((task, _)) = what.user {
-            self.times.fresh.record(task.index() - self.first_task, what.segment.index(), took);
+            self.times.fresh.record(task.index() - self.first_task, what.segment.index(), took.as_nanos());
         }
     }
 

@@ -2,9 +2,12 @@
 //! were, users' requests, calls, requests and queries, when a window closes or the run ends.
 
 use squall_model::machine::RelayWay;
+use squall_model::Span;
 use squall_model::observation::Relayed;
-use squall_model::plan::Plan;
+use squall_model::plan::{DatabaseId, EndpointId, Plan, SiteId};
 
+use crate::Digest;
+use crate::digest::PassWords;
 use crate::levels::Levels;
 use crate::shelf::{Grain, Shelf};
 use crate::tallies::{Queries, Requests, Tallies};
@@ -24,12 +27,25 @@ struct Cell {
 struct Way {
     /// The call steps, in order.
     sites: Vec<usize>,
-    /// The services, the user's client as well.
-    services: Box<[u32]>,
+    /// The user's client, if it begins with a user.
+    user: Option<Stop>,
+    /// The services that the call steps lead to, in order.
+    legs: Box<[Stop]>,
+    /// The database at its end.
+    query: Option<Stop>,
     /// The user's task.
     task: Option<usize>,
-    /// The database at its end.
-    database: Option<usize>,
+    /// When those that came back did so, less when those that set out did, and how long they took: for all levels on the
+    /// way, since it was last booked there. Both wrap.
+    balance: u64,
+    took: u64,
+}
+
+/// One service or database on a way.
+#[derive(Clone, Copy, Debug)]
+struct Stop {
+    row: usize,
+    words: PassWords,
 }
 
 /// All ways: one for each call step that begins one, then one for each task whose users begin one.
@@ -61,7 +77,7 @@ impl Through {
         let grain = |row: usize| {
             let way: &Way = &ways[row];
             let sites = way.sites.iter().map(|site| grains.0(*site));
-            sites.chain(way.database.map(|row| grains.1(row))).fold(Grain::Summary, Grain::finer)
+            sites.chain(way.query.map(|query| grains.1(query.row))).fold(Grain::Summary, Grain::finer)
         };
         let used = |row: usize| if ways[row].sites.is_empty() { Grain::Summary } else { grain(row) };
         let times = Shelf::new(ways.len(), segments, summary, used);
@@ -80,14 +96,27 @@ impl Through {
 
     /// One more has set out.
     #[inline(always)]
-    pub(crate) fn set_out(&mut self, what: Relayed<'_>, now: u64, (busy, connections): (&mut Levels, &mut Levels)) {
-        let row = self.row(what);
-        self.cells[what.segment.index() * self.ways.len() + row].set_out += 1;
-        for service in &self.ways[row].services {
-            busy.rise(*service as usize, now);
+    pub(crate) fn set_out(
+        &mut self,
+        what: Relayed<'_>,
+        now: u64,
+        (busy, connections, digest): (&mut Levels, &mut Levels, &mut Digest),
+    ) {
+        let (row, segment) = (self.row(what), what.segment);
+        self.cells[segment.index() * self.ways.len() + row].set_out += 1;
+        let way = &mut self.ways[row];
+        way.balance = way.balance.wrapping_sub(now);
+        if let (Some((_, replica)), Some(user)) = (what.user, way.user) {
+            digest.take_passed(user.words.by(replica), segment);
+            busy.come(user.row);
         }
-        if let Some(database) = what.database {
-            connections.rise(database.index(), now);
+        for leg in &way.legs {
+            digest.take_passed(leg.words, segment);
+            busy.come(leg.row);
+        }
+        if let Some(query) = way.query {
+            digest.take_passed(query.words, segment);
+            connections.come(query.row);
         }
     }
 
@@ -96,18 +125,45 @@ impl Through {
     pub(crate) fn come_back(
         &mut self,
         what: Relayed<'_>,
-        (now, took): (u64, u64),
-        (busy, connections): (&mut Levels, &mut Levels),
+        (now, took): (u64, Span),
+        (busy, connections, digest): (&mut Levels, &mut Levels, &mut Digest),
     ) {
-        let row = self.row(what);
-        let cell = &mut self.cells[what.segment.index() * self.ways.len() + row];
+        let (row, segment) = (self.row(what), what.segment);
+        let cell = &mut self.cells[segment.index() * self.ways.len() + row];
         cell.came_back += 1;
-        self.times.record_in(cell.slot, took);
-        for service in &self.ways[row].services {
-            busy.leave(*service as usize, now, took);
+        self.times.record_in(cell.slot, took.as_nanos());
+        let way = &mut self.ways[row];
+        way.balance = way.balance.wrapping_add(now);
+        way.took = way.took.wrapping_add(took.as_nanos());
+        let mut legs = way.legs.iter().rev();
+        // The first says how long it took, and all others took as long.
+        if let Some(query) = way.query {
+            digest.take_passed_back(query.words, segment, took);
+            connections.go(query.row);
+        } else if let Some(leg) = legs.next() {
+            digest.take_passed_back(leg.words, segment, took);
+            busy.go(leg.row);
         }
-        if let Some(database) = what.database {
-            connections.fall(database.index(), now);
+        for leg in legs {
+            digest.take_passed_back_too(leg.words, segment);
+            busy.go(leg.row);
+        }
+        if let (Some((_, replica)), Some(user)) = (what.user, way.user) {
+            digest.take_passed_back_too(user.words.by(replica), segment);
+            busy.go(user.row);
+        }
+    }
+
+    /// Books the times of those that set out and came back since the last time under all levels on their ways.
+    pub(crate) fn book_levels(&mut self, busy: &mut Levels, connections: &mut Levels) {
+        for way in &mut self.ways {
+            let (balance, took) = (core::mem::take(&mut way.balance), core::mem::take(&mut way.took));
+            for stop in way.legs.iter().chain(&way.user) {
+                busy.add(stop.row, balance, took);
+            }
+            if let Some(query) = way.query {
+                connections.add(query.row, balance, 0);
+            }
         }
     }
 
@@ -129,8 +185,8 @@ impl Through {
                 requests.admitted += cell.set_out;
                 requests.ok += cell.came_back;
             }
-            if let Some(database) = way.database {
-                let queries = queries.at(database, segment);
+            if let Some(query) = way.query {
+                let queries = queries.at(query.row, segment);
                 queries.started += cell.set_out;
                 queries.ok += cell.came_back;
             }
@@ -144,8 +200,8 @@ impl Through {
             for site in &way.sites {
                 ways.add_times(&self.times, row, *site);
             }
-            if let Some(database) = way.database {
-                self.times.copy_row(row, queries, database);
+            if let Some(query) = way.query {
+                self.times.copy_row(row, queries, query.row);
             }
         }
     }
@@ -157,12 +213,24 @@ impl Way {
         if sites.is_empty() {
             return Self::none();
         }
-        let endpoints = task.into_iter().chain(sites.iter().map(|site| plan.sites[*site].endpoint.index()));
-        let services = endpoints.map(|endpoint| plan.endpoints[endpoint].service.0).collect();
-        Self { services, sites, task, database: relay.database.map(squall_model::plan::DatabaseId::index) }
+        let service = |endpoint: EndpointId| plan.endpoints[endpoint.index()].service.index();
+        let leg = |site: &SiteId| Stop {
+            row: service(plan.sites[site.index()].endpoint),
+            words: PassWords::of_call(*site),
+        };
+        let user = |task: usize| Stop { row: service(task.into()), words: PassWords::of_user(task.into()) };
+        let query = |database: DatabaseId| Stop { row: database.index(), words: PassWords::of_query(database) };
+        Self {
+            legs: relay.sites.iter().map(leg).collect(),
+            sites,
+            user: task.map(user),
+            task,
+            query: relay.database.map(query),
+            ..Self::none()
+        }
     }
 
     fn none() -> Self {
-        Self { sites: Vec::new(), services: Box::new([]), task: None, database: None }
+        Self { sites: Vec::new(), user: None, legs: Box::new([]), query: None, task: None, balance: 0, took: 0 }
     }
 }

@@ -89,10 +89,20 @@ impl Dist {
     }
 
     /// Draws once. A constant draws nothing from the stream.
+    #[inline(always)]
     pub fn sample(&self, random: &mut impl Random) -> Span {
         match *self {
             Self::Constant(span) => span,
             Self::Exponential { mean } => Span::from_nanos_f64(mean * exponential(random)),
+            _ => self.sample_other(random),
+        }
+    }
+
+    /// As [`sample`](Self::sample), for what is drawn less often.
+    #[inline(never)]
+    fn sample_other(&self, random: &mut impl Random) -> Span {
+        match *self {
+            Self::Constant(_) | Self::Exponential { .. } => Span::ZERO,
             Self::Uniform { from, to } => Span::from_nanos_f64(from + (to - from) * random.unit()),
             Self::Normal { mean, sd } => Span::from_nanos_f64(mean + sd * normal(random)),
             Self::Lognormal { mu, sigma } => Span::from_nanos_f64(libm::exp(mu + sigma * normal(random))),
@@ -157,11 +167,19 @@ fn interpolate(points: &[(f64, f64)], share: f64) -> f64 {
 }
 
 /// The exponential distribution of mean 1, by ziggurat.
-#[inline]
+#[inline(always)]
 pub fn exponential(random: &mut impl Random) -> f64 {
+    let bits = random.next_u64();
+    let layer = (bits & 0xff) as usize;
+    let x = uniform(bits) * EXPONENTIAL_X[layer];
+    if x < EXPONENTIAL_X[layer + 1] { x } else { beyond(random, bits) }
+}
+
+/// What is drawn with `bits`, which do not lie under the part of their layer that all of the next one covers.
+#[inline(never)]
+fn beyond(random: &mut impl Random, mut bits: u64) -> f64 {
     let mut shift = 0.0;
     loop {
-        let bits = random.next_u64();
         let layer = (bits & 0xff) as usize;
         let x = uniform(bits) * EXPONENTIAL_X[layer];
         if x < EXPONENTIAL_X[layer + 1] {
@@ -170,12 +188,13 @@ pub fn exponential(random: &mut impl Random) -> f64 {
         if layer == 0 {
             // The tail beyond the last edge has the shape of the whole.
             shift += EXPONENTIAL_X[1];
-            continue;
+        } else {
+            let height = EXPONENTIAL_F[layer] + (EXPONENTIAL_F[layer + 1] - EXPONENTIAL_F[layer]) * random.unit();
+            if height < libm::exp(-x) {
+                return shift + x;
+            }
         }
-        let height = EXPONENTIAL_F[layer] + (EXPONENTIAL_F[layer + 1] - EXPONENTIAL_F[layer]) * random.unit();
-        if height < libm::exp(-x) {
-            return shift + x;
-        }
+        bits = random.next_u64();
     }
 }
 

@@ -24,21 +24,15 @@ use crate::plan::{DatabaseId, EndpointId, Load, LoadId, Op, Pc, Plan, ReplicaId,
 /// Services on the way of one relay, at most.
 const LONGEST: usize = 16;
 
-/// What the last service on the way does.
-#[derive(Clone, Copy, Debug)]
-enum Last {
-    /// `work` or `wait`.
-    Own(TimeId),
-    /// A query.
-    Query(DatabaseId, TimeId),
-}
-
 /// The way from one call step on.
 #[derive(Clone, Debug)]
 pub(super) struct Relay {
     /// The calls on the way, in order. Without any, requests do not go this way as a relay.
     legs: Box<[Called]>,
-    last: Last,
+    /// What the last service asks; if nothing, it works or waits itself.
+    database: Option<DatabaseId>,
+    /// How long that takes.
+    time: TimeId,
     /// Behind the last step of the last service.
     end: Pc,
     /// The least of the timeouts on the way.
@@ -55,7 +49,7 @@ impl Relay {
 
     fn from(plan: &Plan, routes: &[Route], first: SiteId) -> Self {
         let none =
-            Self { legs: Box::default(), last: Last::Own(TimeId(0)), end: Pc(0), patience: Span::ZERO, open: false };
+            Self { legs: Box::default(), database: None, time: TimeId(0), end: Pc(0), patience: Span::ZERO, open: false };
         let (mut legs, mut patience, mut site) = (Vec::new(), Span::MAX, first);
         loop {
             let route = &routes[site.index()];
@@ -67,16 +61,17 @@ impl Relay {
             legs.push(Called { site, edge, endpoint, replica, segment: SegmentId(0) });
             patience = route.timeout.map_or(patience, |timeout| timeout.span.min(patience));
             let step = route.entry.index();
-            let last = match (plan.ops[step], plan.ops.get(step + 1)) {
+            let (database, time) = match (plan.ops[step], plan.ops.get(step + 1)) {
                 (Op::Call(next), Some(Op::Reply)) => {
                     site = next;
                     continue;
                 }
-                (Op::Work(time) | Op::Wait(time), Some(Op::Reply)) => Last::Own(time),
-                (Op::Query(database, time), Some(Op::Reply)) => Last::Query(database, time),
+                (Op::Work(time) | Op::Wait(time), Some(Op::Reply)) => (None, time),
+                (Op::Query(database, time), Some(Op::Reply)) => (Some(database), time),
                 _ => return none,
             };
-            return Self { legs: legs.into(), last, end: Pc(step as u32 + 1), patience, open: false };
+            let end = Pc(step as u32 + 1);
+            return Self { legs: legs.into(), database, time, end, patience, open: false };
         }
     }
 }
@@ -85,16 +80,7 @@ impl Relay {
     /// What is told of one request on this way.
     #[inline(always)]
     fn told(&self, site: SiteId, segment: SegmentId, user: Option<(EndpointId, ReplicaId)>) -> Relayed<'_> {
-        Relayed { user, site, segment, legs: &self.legs, database: self.database() }
-    }
-
-    /// The database at its end.
-    #[inline(always)]
-    const fn database(&self) -> Option<DatabaseId> {
-        match self.last {
-            Last::Query(database, _) => Some(database),
-            Last::Own(_) => None,
-        }
+        Relayed { user, site, segment, legs: &self.legs, database: self.database }
     }
 
     /// Gives back what was taken for the first few legs, and the connection.
@@ -104,7 +90,7 @@ impl Relay {
         for leg in &self.legs[..legs] {
             replicas[leg.replica.index()].busy -= 1;
         }
-        if let Last::Query(database, _) = self.last {
+        if let Some(database) = self.database {
             databases[database.index()].busy -= 1;
         }
     }
@@ -193,7 +179,7 @@ impl Plan {
         let routes: Vec<Route> = self.sites.iter().map(|site| Route::new(self, site)).collect();
         let way = |relay: Relay| RelayWay {
             sites: relay.legs.iter().map(|leg| leg.site).collect(),
-            database: relay.database(),
+            database: relay.database,
         };
         Relay::all(self, &routes).into_iter().map(way).collect()
     }
@@ -224,9 +210,9 @@ impl System<'_> {
         for relay in relays {
             let clear = |leg: &Called| routes[leg.site.index()].open && !replicas[leg.replica.index()].disturbed;
             relay.open = !*on_guard && !relay.legs.is_empty() && relay.legs.iter().all(clear);
-            relay.open &= match relay.last {
-                Last::Query(database, _) => databases[database.index()].is_plain(),
-                Last::Own(_) => relay.legs.last().is_some_and(|leg| {
+            relay.open &= match relay.database {
+                Some(database) => databases[database.index()].is_plain(),
+                None => relay.legs.last().is_some_and(|leg| {
                     let replica = &replicas[leg.replica.index()];
                     replica.pauses == 0 && replica.paused_total.is_zero()
                 }),
@@ -243,7 +229,7 @@ impl System<'_> {
         if !relay.open {
             return None;
         }
-        if let Last::Query(database, _) = relay.last {
+        if let Some(database) = relay.database {
             let database = &mut databases[database.index()];
             // The last connection is the general way's: taking it is news.
             if database.busy.saturating_add(1) >= database.connections {
@@ -317,14 +303,14 @@ impl System<'_> {
         self.fibers.hide(relay.legs.len() as u32 - 1 + u32::from(user.is_some()));
         let (index, fiber) = self.fibers.fresh();
         let key = self.tickets.next(Place::Fiber(index));
-        let (state, time, stream) = match relay.last {
-            Last::Query(id, time) => (State::Querying, time, &mut self.databases[id.index()].time),
-            Last::Own(time) => {
+        let (state, stream) = match relay.database {
+            Some(id) => (State::Querying, &mut self.databases[id.index()].time),
+            None => {
                 let service = self.replicas[leg.replica.index()].service;
-                (State::Busy, time, &mut self.services[service.index()].work)
+                (State::Busy, &mut self.services[service.index()].work)
             }
         };
-        let delay = Self::draw(plan, time, stream);
+        let delay = Self::draw(plan, relay.time, stream);
         fiber.key = key;
         fiber.reply_to = caller;
         fiber.arrived = now;
@@ -373,16 +359,14 @@ impl System<'_> {
         }
         let caller = if folded == Folded::Call { self.fibers.waiting(reply_to) } else { None };
         let relay = &self.relays[site.index()];
-        let full = match relay.last {
-            Last::Query(id, _) => {
-                let database = &mut self.databases[id.index()];
-                database.busy -= u32::from(!database.saturated);
-                database.saturated
-            }
-            Last::Own(_) => false,
-        };
+        let mut full = false;
+        if let Some(id) = relay.database {
+            let database = &mut self.databases[id.index()];
+            database.busy -= u32::from(!database.saturated);
+            full = database.saturated;
+        }
         if full || folded == Folded::Call && caller.is_none() {
-            if let (false, Last::Query(id, _)) = (full, relay.last) {
+            if let (false, Some(id)) = (full, relay.database) {
                 self.databases[id.index()].busy += 1;
             }
             self.take_apart(host, now, index, false);
