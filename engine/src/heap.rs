@@ -46,12 +46,6 @@ impl Heap {
         self.items.len() - usize::from(self.hole)
     }
 
-    /// Whether there is none.
-    #[inline(always)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.items.len() == usize::from(self.hole)
-    }
-
     fn fill(&mut self) {
         self.hole = false;
         if let Some(last) = self.items.pop()

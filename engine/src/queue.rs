@@ -1,8 +1,9 @@
 //! The event queue: timers and messages in one total order of time, class and key.
 //!
-//! Constant delays need no sorting: each has a lane, first in, first out. The heads of all
-//! lanes stand in a heap of their own, which is small; everything else stands in another. The order does not hang on where something stands. Timeouts are
-//! never taken out: most go stale, and are forgotten when their turn comes, or before if they are many.
+//! Constant delays need no sorting: each has a lane, first in, first out. The heads of all lanes stand in a heap of their
+//! own, which is small; of everything else the soonest stand in a ring of buckets. The order does not hang on where
+//! something stands. Timeouts are never taken out: most go stale, and are forgotten when their turn comes, or before if
+//! they are many.
 
 use std::collections::VecDeque;
 

@@ -212,7 +212,8 @@ mod tests {
 
     #[test]
     fn thousands_at_one_instant_come_out_in_order() {
-        same_as_sorted((0..5000).map(|_| Some(1000)).chain([None]).chain((0..5000).map(|i| (i % 3 > 0).then_some(0)))).unwrap();
+        same_as_sorted((0..5000).map(|_| Some(1000)).chain([None]).chain((0..5000).map(|i| (i % 3 > 0).then_some(0))))
+            .unwrap();
     }
 
     #[test]
@@ -229,6 +230,6 @@ mod tests {
                 now = (top >> (64 + BELOW_TIME)) as u64;
             }
         }
-        assert!(soon.later.len() <= 6, "{} of 40 stand in the heap", soon.later.len());
+        assert!(soon.later.len() <= 12, "{} of 40 stand in the heap", soon.later.len());
     }
 }

@@ -343,13 +343,6 @@ impl Recorder {
             Observation::Hung { endpoint, segment, .. } => {
                 self.requests.at(endpoint.index(), segment.index()).hung += 1;
             }
-            Observation::Saturated { replica } if self.resources.filled(replica, true) => {
-                self.services_full.fill(self.service_of_replica[replica.index()] as usize, now);
-            }
-            Observation::Relieved { replica } if self.resources.filled(replica, false) => {
-                self.services_full.relieve(self.service_of_replica[replica.index()] as usize, now);
-            }
-            Observation::Saturated { .. } | Observation::Relieved { .. } => {}
             Observation::AttemptFailed { edge, segment, outcome } => {
                 self.attempt_failed(now, edge, segment, outcome);
             }
@@ -471,6 +464,16 @@ impl Sink for Recorder {
                 *(if outcome.is_success() { &mut queries.ok } else { &mut queries.failed }) += 1;
                 self.connections.fall(row, now);
                 self.times.queries.record_in(slot, took.as_nanos());
+            }
+            Observation::Saturated { replica } => {
+                if self.resources.filled(replica, true) {
+                    self.services_full.fill(self.service_of_replica[replica.index()] as usize, now);
+                }
+            }
+            Observation::Relieved { replica } => {
+                if self.resources.filled(replica, false) {
+                    self.services_full.relieve(self.service_of_replica[replica.index()] as usize, now);
+                }
             }
             rare => self.rare(at, rare),
         }

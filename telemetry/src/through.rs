@@ -1,8 +1,8 @@
 //! Requests that went a whole way as one: counted and timed once, by way and segment, and booked under all that they
 //! were, users' requests, calls, requests and queries, when a window closes or the run ends.
 
-use squall_model::machine::RelayWay;
 use squall_model::Span;
+use squall_model::machine::RelayWay;
 use squall_model::observation::Relayed;
 use squall_model::plan::{DatabaseId, EndpointId, Plan, SiteId};
 
@@ -214,10 +214,8 @@ impl Way {
             return Self::none();
         }
         let service = |endpoint: EndpointId| plan.endpoints[endpoint.index()].service.index();
-        let leg = |site: &SiteId| Stop {
-            row: service(plan.sites[site.index()].endpoint),
-            words: PassWords::of_call(*site),
-        };
+        let leg =
+            |site: &SiteId| Stop { row: service(plan.sites[site.index()].endpoint), words: PassWords::of_call(*site) };
         let user = |task: usize| Stop { row: service(task.into()), words: PassWords::of_user(task.into()) };
         let query = |database: DatabaseId| Stop { row: database.index(), words: PassWords::of_query(database) };
         Self {

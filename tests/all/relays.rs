@@ -85,6 +85,12 @@ fn what_is_seen_of_requests_that_are_relayed_is_what_is_seen_when_each_service_h
         ("a service that dies", "{work: 20ms}", fault("target: back, kill: 1")),
         ("errors in the middle", "{query: db}", fault("target: middle, errors: 30%")),
         ("fewer workers", "{query: db}", fault("target: back, capacity: 50%")),
+        ("users who wait for the first service", "{work: 60ms}", String::new()),
+        ("users who wait for a service that dies", "{work: 60ms}", fault("target: front, kill: 1")),
+        ("users who wait for a service that fails", "{work: 60ms}", fault("target: front, errors: 30%")),
+        ("users who wait for a service that stands still", "{work: 60ms}", fault("target: front, pause: true")),
+        ("users who wait while a service further on dies", "{work: 60ms}", fault("target: back, kill: 1")),
+        ("users whose requests are turned away further on", "{work: 60ms}", fault("target: back, capacity: 10%")),
         ("a call that loses answers", "{work: 20ms}", fault("target: middle -> back, drop: 40%")),
     ];
     for (name, last, rest) in table {

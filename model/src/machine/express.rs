@@ -5,14 +5,15 @@ use std::collections::VecDeque;
 
 use squall_policies::{Outcome, SimTime, Span};
 
-use super::fiber::{Fibers, Kind, State};
+use super::fiber::{Fiber, Fibers, Kind, State};
 use super::host::{Class, Host};
 use super::key::{Key, Place};
+use super::route::Route;
 use super::service::Replica;
 use super::system::{Step, System};
 use super::tell;
 use crate::observation::{Called, Observation, Returned};
-use crate::plan::{DatabaseId, Op, Pc, ReplicaId, TimeId};
+use crate::plan::{DatabaseId, Op, Pc, ReplicaId, SegmentId, TimeId};
 
 /// How far the short way went.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +26,27 @@ pub(super) enum Flown {
     Nowhere,
 }
 
+/// A request that goes this way is at its service.
+#[inline(always)]
+pub(super) fn enter(fiber: &mut Fiber, now: SimTime, route: &Route, caller: Key, segment: SegmentId) {
+    fiber.key = Key::NONE;
+    fiber.reply_to = caller;
+    fiber.arrived = now;
+    fiber.started = now;
+    fiber.replica = route.target;
+    fiber.endpoint = route.endpoint;
+    fiber.edge = route.edge;
+    fiber.pc = route.entry;
+    fiber.own_share = 1.0;
+    fiber.outcome = Outcome::Ok;
+    fiber.segment = segment.0 as u16;
+    fiber.kind = Kind::Request;
+    fiber.express = true;
+}
+
 /// A call's first attempt was sent, and waits for a worker.
 #[inline(never)]
-fn tell_queued(host: &mut impl Host, now: SimTime, called: Called) {
+pub(super) fn tell_queued(host: &mut impl Host, now: SimTime, called: Called) {
     let Called { site, edge, endpoint, replica, segment } = called;
     host.observe(now, Observation::Attempt { site, edge, segment, number: 1 });
     host.observe(now, Observation::Queued { endpoint, replica, segment });
@@ -99,27 +118,15 @@ impl System<'_> {
                     fiber.attempts = 1;
                     fiber.bare = true;
                     fiber.state = State::Calling;
-                    let segment = fiber.segment;
+                    let segment = fiber.segment();
                     if let Some(patience) = route.timeout {
                         host.arm(now, patience, Class::Timeout, key);
                     }
                     tell::turned(host, now, index, (fiber, &plan.ops));
                     (index, fiber) = fibers.fresh();
-                    fiber.key = Key::NONE;
-                    fiber.reply_to = key;
-                    fiber.arrived = now;
-                    fiber.started = now;
-                    fiber.replica = route.target;
-                    fiber.endpoint = route.endpoint;
-                    fiber.edge = route.edge;
-                    fiber.pc = route.entry;
-                    fiber.own_share = 1.0;
-                    fiber.outcome = Outcome::Ok;
-                    fiber.segment = segment;
-                    fiber.kind = Kind::Request;
-                    fiber.express = true;
+                    enter(fiber, now, route, key, segment);
                     let (edge, endpoint, id) = (route.edge, route.endpoint, route.target);
-                    let called = Called { site, edge, endpoint, replica: id, segment: fiber.segment() };
+                    let called = Called { site, edge, endpoint, replica: id, segment };
                     if !free {
                         fiber.state = State::Queued;
                         tell::began(host, now, index, fiber);
@@ -146,9 +153,16 @@ impl System<'_> {
                     let held = now - fiber.started;
                     let replica = &mut replicas[id.index()];
                     let plain = fiber.express && fiber.outcome == Outcome::Ok && !replica.disturbed && !*on_guard;
-                    let Some(caller) = (if plain { fibers.waiting(reply_to) } else { None }) else {
+                    if !plain {
                         return Flown::To(index, op);
-                    };
+                    }
+                    if let Some(client) = reply_to.guest() {
+                        fibers.release(index);
+                        let called = Called { site: self.guests_call(client).0, edge, endpoint, replica: id, segment };
+                        self.answer_guest(host, now, client, (called, took), waited.then_some(held));
+                        return Flown::Nowhere;
+                    }
+                    let Some(caller) = fibers.waiting(reply_to) else { return Flown::To(index, op) };
                     Self::tell_ended(host, now, index, Outcome::Ok);
                     fibers.release(index);
                     index = caller;
@@ -173,6 +187,29 @@ impl System<'_> {
                 op => return Flown::To(index, op),
             }
         }
+    }
+
+    /// A guest's request has ended well.
+    #[inline(always)]
+    fn answer_guest<H: Host>(
+        &mut self,
+        host: &mut H,
+        now: SimTime,
+        client: ReplicaId,
+        (of, took): (Called, Span),
+        held: Option<Span>,
+    ) {
+        let Self { fibers, replicas, later, .. } = self;
+        match held {
+            Some(held) => tell_served(host, now, Returned { of, took }, held),
+            None => host.returned(now, Returned { of, took }),
+        }
+        let replica = &mut replicas[of.replica.index()];
+        replica.busy -= 1;
+        if replica.saturated {
+            hand_on(host, now, (of.replica, replica), fibers, later);
+        }
+        self.guest_leaves(host, now, (client, of.segment), took);
     }
 
     /// Begins a query at a database that is as it should be and has connections to spare. If so the fiber waits.

@@ -304,6 +304,12 @@ impl Fibers {
         folded
     }
 
+    /// The requests of guests.
+    pub(super) fn of_guests(&self) -> Vec<u32> {
+        let theirs = |(_, f): &(usize, &Fiber)| f.state != State::Free && f.reply_to.guest().is_some();
+        self.places.iter().enumerate().filter(theirs).map(|(index, _)| index as u32).collect()
+    }
+
     /// The fiber that waits for exactly this key, if there still is one.
     #[inline(always)]
     pub(super) fn waiting(&self, key: Key) -> Option<u32> {

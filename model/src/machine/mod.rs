@@ -18,6 +18,7 @@ mod express;
 mod fault;
 mod fiber;
 mod guard;
+mod guest;
 mod host;
 mod key;
 mod layer;

@@ -48,8 +48,14 @@ impl Relay {
     }
 
     fn from(plan: &Plan, routes: &[Route], first: SiteId) -> Self {
-        let none =
-            Self { legs: Box::default(), database: None, time: TimeId(0), end: Pc(0), patience: Span::ZERO, open: false };
+        let none = Self {
+            legs: Box::default(),
+            database: None,
+            time: TimeId(0),
+            end: Pc(0),
+            patience: Span::ZERO,
+            open: false,
+        };
         let (mut legs, mut patience, mut site) = (Vec::new(), Span::MAX, first);
         loop {
             let route = &routes[site.index()];
@@ -410,6 +416,7 @@ impl System<'_> {
         for index in self.fibers.folded() {
             self.take_apart(host, now, index, false);
         }
+        self.register_guests();
     }
 
     /// Gives each service on the way of a relay its fiber, and each timeout its timer. `fresh` if it sets out in this
@@ -423,18 +430,7 @@ impl System<'_> {
         self.fibers.unhide(relay.legs.len() as u32 - 1 + u32::from(last.folded == Folded::User));
         let mut caller = last.reply_to;
         if last.folded == Folded::User {
-            let service = &self.plan.services[self.replicas[last.target.index()].service.index()];
-            let entry = self.plan.endpoints[service.first_endpoint.index()].entry;
-            let user = Fiber {
-                arrived: last.arrived,
-                started: last.arrived,
-                replica: last.target,
-                endpoint: service.first_endpoint,
-                pc: Pc(entry.0 + 1),
-                segment: last.segment,
-                kind: Kind::User,
-                ..Fiber::FREE
-            };
+            let user = self.waiting_user(last.target, last.arrived, last.segment());
             caller = self.wait_for(&user, &relay.legs[0], first_ticket);
         }
         let began = if fresh { None } else { Some(last.arrived) };
@@ -462,7 +458,7 @@ impl System<'_> {
     }
 
     /// A fiber that waits for the answer to a call that it made before, with the ticket that was kept for it.
-    fn wait_for(&mut self, fiber: &Fiber, leg: &Called, ticket: Key) -> Key {
+    pub(super) fn wait_for(&mut self, fiber: &Fiber, leg: &Called, ticket: Key) -> Key {
         let index = self.fibers.alloc();
         let key = ticket.at(Place::Fiber(index));
         self.fibers[index] = Fiber {

@@ -230,6 +230,7 @@ impl System<'_> {
     /// A request has ended: it answers, and its worker takes the next.
     #[inline(always)]
     pub(super) fn answer<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, outcome: Outcome) -> Step {
+        self.register_guest(index);
         let fiber = &self.fibers[index];
         let (edge, reply_to, replica, endpoint) = (fiber.edge, fiber.reply_to, fiber.replica, fiber.endpoint);
         let (segment, took, held) = (fiber.segment(), now - fiber.arrived, now - fiber.started);

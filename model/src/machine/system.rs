@@ -198,6 +198,9 @@ impl<'p> System<'p> {
         if self.relay_user(host, now, load) {
             return self.after_relay(host, now);
         }
+        if self.receive_guest(host, now, load) {
+            return;
+        }
         let index = self.open_request(host, now, load);
         self.go(host, now, index);
     }
