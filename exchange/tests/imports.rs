@@ -441,3 +441,18 @@ fn numbers_of_scripts_that_make_no_sense_are_not_taken() {
         assert_eq!(wrong(&rendered), Vec::<String>::new(), "{rendered}");
     }
 }
+
+#[test]
+fn spans_that_take_longer_than_a_day_are_left_out_and_told() {
+    let span = |id: u8, duration: u64| {
+        format!(
+            r#"{{"traceId": "{id:032}", "id": "{id:016}", "kind": "SERVER", "name": "GET /feed", "timestamp": 1700000000000000,
+                "duration": {duration}, "localEndpoint": {{"serviceName": "web"}}}}"#
+        )
+    };
+    let trace = format!("[{}, {}]", span(1, 10_000), span(2, 86_400_000_001));
+    look("zipkin", "t.json", &trace);
+    let imported = one("zipkin", "t.json", &trace).unwrap();
+    assert!(imported.doc.render().contains("work: 10ms"), "{}", imported.doc.render());
+    assert!(imported.notes.iter().any(|note| note.what.contains("1 span takes longer than a day")));
+}

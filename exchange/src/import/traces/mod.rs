@@ -50,6 +50,9 @@ pub(super) struct Span {
     pub(super) http: Option<String>,
 }
 
+/// What takes longer is no request: a clock was wrong, or the span's end was never written.
+const LONGEST: u64 = 86_400_000_000_000;
+
 /// Which format the traces are in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Source {
@@ -77,6 +80,13 @@ pub(super) fn import(cx: &mut Cx<'_>, source: Source) {
     }
     if !cx.errors.is_empty() {
         return;
+    }
+    let before = spans.len();
+    spans.retain(|span| span.end.saturating_sub(span.start) <= LONGEST);
+    match before - spans.len() {
+        0 => {}
+        1 => cx.not_mapped(At::default(), "1 span takes longer than a day", ""),
+        left => cx.not_mapped(At::default(), format!("{left} spans take longer than a day"), ""),
     }
     if spans.is_empty() {
         return cx.error(At::default(), "there is no span in here", "");
