@@ -325,10 +325,13 @@ impl Fibers {
             .is_some_and(|fiber| fiber.state != State::Free && fiber.kind == Kind::Request && fiber.reply_to == attempt)
     }
 
-    /// The indices of those in use on a replica.
+    /// Those in use on a replica, in the order in which they began to wait for what they wait for: which place a fiber has
+    /// says nothing, for a relay and a guest have fewer.
     pub(super) fn on(&self, replica: ReplicaId) -> Vec<u32> {
         let here = |(_, f): &(usize, &Fiber)| f.state != State::Free && f.replica == replica;
-        self.places.iter().enumerate().filter(here).map(|(index, _)| index as u32).collect()
+        let mut on: Vec<_> = self.places.iter().enumerate().filter(here).map(|(index, _)| index as u32).collect();
+        on.sort_by_key(|index| self[*index].key);
+        on
     }
 }
 

@@ -64,6 +64,7 @@ fn a_run_has_the_same_digest_alone_and_among_others_in_any_order() {
     let seeds: Vec<u64> = (0..500).collect();
     let run = |seed: u64| digest(&tree::file(&draw::topology(seed)));
     let alone: Vec<_> = seeds.iter().map(|seed| run(*seed)).collect();
+    keep_for_other_builds(&seeds, &alone);
     assert!(alone.iter().filter(|digest| digest.is_some()).count() > 450, "most of them run");
     for threads in [2, 4] {
         let order = shuffled(&seeds, threads as u64);
@@ -75,6 +76,21 @@ fn a_run_has_the_same_digest_alone_and_among_others_in_any_order() {
         });
         assert_eq!(together.into_inner().unwrap(), alone, "{threads} threads");
     }
+}
+
+/// Writes the files and the digests that this build gives them where `tests/determinism.sh` finds them, to hold another
+/// build against this one.
+fn keep_for_other_builds(seeds: &[u64], digests: &[Option<String>]) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("swarm");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut lines = String::new();
+    for (seed, digest) in seeds.iter().zip(digests).filter_map(|(seed, digest)| Some((seed, digest.as_ref()?))) {
+        let topology = tree::file(&draw::topology(*seed));
+        trace::write_all(&topology, &folder);
+        std::fs::write(folder.join(format!("{seed}.yaml")), topology).unwrap();
+        lines += &format!("{seed} {digest}\n");
+    }
+    std::fs::write(folder.join("digests.txt"), lines).unwrap();
 }
 
 /// What is only said about a topology, and what has tests of its own only: how a roll of restarts goes about it, and times
