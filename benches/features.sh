@@ -18,10 +18,11 @@ services:
   a: {workers: 100, queue: unlimited, $3 endpoints: {go: {steps: [$2]}}}
   b: {workers: 100, queue: unlimited, endpoints: {go: {steps: [{wait: exponential(1ms)}]}}}
 $4
-load: [{name: load, to: a.go, rate: 4000/s, arrivals: poisson}]
+load: [{name: load, to: a.go, rate: 4000/s, arrivals: poisson, timeout: 1h}]
 Y
 }
-# A second step, of no time, keeps requests from being relayed as one, as the features do: the same way is held against the same.
+# A second step, of no time, keeps requests from being relayed as one, and a timeout keeps users from being guests, as the
+# features do: the same way is held against the same.
 topology plain      '{work: exponential(5ms)}, {work: 0ms}' '' ''
 topology database   '{query: db}, {work: 0ms}' '' 'databases: {db: {query: exponential(5ms), connections: 100}}'
 topology cores      '{work: exponential(1ms)}' 'cores: 5,' ''
@@ -31,6 +32,8 @@ topology contention '{query: db}' '' 'databases: {db: {query: exponential(1ms), 
 topology cache      '{get: {from: c, miss: [{wait: exponential(5ms)}]}}' '' \
   'caches: {c: {latency: exponential(1ms), keys: 10000, zipf: 1.0, capacity: 2000, ttl: 60s}}'
 topology topic      '{publish: t}' '' 'topics: {t: {publish: exponential(1ms), to: b.go, concurrency: 100, retry: {attempts: 3}}}'
+# A service of several replicas, and one that scales them.
+topology replicas   '{work: exponential(5ms)}' 'replicas: 2,' ''
 topology autoscale  '{work: exponential(5ms)}' \
   'replicas: 2, cold_start: 100ms, autoscale: {min: 1, max: 10, target: 60%, of: workers, every: 200ms, scale_down_after: 1s},' ''
 
@@ -64,6 +67,7 @@ against() { # what it is held against, features
     printf '  %-12s %6s  %s times as much  (at most %s) %s\n' "$feature" "$cost" "$times" "$most" "$verdict"
   done
 }
-against plain database cores memory pool contention cache topic autoscale
+against plain database cores memory pool contention cache topic
+against replicas autoscale
 against call connections
 exit $failed

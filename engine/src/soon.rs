@@ -157,6 +157,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
+    use squall_model::dist::Dist;
+    use squall_model::rng::Stream;
 
     use super::*;
 
@@ -218,12 +220,12 @@ mod tests {
 
     #[test]
     fn what_comes_most_stands_in_the_ring() {
-        let mut soon = Soon::default();
-        let mut now = 0;
+        // As if 40 were under way all the time, of 10 ms each, exponentially.
+        let (time, mut random) = (Dist::Exponential { mean: 1e7 }, Stream::new(1, "time"));
+        let (mut soon, mut now) = (Soon::default(), 0);
         for i in 0..200_000u64 {
-            // As if 40 were under way of 10 ms each, exponentially.
-            let gap = -((i * 7919 % 9973 + 1) as f64 / 9974.0).ln() * 1e7;
-            soon.push(SimTime::from_nanos(now), u128::from(now + gap as u64) << (64 + BELOW_TIME) | u128::from(i));
+            let end = now + time.sample(&mut random).as_nanos();
+            soon.push(SimTime::from_nanos(now), u128::from(end) << (64 + BELOW_TIME) | u128::from(i));
             if i > 40 {
                 let top = soon.peek();
                 soon.take(top);

@@ -246,11 +246,11 @@ impl System<'_> {
     /// Whether requests wait for this replica to start, instead of being refused.
     pub(super) fn waits_for_start(&self, id: ReplicaId) -> bool {
         let replica = &self.replicas[id.index()];
-        let scaler = self.scalers[replica.service.index()].as_ref();
-        self.is_wanted(id)
-            && !replica.ready
-            && !replica.draining
-            && scaler.is_some_and(|scaler| scaler.settings.min == 0)
+        let from_nothing = || {
+            let scaler = self.scalers[replica.service.index()].as_ref();
+            scaler.is_some_and(|scaler| scaler.settings.min == 0)
+        };
+        !replica.ready && !replica.draining && self.is_wanted(id) && from_nothing()
     }
 }
 

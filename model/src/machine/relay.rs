@@ -309,12 +309,11 @@ impl System<'_> {
         self.fibers.hide(relay.legs.len() as u32 - 1 + u32::from(user.is_some()));
         let (index, fiber) = self.fibers.fresh();
         let key = self.tickets.next(Place::Fiber(index));
-        let (state, stream) = match relay.database {
-            Some(id) => (State::Querying, &mut self.databases[id.index()].time),
-            None => {
-                let service = self.replicas[leg.replica.index()].service;
-                (State::Busy, &mut self.services[service.index()].work)
-            }
+        let (state, stream) = if let Some(id) = relay.database {
+            (State::Querying, &mut self.databases[id.index()].time)
+        } else {
+            let service = self.replicas[leg.replica.index()].service;
+            (State::Busy, &mut self.services[service.index()].work)
         };
         let delay = Self::draw(plan, relay.time, stream);
         fiber.key = key;
