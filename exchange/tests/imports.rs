@@ -385,7 +385,7 @@ metadata:
     timeout.linkerd.io/request: 2s
 ",
         &[
-            "max_failures: 8", "min_penalty: 2s", "max_penalty: 50s", "jitter_ratio: 0.7", "[5xx, rejected]", "attempts: 3",
+            "max_failures: 8", "min_penalty: 2s", "max_penalty: 50s", "jitter_ratio: 0.7", "[5xx, rejected, timeout]", "attempts: 3",
             "timeout: 300ms", "deadline: 2s",
         ],
     ),

@@ -238,7 +238,7 @@ fn linkerd_keeps_everything_it_can_say() {
         };
         let statuses = d.one(&["[]", "[409]", "[409, 425]"]);
         let policy = format!(
-            "{{deadline: {}ms, timeout: {}ms, retry: {{kind: linkerd, attempts: {}, statuses: {statuses}}}, breaker: {{kind: linkerd, mode: {mode}, \
+            "{{deadline: {}ms, timeout: {}ms, retry: {{kind: linkerd, attempts: {}, when: [5xx, rejected, timeout], statuses: {statuses}}}, breaker: {{kind: linkerd, mode: {mode}, \
              max_failures: {}, min_penalty: {}ms, max_penalty: {}s, jitter_ratio: {}.5}}, balancer: peak_ewma}}",
             d.from(1000, 9000),
             d.from(1, 900),

@@ -210,6 +210,21 @@ impl Breaker {
         }
     }
 
+    /// Takes in that a semaphore inside of the breaker turned an admitted call away: to Hystrix's no result, though it
+    /// counts; to the others one like any other.
+    pub fn turned_away(
+        &mut self,
+        now: SimTime,
+        token: Token,
+        duration: Span,
+        rng: &mut impl Random,
+    ) -> Option<Transition> {
+        match self {
+            Self::Hystrix(breaker) => breaker.turned_away(now),
+            _ => self.record(now, token, Outcome::Rejected, duration, rng),
+        }
+    }
+
     /// Takes note that the caller of an admitted call gave it up, so that no result will come.
     pub fn cancel(&mut self, now: SimTime, token: Token, rng: &mut impl Random) -> Option<Transition> {
         match self {

@@ -77,7 +77,7 @@ fn pipeline(policy: &CallPolicy, notes: &mut Notes) -> Json {
     notes.cannot_if(policy.balancer.as_ref(), "balancer", "the program does not choose the replica");
     rarely_said(policy, notes);
     if let Some(hedge) = hedge {
-        order(policy, &[Layer::Breaker, Layer::Bulkhead, Layer::Timeout], notes);
+        order(policy, &[Layer::Bulkhead, Layer::Breaker, Layer::Timeout], notes);
         return json!({
             "TotalRequestTimeout": total,
             "Hedging": hedging(hedge, notes),

@@ -56,7 +56,11 @@ fn annotations(policy: &CallPolicy, notes: &mut Notes) -> Map {
         Some(other) => notes.cannot("breaker", format!("of kind {}, which is left out", breaker_kind(other))),
         None => {}
     }
-    let words = policy.retry.as_ref().map(|retry| conditions(retry, notes)).filter(|words| !words.is_empty());
+    let words = policy
+        .retry
+        .as_ref()
+        .map(|retry| conditions(retry, policy.timeout.is_some(), notes))
+        .filter(|words| !words.is_empty());
     if let (Some(written), Some(words)) = (&policy.retry, words) {
         all.say("retry.linkerd.io/http", quote(&words));
         all.say("retry.linkerd.io/limit", quote(&retries_of(written).to_string()));
@@ -125,7 +129,8 @@ fn accrual(of: &LinkerdBreaker, all: &mut Map, notes: &mut Notes) {
 }
 
 /// What `retry.linkerd.io/http` says; tells of what it misses or asks for besides.
-fn conditions(retry: &Retry, notes: &mut Notes) -> String {
+/// What is retried. Where anything is, an attempt that takes too long is too.
+fn conditions(retry: &Retry, timed: bool, notes: &mut Notes) -> String {
     use Trouble as T;
     let wants = |trouble| retries(retry, trouble);
     let mut words: Vec<String> = Vec::new();
@@ -134,7 +139,11 @@ fn conditions(retry: &Retry, notes: &mut Notes) -> String {
     } else if wants(T::GatewayError) {
         words.push("gateway-error".into());
     }
-    let outcomes: Vec<&str> = words.iter().filter_map(|word| outcomes_of_linkerd(word)).flatten().copied().collect();
+    let mut outcomes: Vec<&str> =
+        words.iter().filter_map(|word| outcomes_of_linkerd(word)).flatten().copied().collect();
+    if timed && (!words.is_empty() || !retry.statuses.is_empty()) {
+        outcomes.push("timeout");
+    }
     compare("retry.when", &retry.when, &outcomes, notes);
     words.extend(retry.statuses.iter().map(|status| status.value.to_string()));
     words.join(",")

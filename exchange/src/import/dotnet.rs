@@ -160,6 +160,7 @@ fn standard_hedging(cx: &mut Cx<'_>, fields: &Fields<'_>) -> Map {
     transient(&mut policy, "hedge", "when");
     transient(&mut policy, "breaker", "counts");
     policy.put("timeout", timeout(cx, &section(&endpoint, "Timeout", &empty), 10));
+    policy.set("order", list(&["bulkhead", "breaker"]), "");
     cx.rest(&endpoint, "the endpoint's pipeline");
     cx.approximated(fields.node().at, "limiter and breaker of each endpoint; here of the whole callee", "");
     policy
@@ -253,7 +254,11 @@ fn retry(cx: &mut Cx<'_>, fields: &Fields<'_>, (policy, standard): (&mut Map, bo
     let longest = longest.map(|said| format!(" {}", said.value)).unwrap_or_default();
     retry.set("backoff", format!("{shape}({}{longest})", delay.value), delay.why);
     retry.put("jitter", jitter.map(|jitter| if jitter { "polly" } else { "none" }));
-    fields.entry("ShouldRetryAfterHeader");
+    if let Some(heeds) = cx.field(fields, "ShouldRetryAfterHeader", Cx::boolean)
+        && !heeds.value
+    {
+        retry.put("retry_after", heeds.map(|_| "ignored"));
+    }
     for name in ["ShouldHandle", "DelayGenerator", "OnRetry"] {
         if let Some(entry) = fields.entry(name) {
             cx.not_mapped(entry.key.at, format!("`{name}` is code"), "");

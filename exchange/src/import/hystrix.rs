@@ -165,13 +165,14 @@ fn policy(cx: &mut Cx<'_>, command: &mut Command, pool: &mut Command) -> Map {
         "requestLog.enabled",
         "execution.isolation.thread.interruptOnTimeout",
         "execution.isolation.thread.interruptOnCancel",
-        "circuitBreaker.forceClosed",
     ] {
         command.find(quiet);
     }
-    if command.text("circuitBreaker.forceOpen").as_deref() == Some("true") {
-        let at = command.find("circuitBreaker.forceOpen").map_or_else(At::default, |node| node.at);
-        cx.not_mapped(at, "a circuit that is forced open", "");
+    for (name, state) in [("circuitBreaker.forceOpen", "open"), ("circuitBreaker.forceClosed", "closed")] {
+        if command.text(name).as_deref() == Some("true") {
+            let at = command.find(name).map_or_else(At::default, |node| node.at);
+            cx.not_mapped(at, format!("a circuit that is forced {state}"), "");
+        }
     }
     policy
 }

@@ -141,6 +141,8 @@ fn retries(cx: &mut Cx<'_>, annotations: &Fields<'_>, policy: &mut Map) {
         }
         return;
     }
+    // What takes longer is tried again.
+    let timed = timeout.is_some();
     policy.put_some("timeout", timeout);
     let retry = policy.map("retry");
     retry.set("kind", "linkerd", "");
@@ -177,6 +179,9 @@ fn retries(cx: &mut Cx<'_>, annotations: &Fields<'_>, policy: &mut Map) {
             words.extend(found.iter().filter(|word| !words.contains(word)).copied().collect::<Vec<_>>());
         }
         why = said.why;
+    }
+    if timed && !words.contains(&"timeout") {
+        words.push("timeout");
     }
     let retry = policy.map("retry");
     retry.set("when", list(&words), why.clone());

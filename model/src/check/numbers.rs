@@ -197,6 +197,8 @@ fn check_breaker(breaker: &Spanned<Breaker>, found: &mut Findings) {
         Breaker::Resilience4j(one) => {
             let empty = matches!(one.window.value, Window::Calls(0)) || one.window.value == Window::Time(Span::ZERO);
             found.require(!empty, one.window.at, "a window of nothing", "at least 1 call or 1s");
+            let whole = !matches!(one.window.value, Window::Time(span) if span.as_nanos() % 1_000_000_000 > 0);
+            found.require(whole, one.window.at, "resilience4j counts in whole seconds", "a whole number of seconds");
             found.require(one.failure_rate.value.0 > 0.0, one.failure_rate.at, "always tripped", "more than 0%");
             found.require(one.slow_rate.value.0 > 0.0, one.slow_rate.at, "always tripped", "more than 0%");
             some(&one.minimum_calls, "a decision without calls", found);

@@ -132,6 +132,7 @@ fn impossible_numbers_are_errors() {
         ("users: 5", "users: 0", "‹0› no users"),
         ("users: 5", "users: 5, rate: 5/s", "‹5/s› a rate for users"),
         ("breaker: {}", "breaker: {failure_rate: 0%}", "‹0%› always tripped"),
+        ("breaker: {}", "breaker: {window: 1500ms}", "‹1500ms› resilience4j counts in whole seconds"),
         ("breaker: {}", "retry: {attempts: 0}", "‹0› no attempt at all"),
         ("breaker: {}", "order: [retry, timeout, retry]", "‹retry› `retry` comes twice"),
         ("http: GET /count", "http: GET /list", "‹GET /list› `list` answers to `GET /list` already"),

@@ -113,7 +113,7 @@ impl System<'_> {
         let token = self.admit_to_replicas(host, now, link)?;
         let fiber = &self.fibers[index];
         let again = if trip.tried == 0 { 0 } else { plan.sites[fiber.site.index()].avoid_tried };
-        let picking = Picking { hash: trip.hash, tried: trip.tried, again };
+        let picking = Picking { hash: trip.hash, tried: trip.tried, again, admitted: token.is_some() };
         let picked = self.links.pick(plan, now, link, &self.replicas, picking);
         let Some(target) = picked.or_else(|| self.begin_one(host, now, link)) else {
             if let (Some(token), Some(breaker)) = (token, &mut self.links[link].breaker) {

@@ -28,16 +28,13 @@ impl System<'_> {
         self.tell_state(host, now, index);
         let trip = &mut self.trips[index];
         (trip.first_apart, trip.apart, trip.sent) = (NIL, 0, 0);
-        if let Some(budget) = &mut self.links[trip.link].hedge_budget {
-            budget.start(now, Grant::FIRST);
-        }
-        self.send_apart(host, now, index)
+        self.send_apart(host, now, index, Grant::FIRST)
     }
 
-    /// Sends one more attempt, and as many as are due at once after it.
-    fn send_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
+    /// Sends one more attempt, which the budget of hedges has granted, and as many as are due at once after it.
+    fn send_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32, mut grant: Grant) -> Step {
         loop {
-            let failed = self.send_one_apart(host, now, index);
+            let failed = self.send_one_apart(host, now, index, grant);
             let due = match failed {
                 None => self.next_hedge(index) <= now,
                 Some(failure) => match self.what_follows(index, failure.seen()) {
@@ -46,19 +43,24 @@ impl System<'_> {
                     HedgeStep::Finish => return self.end_apart(host, now, index, Outcome::Ok, failed),
                 },
             };
-            if !due || !self.may_hedge(now, index) {
+            let Some(next) = (if due { self.may_hedge(now, index) } else { None }) else {
                 if self.trips[index].apart == 0 {
                     return self.end_apart(host, now, index, Outcome::Ok, failed);
                 }
                 self.arm_apart(host, now, index);
                 return Step::Rest;
-            }
+            };
+            grant = next;
         }
     }
 
     /// Sends one attempt, unless it fails before that.
-    fn send_one_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Option<Failure> {
+    fn send_one_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32, grant: Grant) -> Option<Failure> {
         let child = self.fiber_apart(now, index);
+        self.trips[child].grant = grant;
+        if let Some(budget) = &mut self.links[self.trips[child].link].hedge_budget {
+            budget.start(now, grant);
+        }
         self.tell_began(host, now, child);
         let trip = &mut self.trips[index];
         trip.sent += 1;
@@ -71,6 +73,7 @@ impl System<'_> {
         self.trips[index].tried = self.trips[child].tried;
         match aimed {
             Err(failure) => {
+                self.tell_hedge_budget(now, child, Some(failure.seen()));
                 Self::tell_ended(host, now, child, failure.seen());
                 self.fibers.release(child);
                 Some(failure)
@@ -127,15 +130,25 @@ impl System<'_> {
         hedge.map_or(HedgeStep::Finish, |hedge| hedge.on_end(outcome, trip.sent, trip.apart))
     }
 
-    /// Whether the budget of hedges lets one more go.
-    fn may_hedge(&mut self, now: SimTime, index: u32) -> bool {
+    /// Whether the budget of hedges lets one more go, and with which grant.
+    fn may_hedge(&mut self, now: SimTime, index: u32) -> Option<Grant> {
         let trip = &mut self.trips[index];
         let budget = self.links[trip.link].hedge_budget.as_mut();
-        let granted = budget.is_none_or(|budget| budget.retry(now, Outcome::Timeout).is_some());
-        if !granted {
+        let granted = budget.map_or(Some(Grant::FIRST), |budget| budget.retry(now, Outcome::Timeout));
+        if granted.is_none() {
             trip.sent = ENOUGH;
         }
         granted
+    }
+
+    /// The budget of hedges hears how an attempt ended; or that nobody will know.
+    fn tell_hedge_budget(&mut self, now: SimTime, child: u32, outcome: Option<Outcome>) {
+        let trip = self.trips[child];
+        match (&mut self.links[trip.link].hedge_budget, outcome) {
+            (Some(budget), Some(outcome)) => budget.record(now, outcome, trip.grant),
+            (Some(budget), None) => budget.cancel(trip.grant),
+            (None, _) => {}
+        }
     }
 
     /// Sees to it that the call is woken for its next attempt, or when its time is up.
@@ -155,8 +168,10 @@ impl System<'_> {
             // An earlier timer of the same key.
             return Step::Rest;
         }
-        if now >= self.next_hedge(index) && self.may_hedge(now, index) {
-            return self.send_apart(host, now, index);
+        if now >= self.next_hedge(index)
+            && let Some(grant) = self.may_hedge(now, index)
+        {
+            return self.send_apart(host, now, index, grant);
         }
         self.arm_apart(host, now, index);
         Step::Rest
@@ -172,6 +187,7 @@ impl System<'_> {
         failure: Option<Failure>,
     ) -> Step {
         self.leave_room(host, now, child, Leave::Ended(outcome, failure));
+        self.tell_hedge_budget(now, child, Some(failure.map_or(outcome, Failure::seen)));
         let parent = self.fibers.waiting(self.fibers[child].reply_to);
         if let Some(index) = parent {
             self.unlink(index, child);
@@ -181,8 +197,13 @@ impl System<'_> {
         self.fibers.release(child);
         let Some(index) = parent else { return Step::Rest };
         let Some(failed) = failure else { return self.end_apart(host, now, index, outcome, None) };
-        match self.what_follows(index, failed.seen()) {
-            HedgeStep::Launch if self.may_hedge(now, index) => self.send_apart(host, now, index),
+        let follows = self.what_follows(index, failed.seen());
+        if follows == HedgeStep::Launch
+            && let Some(grant) = self.may_hedge(now, index)
+        {
+            return self.send_apart(host, now, index, grant);
+        }
+        match follows {
             HedgeStep::Finish => self.end_apart(host, now, index, outcome, failure),
             _ if self.trips[index].apart == 0 => self.end_apart(host, now, index, outcome, failure),
             _ => Step::Rest,
@@ -214,6 +235,7 @@ impl System<'_> {
         while child != NIL {
             let next = core::mem::replace(&mut self.fibers[child].next, NIL);
             self.cancel_attempt(host, now, child);
+            self.tell_hedge_budget(now, child, (how == Leave::Overrun).then_some(Outcome::Timeout));
             if how == Leave::Overrun {
                 self.landed(host, now, child, Outcome::Timeout);
             } else {

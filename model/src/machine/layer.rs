@@ -11,7 +11,7 @@ use super::room::{Entry, Leaving};
 use super::system::{Step, System};
 use super::trip::{Held, Place};
 use crate::observation::{Failure, Observation};
-use crate::plan::Layer;
+use crate::plan::{Bulkhead, Layer};
 
 /// Whether a layer lets a call in.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -166,9 +166,13 @@ impl System<'_> {
         let (link, took) = (trip.link, now - trip.admitted);
         let Some(token) = trip.token.take() else { return };
         let (state, streams) = self.links.with_streams(link);
+        let threads = matches!(self.plan.edges[state.edge.index()].bulkhead, Some(Bulkhead::ThreadPool(_)));
         let Some(breaker) = &mut state.breaker else { return };
         let random = &mut streams.policies;
         let transition = match (how, how.seen()) {
+            (Leave::Ended(_, Some(Failure::BulkheadFull)), _) if !threads => {
+                breaker.turned_away(now, token, took, random)
+            }
             (Leave::Overrun, _) => breaker.overrun(now, token, took, random),
             (_, Some(outcome)) => breaker.record(now, token, outcome, took, random),
             (_, None) => breaker.cancel(now, token, random),

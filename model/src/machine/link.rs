@@ -155,7 +155,8 @@ impl Links {
         let callee = &plan.services[plan.edges[link.edge.index()].callee.index()];
         let first = callee.first_replica;
         if callee.replicas == 1 {
-            let usable = link.breaker.as_ref().is_none_or(|breaker| breaker.usable(0));
+            // Who was let in may be the one that is to try the only replica out.
+            let usable = call.admitted || link.breaker.as_ref().is_none_or(|breaker| breaker.usable(0));
             return (usable && replicas[first.index()].ready).then_some(first);
         }
         let from = link.pending as usize;
@@ -306,6 +307,8 @@ pub(super) struct Picking {
     pub tried: u64,
     /// How often to choose again if it is one of those.
     pub again: u32,
+    /// Whether a breaker that watches each replica has let this call in.
+    pub admitted: bool,
 }
 
 /// What a balancer may see of the callee's replicas.

@@ -14,7 +14,7 @@ use super::key::Key;
 use super::layer::{Entered, Leave};
 use super::system::{Step, System};
 use crate::observation::{Failure, Observation};
-use crate::plan::{Layer, Layers};
+use crate::plan::{Bulkhead, Layer, Layers};
 use crate::rng::Random as _;
 
 /// Whether a call has a place in the bulkhead.
@@ -382,7 +382,7 @@ impl System<'_> {
     fn retried(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Result<Step, Failure> {
         let (fiber, trip) = (&self.fibers[index], self.trips[index]);
         let retry = &self.plan.sites[fiber.site.index()].retry;
-        if !retry.wants(u32::from(fiber.attempts), failure.seen()) {
+        if self.is_overflow(index, failure) || !retry.wants(u32::from(fiber.attempts), failure.seen()) {
             return Err(failure);
         }
         if let Some(budget) = &mut self.links[trip.link].budget {
@@ -391,6 +391,12 @@ impl System<'_> {
         }
         self.trips[index].failed_before = Some(failure.seen());
         Ok(self.back_off(host, now, index, failure))
+    }
+
+    /// Whether Envoy's own limits turned the attempt away: it never tries that again, whatever it tries again.
+    fn is_overflow(&self, index: u32, failure: Failure) -> bool {
+        let edge = &self.plan.edges[self.route(index).edge.index()];
+        failure == Failure::BulkheadFull && matches!(edge.bulkhead, Some(Bulkhead::Envoy(_)))
     }
 
     /// Tells of an attempt that failed, and waits before the next.

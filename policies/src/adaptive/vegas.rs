@@ -171,6 +171,28 @@ mod tests {
     }
 
     #[test]
+    fn the_most_there_may_be_is_cut_before_smoothing() {
+        let mut rng = SplitMix64::new(1);
+        let config = VegasConfig { initial: 100, max: 104, smoothing: 0.5, ..VegasConfig::default() };
+        let mut vegas = Vegas::new(config, &mut rng);
+        vegas.update(sample(100, 100, false), &mut rng);
+        vegas.update(sample(100, 100, false), &mut rng);
+        assert_eq!(vegas.limit(), 102);
+    }
+
+    #[test]
+    fn the_unit_is_the_whole_part_of_the_limit_s_logarithm_and_at_least_one() {
+        // With no queue the limit grows by six units.
+        for (initial, limit) in [(9, 15), (99, 105), (100, 112)] {
+            let mut rng = SplitMix64::new(1);
+            let mut vegas = Vegas::new(VegasConfig { initial, ..VegasConfig::default() }, &mut rng);
+            vegas.update(sample(100, initial, false), &mut rng);
+            vegas.update(sample(100, initial, false), &mut rng);
+            assert_eq!(vegas.limit(), limit, "from {initial}");
+        }
+    }
+
+    #[test]
     fn values_out_of_range_are_named() {
         let base = VegasConfig::default();
         assert_eq!(VegasConfig { initial: 0, ..base }.check().unwrap_err().field, "initial");

@@ -750,6 +750,19 @@ mod tests {
         assert_eq!(interval_of(84, by_failure), []);
         let more_calls = EnvoyOutlierConfig { failure_percentage_request_volume: 101, ..by_failure };
         assert_eq!(interval_of(85, more_calls), []);
+        let hosts = |least| EnvoyOutlierConfig { failure_percentage_minimum_hosts: least, ..by_failure };
+        assert_eq!(interval_of(85, hosts(5)), [(1_000, 0, true)]);
+        assert_eq!(interval_of(85, hosts(6)), []);
+    }
+
+    #[test]
+    fn failures_in_a_row_are_counted_anew_after_a_return() {
+        let mut c = Cluster::new(config(), 2);
+        assert!(c.results(200, 0, 5, FAIL).is_some());
+        c.results(500, 0, 3, FAIL);
+        assert_eq!(c.run_until(2_000), [(2_000, 0, false)]);
+        assert!(c.results(2_100, 0, 4, FAIL).is_none());
+        assert!(c.results(2_100, 0, 1, FAIL).is_some());
     }
 
     #[test]

@@ -110,6 +110,14 @@ impl Hystrix {
         transition
     }
 
+    /// A semaphore turned an admitted call away: that counts, and decides nothing. After a probe the breaker stays half-open
+    /// until some other result arrives.
+    pub fn turned_away(&mut self, now: SimTime) -> Option<Transition> {
+        let transition = self.on_wake(now);
+        self.count(now, Outcome::Rejected);
+        transition
+    }
+
     /// A probe that is given up re-opens; a probe that is merely released (turned away by a semaphore) marks nothing,
     /// and the breaker then stays half-open until some other result arrives.
     pub fn cancel(&mut self, now: SimTime, token: Token) -> Option<Transition> {
@@ -269,6 +277,20 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_an_open_breaker_turned_away_do_not_count() {
+        let mut s = stepper(HystrixConfig::default());
+        s.calls(20, Outcome::BreakerOpen);
+        assert_eq!(s.breaker.metrics(s.now).calls, 0);
+    }
+
+    #[test]
+    fn the_slices_begin_anew_where_the_breaker_closes() {
+        let mut s = open();
+        s.at(MS(6_130)).call(Outcome::Ok);
+        assert_eq!((s.state(), s.breaker.next_wake()), (State::Closed, Some(SimTime::ZERO + MS(6_630))));
+    }
+
+    #[test]
     fn the_sleep_window_is_over_a_millisecond_after_its_end() {
         let mut s = open();
         assert!(s.at(MS(5_500)).admit().is_none());
@@ -310,8 +332,10 @@ mod tests {
 
         let mut s = open();
         let probe = s.at(MS(6_000)).admit().unwrap();
-        s.breaker.release(probe);
+        let before = s.breaker.metrics(s.now).calls;
+        assert!(s.breaker.turned_away(s.now, probe, MS(0), &mut s.rng).is_none());
         assert_eq!((s.state(), s.breaker.next_wake()), (State::HalfOpen, None));
+        assert_eq!(s.breaker.metrics(s.now).calls, before + 1, "it counts all the same");
         assert!(s.at(Span::from_secs(1_000_000)).admit().is_none());
     }
 

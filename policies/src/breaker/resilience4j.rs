@@ -378,6 +378,21 @@ mod tests {
         Stepper::new(BreakerConfig::Resilience4j(config))
     }
 
+    #[test]
+    fn rates_have_the_digits_of_a_float_of_32_bits() {
+        // 5 of 7 are 71.428574 then, which is the threshold; of 64 bits they would be less.
+        let config = Resilience4jConfig {
+            window: Window::Calls(7),
+            minimum_calls: 7,
+            failure_rate: 71.428_57_f32,
+            ..Resilience4jConfig::default()
+        };
+        let mut s = stepper(config);
+        s.calls(2, Outcome::Ok);
+        s.calls(5, FAIL);
+        assert_eq!(s.state(), State::Open);
+    }
+
     /// Open since time 0, until 1 s.
     fn open(config: Resilience4jConfig) -> Stepper {
         let mut s = stepper(config);

@@ -43,7 +43,9 @@ impl Grpc {
     /// A full bucket.
     pub fn new(config: &GrpcConfig) -> Self {
         let max = config.max_tokens * 1000;
-        Self { tokens: max, max, ratio: (config.token_ratio * 1000.0) as u32, retryable: config.retryable }
+        // What a float is short of a thousandth is not the fourth decimal, which is cut off.
+        let ratio = (config.token_ratio * 1000.0 + 1e-6) as u32;
+        Self { tokens: max, max, ratio, retryable: config.retryable }
     }
 
     /// An attempt ended.
@@ -87,6 +89,13 @@ mod tests {
         assert!(!bucket.allows());
         bucket.record(Outcome::Ok);
         assert!(bucket.allows());
+    }
+
+    #[test]
+    fn a_ratio_above_one_has_all_its_three_decimals() {
+        for (token_ratio, ratio) in [(0.1239, 123), (1.001, 1_001), (4.35, 4_350), (99.999, 99_999)] {
+            assert_eq!(Grpc::new(&GrpcConfig { token_ratio, ..GrpcConfig::default() }).ratio, ratio, "{token_ratio}");
+        }
     }
 
     #[test]

@@ -101,6 +101,14 @@ mod tests {
     }
 
     #[test]
+    fn a_share_of_nothing_leaves_the_reserve() {
+        let config = RatioConfig { percent_can_retry: 0.0, ..RatioConfig::default() };
+        let mut budget = Tower::new(&config, at(0));
+        (0..50).for_each(|_| budget.deposit(at(0)));
+        assert_eq!(retries(&mut budget, at(0)), 100);
+    }
+
+    #[test]
     fn a_share_past_one_allows_more_retries_than_answers() {
         let config = RatioConfig { min_retries_per_sec: 0, percent_can_retry: 2.0, ..RatioConfig::default() };
         let mut budget = Tower::new(&config, at(0));

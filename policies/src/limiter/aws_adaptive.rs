@@ -140,6 +140,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_measured_moves_by_eight_tenths_every_half_second() {
+        let mut bucket = AwsAdaptive::new(at(0));
+        (1..=50).for_each(|n| bucket.record(at(n * 10), Outcome::Ok));
+        assert!((bucket.measured - 80.0).abs() < 1e-9, "{}", bucket.measured);
+        (51..=100).for_each(|n| bucket.record(at(n * 10), Outcome::Ok));
+        assert!((bucket.measured - 96.0).abs() < 1e-9, "{}", bucket.measured);
+    }
+
+    #[test]
     fn a_rate_limit_takes_the_rate_to_seven_tenths_and_a_second_one_to_seven_tenths_of_that() {
         let mut bucket = steady();
         bucket.record(at(10_001), Outcome::RateLimited);

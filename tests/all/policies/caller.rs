@@ -2,6 +2,7 @@
 
 use squall_model::Outcome;
 use squall_model::observation::{Failure, Observation};
+use squall_policies::breaker::State;
 
 use super::{Ended, all, asking, ends};
 
@@ -42,6 +43,68 @@ fn a_full_semaphore_lets_wait_as_long_as_it_says() {
         let policy = format!("bulkhead: {{limit: 1, wait: {wait}}}");
         assert_eq!(ends(&asking(2, "10", &policy, &works("100ms")), EDGE), wanted, "{wait}");
     }
+}
+
+#[test]
+fn whoever_has_waited_longest_at_a_semaphore_is_next() {
+    let ends = ends(&asking(4, "10", "bulkhead: {limit: 1, wait: 1s}", &works("100ms")), EDGE);
+    assert_eq!(ends, [100.0, 190.0, 280.0, 370.0].map(Ended::ok));
+}
+
+#[test]
+fn what_envoy_s_own_limits_turn_away_is_never_tried_again() {
+    let policy = "retry: {kind: envoy, attempts: 3}, bulkhead: {kind: envoy, max_pending_requests: 0}, order: envoy";
+    let full = Ended::failed(Outcome::Rejected, Failure::BulkheadFull, 0.0);
+    assert_eq!(ends(&asking(2, "500", policy, &works("10ms")), EDGE), [full; 2]);
+    let attempts = all(&asking(2, "500", policy, &works("10ms")));
+    assert_eq!(attempts.iter().filter(|(_, what)| matches!(what, Observation::Attempt { .. })).count(), 2);
+}
+
+#[test]
+fn a_hystrix_probe_that_a_semaphore_turns_away_decides_nothing_and_one_that_a_thread_pool_does_reopens() {
+    // The first call has the only place for ten seconds. Two that are turned away trip the breaker, and so is the probe
+    // at 2.4 s.
+    let states = |bulkhead: &str| -> Vec<State> {
+        let policy = format!(
+            "breaker: {{kind: hystrix, request_volume_threshold: 2, sleep_window: 1s}}, bulkhead: {bulkhead}, \
+             order: [breaker, bulkhead]"
+        );
+        let seen = all(&asking(8, "400", &policy, &works("10s")));
+        let to = |what: Observation| match what {
+            Observation::Breaker { transition, .. } => Some(transition.to),
+            _ => None,
+        };
+        seen.into_iter().filter_map(|(_, what)| to(what)).collect()
+    };
+    // Half-open, it takes the first call's late success for the probe's.
+    assert_eq!(states("1"), [State::Open, State::HalfOpen, State::Closed]);
+    let threads = "{kind: thread_pool, core: 1, max: 1, queue: 0}";
+    assert_eq!(states(threads), [State::Open, State::HalfOpen, State::Open]);
+}
+
+#[test]
+fn a_linkerd_breaker_of_one_replica_lets_a_call_try_it_out() {
+    let policy = "breaker: {kind: linkerd, max_failures: 3, min_penalty: 1s, max_penalty: 1s, jitter_ratio: 0}";
+    let text = asking(20, "100", policy, &works("1ms"));
+    let text = text.replacen("{", "{faults: [{name: broken, target: callee, errors: 100%, at: 0s, for: 500ms}], ", 1);
+    let ends = ends(&text, EDGE);
+    let answered = ends.iter().filter(|end| end.failure.is_none()).count();
+    // Shut at 200 ms for a second: from 1.2 s on all are answered again.
+    assert_eq!(answered, 8, "{ends:?}");
+}
+
+#[test]
+fn a_budget_of_hedges_hears_how_attempts_end() {
+    let hedges = |policy: &str, does: &str| {
+        let seen = all(&asking(5, "200", policy, does));
+        seen.iter().filter(|(_, what)| matches!(what, Observation::Hedged { .. })).count()
+    };
+    let one = "hedge: {after: 10ms, attempts: 1, budget: {kind: envoy, max_retries: 1}}";
+    assert_eq!(hedges(one, &works("50ms")), 5, "each place is free again");
+    // Ten tokens, of which each failed attempt takes one: with five left there is no further hedge.
+    let tokens = "hedge: {after: 10ms, attempts: 1, when: [5xx], budget: {kind: grpc, max_tokens: 10}}";
+    let fails = "endpoints: {work: {steps: [{wait: 50ms}, {fail: 100%}]}}";
+    assert_eq!(hedges(tokens, fails), 3, "two attempts a call take two tokens");
 }
 
 #[test]

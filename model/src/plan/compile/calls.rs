@@ -37,8 +37,9 @@ impl Compiler<'_> {
         let chosen = policy.balancer.as_ref().map(|balancer| &balancer.value).or(of_callee);
         let retry = policy.retry.as_ref().map_or_else(policies::once, |written| policies::retry(written));
         let tells = |what| policy.propagate.as_ref().is_some_and(|all| all.iter().any(|one| one.value == what));
+        let hedged = policy.hedge.as_ref().map_or(retry.when, |written| policies::hedge(written).non_fatal);
         let limited =
-            |written: Option<&Spanned<spec::Budget>>| written.map(|written| policies::budget(written, retry.when));
+            |written: Option<&Spanned<spec::Budget>>, when| written.map(|written| policies::budget(written, when));
         let mut edge = Edge {
             name,
             caller,
@@ -49,8 +50,8 @@ impl Compiler<'_> {
             bulkhead: policy.bulkhead.as_ref().and_then(|written| policies::bulkhead(written)),
             rate_limit: policy.rate_limit.as_ref().map(|written| policies::rate_limit(written)),
             throttle: policy.throttle.as_ref().map(|written| policies::throttle(written)),
-            budget: limited(policy.retry.as_ref().and_then(|retry| retry.budget.as_ref())),
-            hedge_budget: limited(policy.hedge.as_ref().and_then(|hedge| hedge.budget.as_ref())),
+            budget: limited(policy.retry.as_ref().and_then(|retry| retry.budget.as_ref()), retry.when),
+            hedge_budget: limited(policy.hedge.as_ref().and_then(|hedge| hedge.budget.as_ref()), hedged),
             pool: policy.pool.as_ref().map(|pool| self.pool(pool)),
             cancels: tells(spec::Propagate::Cancel),
             bounds: tells(spec::Propagate::Deadline),

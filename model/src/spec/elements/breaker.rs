@@ -100,7 +100,7 @@ element! {
         rolling_window: Spanned<Span> = Spanned::unwritten(Span::from_secs(10)),
         /// How often it looks. Default 500ms.
         health_snapshot_interval: Spanned<Span> = Spanned::unwritten(Span::from_millis(500)),
-        /// Outcomes that are the caller's own fault and do not count. Default: 4xx.
+        /// Outcomes that are the caller's own fault and do not count. Default: client errors other than 408 and 409.
         ignore: Option<Spanned<Vec<Spanned<Trouble>>>> = None,
     }
 }
