@@ -86,7 +86,7 @@ fn a_hystrix_probe_that_a_semaphore_turns_away_decides_nothing_and_one_that_a_th
 fn a_linkerd_breaker_of_one_replica_lets_a_call_try_it_out() {
     let policy = "breaker: {kind: linkerd, max_failures: 3, min_penalty: 1s, max_penalty: 1s, jitter_ratio: 0}";
     let text = asking(20, "100", policy, &works("1ms"));
-    let text = text.replacen("{", "{faults: [{name: broken, target: callee, errors: 100%, at: 0s, for: 500ms}], ", 1);
+    let text = text.replacen('{', "{faults: [{name: broken, target: callee, errors: 100%, at: 0s, for: 500ms}], ", 1);
     let ends = ends(&text, EDGE);
     let answered = ends.iter().filter(|end| end.failure.is_none()).count();
     // Shut at 200 ms for a second: from 1.2 s on all are answered again.
