@@ -13,6 +13,7 @@ import json, os, resource, statistics, subprocess, sys, time
 
 squall = sys.argv[1]
 failed = False
+QUIET = 1.8
 
 
 def bound(what, figure, limit, at_least=False):
@@ -43,15 +44,16 @@ bound("seconds of two cores for 10,000 storms of a minute", cpu / 2, 120)
 
 # Pairs in turn, so that both meet the same machine. One thread's CPU time over half of two threads' is what two cores would do
 # together if both were free; on the clock it is so only if they are.
-# Whatever else the machine does makes it only worse: the best of at most three rounds counts.
+# Whatever else the machine does makes it only worse: the best of at most three rounds counts. Two quiet cores reach 1.8 to 2;
+# where both are threads of one core, or somebody else is at work on it, less: so less is held.
 by_cpu, on_the_clock = 0.0, 0.0
 for _ in range(3):
     pairs = [(sweep(40, 10, 1), sweep(40, 10, 2)) for _ in range(5)]
     by_cpu = max(by_cpu, statistics.median(2 * one[1] / two[1] for one, two in pairs))
     on_the_clock = max(on_the_clock, statistics.median(one[0] / two[0] for one, two in pairs))
-    if by_cpu >= 1.8:
+    if by_cpu >= QUIET:
         break
 print(f"two threads against one: {on_the_clock:.2f} times as fast on the clock, {by_cpu:.2f} by CPU time", flush=True)
-bound("times as fast on two cores, by CPU time", by_cpu, 1.8, at_least=True)
+bound("times as fast on two cores, by CPU time", by_cpu, 1.5, at_least=True)
 sys.exit(failed)
 PY
