@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests may stop")]
 
+use squall_exchange::doc::Doc;
 use squall_exchange::import::{Format, Imported, Input, Options, import};
 use squall_exchange::replay;
 use squall_model::spec;
@@ -87,10 +88,54 @@ fn every_trap_is_warned_of() {
         ("grpc", "{methodConfig: [{name: [{service: a}], retryPolicy: {maxAttempts: 9, initialBackoff: 1s, maxBackoff: 2s, backoffMultiplier: 2, retryableStatusCodes: [UNAVAILABLE]}}]}".into(), "gRPC makes no more"),
         ("hystrix", "hystrix.threadpool.default.maxQueueSize=50".into(), "only 5 calls wait"),
         ("hystrix", "hystrix.threadpool.default.maximumSize=50".into(), "does not count without"),
+        ("hystrix", "hystrix.command.default.fallback.isolation.semaphore.maxConcurrentRequests=7".into(), "the fallback, which is code"),
+        ("envoy", "{clusters: [{name: a, lb_policy: RANDOM}], virtual_hosts: [{routes: [{match: {prefix: /}, route: {cluster: a, hedge_policy: {hedge_on_per_try_timeout: true}}}]}]}".into(), "does nothing without a `per_try_timeout`"),
+        ("istio", "{kind: VirtualService, spec: {hosts: [a], http: [{retries: {retryOn: unavailable}}]}}".into(), "a status of gRPC"),
+        ("dotnet", "{\"R\": {\"RateLimiter\": {\"DefaultRateLimiterOptions\": {\"QueueLimit\": 5}}}}".into(), "the wait for a place is part of it"),
     ];
     for (format, text, says) in table {
         let notes = notes(format, &text);
         assert!(notes.contains(says), "{format} {text}: {notes}");
+    }
+}
+
+#[test]
+fn values_mean_what_the_original_takes_them_for() {
+    let r4j = |settings: &str| format!("resilience4j: {{circuitbreaker: {{instances: {{a: {settings}}}}}}}");
+    let envoy = |action: &str| {
+        format!(
+            "{{clusters: [{{name: a, lb_policy: RANDOM}}], virtual_hosts: [{{routes: [{{match: {{prefix: /}}, route: \
+             {{cluster: a, {action}}}}}]}}]}}"
+        )
+    };
+    let istio =
+        |retries: &str| format!("{{kind: VirtualService, spec: {{hosts: [a], http: [{{retries: {retries}}}]}}}}");
+    let table: [(&str, String, &[&str], &[&str]); 13] = [
+        ("resilience4j", r4j("{waitDurationInOpenState: 5s, enableRandomizedWait: true}"), &["open_for: randomized(5s 0.5)"], &[]),
+        ("resilience4j", r4j("{initialState: FORCED_OPEN}"), &["initial_state: forced_open"], &[]),
+        ("dotnet", "{\"R\": {\"Hedging\": {\"Delay\": \"-00:00:01\"}}}".into(), &["after: failure"], &[]),
+        ("dotnet", "{\"R\": {\"Hedging\": {\"Delay\": \"00:00:00\"}}}".into(), &["after: 0s"], &[]),
+        ("dotnet", "{\"R\": {\"Hedging\": {}, \"Endpoint\": {\"Timeout\": {\"Timeout\": \"00:00:03\"}}}}".into(), &["after: 2s", "timeout: 3s", "order: [bulkhead, breaker]"], &["retry:"]),
+        ("istio", istio("{attempts: 0}"), &[], &["retry:"]),
+        ("istio", istio("{attempts: 4}"), &["kind: istio", "attempts: 5", "avoid_tried: 5"], &["when:"]),
+        ("istio", istio("{attempts: 1, retryOn: 5xx, retryIgnorePreviousHosts: false}"), &["when: [5xx, timeout, refused, rejected]", "avoid_tried: 0"], &[]),
+        ("envoy", envoy("retry_policy: {retry_on: reset, num_retries: 2, per_try_timeout: 0.1s}"), &["timeout: 100ms", "attempts: 3"], &["hedge:"]),
+        ("envoy", envoy("hedge_policy: {hedge_on_per_try_timeout: true}, retry_policy: {retry_on: reset, num_retries: 2, per_try_timeout: 0.1s}"), &["hedge:", "after: 100ms", "attempts: 2", "when: [timeout, refused]"], &["retry:", "  timeout:"]),
+        ("hystrix", "hystrix.command.default.circuitBreaker.errorThresholdPercentage=40".into(), &["error_threshold_percentage: 40%"], &["fallback"]),
+        ("grpc", "{methodConfig: [{name: [{service: a}], retryPolicy: {maxAttempts: 3, initialBackoff: 1s, maxBackoff: 2s, backoffMultiplier: 2, retryableStatusCodes: [UNAVAILABLE]}}], retryThrottling: {maxTokens: 7, tokenRatio: 0.5}}".into(), &["max_tokens: 7", "token_ratio: 0.5"], &[]),
+        ("polly", "{\"R\": {\"Hedging\": {\"MaxHedgedAttempts\": 3}}}".into(), &["attempts: 3"], &[]),
+    ];
+    for (format, text, has, has_not) in table {
+        let name = if format == "hystrix" { "a.properties" } else { "a.yaml" };
+        let imported = one(format, name, &text).unwrap_or_else(|problems| panic!("{text}: {problems:?}"));
+        // What is not mapped stands in the head of the file.
+        let made = Doc { header: Vec::new(), ..imported.doc }.render();
+        for part in has {
+            assert!(made.contains(part), "{format} {text}: no `{part}` in\n{made}");
+        }
+        for part in has_not {
+            assert!(!made.contains(part), "{format} {text}: `{part}` in\n{made}");
+        }
     }
 }
 
@@ -120,6 +165,11 @@ fn what_the_originals_refuse_is_an_error_with_its_place() {
         ("resilience4j", "resilience4j: {retry: {instances: {a: {}, a: {}}}}", "`a` is given twice"),
         ("dotnet", "{\"R\": {\"AttemptTimeout\": {\"Timeout\": \"00:01:00\"}}}", "an attempt may take 60s"),
         ("dotnet", "{\"R\": {\"CircuitBreaker\": {\"SamplingDuration\": \"00:00:01\"}}}", "less than twice"),
+        (
+            "envoy",
+            "{name: a, lb_policy: RANDOM, outlier_detection: {max_ejection_percent: 12.5}}",
+            "expected a whole number",
+        ),
         ("polly", "{\"R\": {\"CircuitBreaker\": {\"MinimumThroughput\": 1}}}", "`MinimumThroughput` of 1"),
         ("grpc", "{\"methodConfig\": [{\"name\": [{}], \"retryPolicy\": {}}]}", "`maxAttempts` is missing"),
         (

@@ -146,7 +146,7 @@ fn limits(d: &mut Dice) -> String {
     )
 }
 
-fn envoy_retry(d: &mut Dice, tried: &str) -> String {
+fn envoy_retry(d: &mut Dice, kind: &str, tried: &str) -> String {
     let budget = match d.below(2) {
         0 => format!("{{kind: envoy, max_retries: {}}}", d.from(1, 99)),
         _ => format!(
@@ -167,7 +167,7 @@ fn envoy_retry(d: &mut Dice, tried: &str) -> String {
     let statuses = if d.coin() && when.contains("timeout") { "[409, 425]" } else { "[]" };
     let base = d.from(1, 300);
     format!(
-        "{{kind: envoy, attempts: {}, backoff: envoy({base}ms {}ms), when: {when}, statuses: {statuses}, avoid_tried: {tried}, budget: {budget}}}",
+        "{{kind: {kind}, attempts: {}, backoff: envoy({base}ms {}ms), when: {when}, statuses: {statuses}, avoid_tried: {tried}, budget: {budget}}}",
         d.from(2, 9),
         base * 10,
     )
@@ -191,7 +191,7 @@ fn envoy_keeps_everything_it_can_say() {
             "{{deadline: {}ms, timeout: {}ms, retry: {}, breaker: {}, bulkhead: {}, balancer: {balancer}, order: envoy}}",
             d.from(1000, 9000),
             d.from(1, 900),
-            envoy_retry(d, tried),
+            envoy_retry(d, "envoy", tried),
             outliers(d),
             limits(d),
         );
@@ -219,7 +219,7 @@ fn istio_keeps_everything_it_can_say() {
             "{{deadline: {}ms, timeout: {}ms, retry: {}, breaker: {breaker}, bulkhead: {}, balancer: {balancer}, order: envoy}}",
             d.from(1000, 9000),
             d.from(1, 900),
-            envoy_retry(d, tried),
+            envoy_retry(d, "istio", tried),
             limits(d),
         );
         round_trip((export::Format::Istio, import::Format::Istio), &policy);

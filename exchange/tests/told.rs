@@ -353,7 +353,7 @@ fn breakers(old: Option<&Breaker>, new: Option<&Breaker>, check: &mut impl FnMut
                 !split
                     || old.enforcing_consecutive_local_origin_failure == new.enforcing_consecutive_local_origin_failure,
             );
-            let enforced = old.enforcing_success_rate.value.0 > 0.0 && new.enforcing_success_rate.value.0 > 0.0;
+            let enforced = old.enforcing_success_rate.value.0 > 0 && new.enforcing_success_rate.value.0 > 0;
             check(
                 "breaker.success_rate_stdev_factor",
                 !enforced || old.success_rate_stdev_factor == new.success_rate_stdev_factor,

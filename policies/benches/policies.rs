@@ -168,7 +168,7 @@ fn budgets(bench: &mut Bench) {
         ("share", BudgetConfig::Share(ShareConfig::default())),
         ("token_bucket", BudgetConfig::TokenBucket(bucket)),
         ("finagle", BudgetConfig::Finagle(RatioConfig::default())),
-        ("tower", BudgetConfig::Tower { ratio: RatioConfig::default(), retryable: Outcomes::FAILURE }),
+        ("tower", BudgetConfig::Tower { ratio: RatioConfig::default(), retryable: Outcomes::FAILURE.into() }),
         ("envoy", BudgetConfig::Envoy(fixed)),
         ("grpc", BudgetConfig::Grpc(GrpcConfig::default())),
         ("aws", BudgetConfig::Aws(AwsConfig::default())),

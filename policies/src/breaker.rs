@@ -146,6 +146,14 @@ impl Breaker {
         }
     }
 
+    /// Enters the state it is configured to begin in, where that is another than closed.
+    pub fn begin(&mut self, now: SimTime, rng: &mut impl Random) -> Option<Transition> {
+        match self {
+            Self::Resilience4j(breaker) => breaker.begin(now, rng),
+            _ => None,
+        }
+    }
+
     /// Whether a call may go on, and the change of state that its asking brought about.
     #[inline]
     pub fn admit(&mut self, now: SimTime, _rng: &mut impl Random) -> (Admission, Option<Transition>) {

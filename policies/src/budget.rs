@@ -21,7 +21,8 @@ pub use token_bucket::{TokenBucket, TokenBucketConfig};
 pub use tower::Tower;
 
 use crate::check::Invalid;
-use crate::{Outcome, Outcomes, SimTime};
+use crate::retry::Retryable;
+use crate::{Outcome, SimTime};
 
 /// Which budget, with its settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,7 +38,7 @@ pub enum BudgetConfig {
         /// Its figures.
         ratio: RatioConfig,
         /// Outcomes that are no final answer and deposit nothing. Usually those that are retried.
-        retryable: Outcomes,
+        retryable: Retryable,
     },
     /// Envoy's `max_retries` or `retry_budget`.
     Envoy(EnvoyBudgetConfig),
@@ -71,7 +72,7 @@ pub enum Budget {
     /// Finagle's `RetryBudget`.
     Finagle(Finagle),
     /// tower's `TpsBudget`, and the outcomes that deposit nothing.
-    Tower(Tower, Outcomes),
+    Tower(Tower, Retryable),
     /// Envoy's `max_retries` or `retry_budget`.
     Envoy(Envoy),
     /// gRPC's `retryThrottling`.
@@ -149,6 +150,14 @@ impl Budget {
         granted.then_some(PLAIN)
     }
 
+    /// The callee of an attempt that ended in `outcome` said that there is to be no retry: to gRPC a failure like those
+    /// that are retried.
+    pub fn told_off(&mut self, outcome: Outcome) {
+        if let Self::Grpc(budget) = self {
+            budget.told_off(outcome);
+        }
+    }
+
     /// An attempt that was sent is given up, and how it ends is not waited for: no success, no failure, but its slot is
     /// free.
     pub fn cancel(&mut self, grant: Grant) {
@@ -170,7 +179,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Span;
+    use crate::{Outcomes, Span};
     use proptest::prelude::*;
 
     const KINDS: usize = 7;
@@ -180,7 +189,7 @@ mod tests {
             BudgetConfig::Share(ShareConfig::default()),
             BudgetConfig::TokenBucket(TokenBucketConfig::default()),
             BudgetConfig::Finagle(RatioConfig::default()),
-            BudgetConfig::Tower { ratio: RatioConfig::default(), retryable: Outcomes::FAILURE },
+            BudgetConfig::Tower { ratio: RatioConfig::default(), retryable: Outcomes::FAILURE.into() },
             BudgetConfig::Envoy(EnvoyBudgetConfig::default()),
             BudgetConfig::Grpc(GrpcConfig::default()),
             BudgetConfig::Aws(AwsConfig::default()),

@@ -169,6 +169,7 @@ mod tests {
         assert_eq!(queue(QueueConfig::default()).next(at(0), 5), End::Front);
         assert_eq!(queue(QueueConfig::lifo_blocking()).next(at(0), 5), End::Back);
         assert_eq!(queue(QueueConfig::lifo_blocking()).join(at(0), 99), Join::WaitUntil(at(1_000)));
+        assert_eq!(queue(QueueConfig::lifo_blocking()).join(at(0), 100), Join::Full);
     }
 
     #[test]

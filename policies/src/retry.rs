@@ -7,7 +7,7 @@ mod retry_after;
 
 pub use backoff::{Backoff, BackoffState, Jitter, PollyShape};
 pub(crate) use backoff::{additive, exponential};
-pub use condition::{Statuses, envoy_retry_on};
+pub use condition::{Retryable, Statuses, envoy_retry_on};
 pub use retry_after::RetryAfter;
 
 use crate::check::{Invalid, require};
@@ -74,7 +74,8 @@ impl RetryConfig {
         Self { attempts: 2, backoff, when, ..Self::default() }
     }
 
-    /// What Istio does when nothing is configured: 2 retries, if no connection was made or the callee was unavailable.
+    /// What Istio does when nothing is configured: 2 retries on `connect-failure`, `refused-stream`, `unavailable` and
+    /// `cancelled`; of plain HTTP the first alone can happen, for the last two are statuses of gRPC.
     pub fn istio() -> Self {
         Self { attempts: 3, when: Outcomes::REFUSED, ..Self::envoy() }
     }
@@ -115,7 +116,12 @@ impl RetryConfig {
 
     /// Whether a call that made `made` attempts, the last of which ended in `outcome`, is tried again.
     pub fn wants(&self, made: u32, outcome: Outcome) -> bool {
-        made < self.attempts && (self.when.contains(outcome) || self.statuses.contains(outcome))
+        made < self.attempts && self.retryable().contains(outcome)
+    }
+
+    /// What is tried again.
+    pub fn retryable(&self) -> Retryable {
+        Retryable { when: self.when, statuses: self.statuses }
     }
 
     /// The wait before `retry`, counted from 1, after an attempt that ended in `outcome`. `state` starts as its default
@@ -178,22 +184,34 @@ mod tests {
 
     #[test]
     fn each_preset_retries_what_its_original_does() {
-        let statuses = [Outcome::Error(500), Outcome::Error(408), Outcome::Error(404), Outcome::RateLimited];
-        let table = [
-            (RetryConfig::default(), 3, [true, true, true, true], true),
-            (RetryConfig::polly(), 4, [true, true, true, true], true),
-            (RetryConfig::dotnet_standard(), 4, [true, true, false, true], false),
-            (RetryConfig::envoy(), 2, [true, false, false, false], false),
-            (RetryConfig::istio(), 3, [false, false, false, false], false),
-            (RetryConfig::linkerd(), 2, [true, false, false, false], false),
-            (RetryConfig::aws_2_0(), 3, [true, true, false, true], false),
-            (RetryConfig::aws_2_1(), 3, [true, true, false, true], false),
+        let outcomes = [
+            Outcome::Error(500),
+            Outcome::Error(503),
+            Outcome::Error(408),
+            Outcome::Error(404),
+            Outcome::Error(409),
+            Outcome::RateLimited,
+            Outcome::Timeout,
+            Outcome::Refused,
+            Outcome::Rejected,
+            Outcome::BreakerOpen,
         ];
-        for (config, attempts, expected, breaker_open) in table {
-            assert_eq!(config.check(), Ok(()));
-            assert_eq!(config.attempts, attempts);
-            assert_eq!(statuses.map(|outcome| config.wants(1, outcome)), expected, "{config:?}");
-            assert_eq!(config.wants(1, Outcome::BreakerOpen), breaker_open, "{config:?}");
+        // One digit for each of these.
+        let table = [
+            ("resilience4j", RetryConfig::default(), 3, "1111111111"),
+            ("polly", RetryConfig::polly(), 4, "1111111111"),
+            ("dotnet", RetryConfig::dotnet_standard(), 4, "1110011110"),
+            ("envoy", RetryConfig::envoy(), 2, "1100001110"),
+            ("istio", RetryConfig::istio(), 3, "0000000100"),
+            ("linkerd", RetryConfig::linkerd(), 2, "1100000010"),
+            ("aws", RetryConfig::aws_2_0(), 3, "1110011110"),
+            ("aws_2_1", RetryConfig::aws_2_1(), 3, "1110011110"),
+        ];
+        for (name, config, attempts, wanted) in table {
+            assert_eq!(config.check(), Ok(()), "{name}");
+            assert_eq!(config.attempts, attempts, "{name}");
+            let wants: String = outcomes.map(|one| if config.wants(1, one) { '1' } else { '0' }).iter().collect();
+            assert_eq!(wants, wanted, "{name}");
         }
     }
 

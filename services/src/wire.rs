@@ -5,6 +5,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use squall_model::plan::{EdgeId, Plan, SegmentId, ServiceId};
 use squall_model::{Outcome, Span};
+use squall_policies::retry::RetryAfter;
 
 /// How much time is left for a request, as gRPC has it.
 pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -14,6 +15,8 @@ pub const DEGRADED: HeaderName = HeaderName::from_static("x-degraded");
 pub const CAUSE: HeaderName = HeaderName::from_static("x-squall-cause");
 /// How long whoever was turned away is to stay away, in milliseconds: [`RETRY_AFTER`] knows whole seconds alone.
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+/// How a server of gRPC says the same; what is no number there says that there is to be no further attempt.
+const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 /// The run that a request belongs to, without which the next two are not believed.
 const RUN: HeaderName = HeaderName::from_static("x-squall-run");
 /// The segment of the run that its user's request started in.
@@ -73,12 +76,20 @@ pub fn read(status: StatusCode, headers: &HeaderMap) -> Outcome {
 
 /// Writes how long whoever asked is to stay away, both times rounded up.
 pub(crate) fn write_wait(wait: Span, headers: &mut HeaderMap) {
+    if wait == RetryAfter::NEVER {
+        headers.insert(PUSHBACK, HeaderValue::from_static("-1"));
+        return;
+    }
     headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_nanos().div_ceil(1_000_000_000)));
     headers.insert(RETRY_AFTER_MS, HeaderValue::from(wait.as_nanos().div_ceil(1_000_000)));
 }
 
 /// How long an answer asks to stay away; nothing if it says so by a date, for what clock would that be of.
 pub(crate) fn read_wait(headers: &HeaderMap) -> Option<Span> {
+    if headers.contains_key(&PUSHBACK) {
+        let pushback = number::<u64>(headers, &PUSHBACK).and_then(|ms| ms.checked_mul(1_000_000));
+        return Some(pushback.map_or(RetryAfter::NEVER, Span::from_nanos));
+    }
     let exact = number::<u64>(headers, &RETRY_AFTER_MS).and_then(|ms| ms.checked_mul(1_000_000));
     let whole = || number::<u64>(headers, &RETRY_AFTER).and_then(|s| s.checked_mul(1_000_000_000));
     exact.or_else(whole).map(Span::from_nanos)

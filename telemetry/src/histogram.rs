@@ -224,6 +224,22 @@ impl Histogram {
     }
 }
 
+/// As [`Histogram::percentiles`], of values that are sorted.
+pub(crate) fn percentiles_of<const N: usize>(sorted: &[u64], per_mille: [u16; N]) -> Option<[u64; N]> {
+    let (least, greatest) = (*sorted.first()?, *sorted.last()?);
+    Some(per_mille.map(|per_mille| {
+        let rank = (sorted.len() * usize::from(per_mille)).div_ceil(1000).max(1);
+        let of_rank = sorted.get(rank - 1).filter(|_| rank < sorted.len());
+        of_rank.map_or(greatest, |value| midpoint_of(bucket_of(*value)).clamp(least, greatest))
+    }))
+}
+
+/// As [`Histogram::half_octaves`], of values that are sorted.
+pub(crate) fn half_octaves_of(sorted: &[u64]) -> Vec<(u8, u64)> {
+    let number = |value: &u64| (bucket_of(*value) / (PAGE / 2)) as u8;
+    sorted.chunk_by(|a, b| number(a) == number(b)).map(|half| (number(&half[0]), half.len() as u64)).collect()
+}
+
 /// The least value of a half octave by its number.
 pub(crate) const fn half_octave_from(number: u8) -> u64 {
     let bucket = number as usize * (PAGE / 2);

@@ -20,6 +20,7 @@ mod expect;
 pub mod figures;
 mod firsts;
 pub mod format;
+mod fresh;
 mod graph;
 mod histogram;
 mod levels;

@@ -14,6 +14,7 @@ use squall_policies::breaker::Transition;
 use crate::Digest;
 use crate::clock::Clock;
 use crate::firsts::{FirstBySegment, Firsts};
+use crate::fresh::Fresh;
 use crate::levels::Levels;
 use crate::recording::Recording;
 use crate::resources::Resources;
@@ -69,7 +70,7 @@ pub struct Recorder {
 #[derive(Clone, Debug)]
 pub(crate) struct Times {
     /// By task: answers of the open window.
-    pub(crate) fresh: Shelf,
+    pub(crate) fresh: Fresh,
     /// By task: answers of the windows before it.
     pub(crate) answered: Shelf,
     /// By task: failed requests.
@@ -499,7 +500,7 @@ impl Times {
             grain_if(asks_for_phase(plan, |subject| matches!(subject, Subject::Database(id) if id.index() == row)))
         };
         Self {
-            fresh: shelf(tasks, &|_| Grain::Segments),
+            fresh: Fresh::new(tasks, plan.phases.segments()),
             answered: shelf(tasks, &|_| Grain::Segments),
             failed: shelf(tasks, &summary_only),
             direct: shelf(first_task, &endpoints),

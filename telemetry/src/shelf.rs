@@ -84,6 +84,12 @@ impl Shelf {
         self.histograms[slot as usize].record(value);
     }
 
+    /// So many more at once.
+    pub(crate) fn merge(&mut self, row: usize, segment: usize, values: &Histogram) {
+        let slot = self.slots[row * self.segments + segment];
+        self.histograms[slot as usize].merge(values);
+    }
+
     /// The values of a row that started in the given segments: of the whole summary, or of any segments of a row that
     /// tells them apart.
     pub(crate) fn over(&self, row: usize, segments: Range<usize>) -> Histogram {
@@ -120,23 +126,6 @@ impl Shelf {
             }
         }
     }
-
-    /// Adds the row's values to `to` and to the same places of `shelf`, and forgets them here.
-    pub(crate) fn drain_row(&mut self, row: usize, to: &mut Histogram, shelf: &mut Self) {
-        for slot in &self.slots[row * self.segments..(row + 1) * self.segments] {
-            let histogram = &mut self.histograms[*slot as usize];
-            if histogram.is_empty() {
-                continue;
-            }
-            shelf.histograms[*slot as usize].merge(histogram);
-            if to.is_empty() {
-                core::mem::swap(to, histogram);
-            } else {
-                to.merge(histogram);
-                histogram.reset();
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -166,14 +155,5 @@ mod tests {
             let values = shelf().over(1, segments.clone());
             assert_eq!((values.count(), values.min()), (count, least), "{segments:?}");
         }
-    }
-
-    #[test]
-    fn draining_moves_the_values_and_shows_them_once() {
-        let (mut fresh, mut settled) = (shelf(), shelf());
-        let mut window = Histogram::new();
-        fresh.drain_row(1, &mut window, &mut settled);
-        fresh.drain_row(1, &mut window, &mut settled);
-        assert_eq!((window.count(), settled.over(1, 0..4).count(), fresh.over(1, 0..4).count()), (4, 8, 0));
     }
 }

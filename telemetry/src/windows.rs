@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use squall_model::plan::{Plan, Service};
 
-use crate::Histogram;
+use crate::fresh::Answers;
 use crate::levels::Levels;
 use crate::recorder::Times;
 use crate::resources::Resources;
@@ -37,7 +37,7 @@ struct OneLoad {
     /// Its tasks, counted from the first task of all.
     tasks: Range<usize>,
     /// The answers of the last window that was closed.
-    answers: Histogram,
+    answers: Answers,
     latencies: Vec<Option<Latencies>>,
 }
 
@@ -45,10 +45,10 @@ impl OneLoad {
     /// Takes the answers that came since the last time; the latencies of all of the window.
     fn take(&mut self, times: &mut Times) -> Option<Latencies> {
         for task in self.tasks.clone() {
-            times.fresh.drain_row(task, &mut self.answers, &mut times.answered);
+            times.fresh.drain(task, &mut self.answers, &mut times.answered);
         }
-        let [p50, p90, p99] = self.answers.percentiles([500, 900, 990])?;
-        Some(Latencies { p50, p90, p99, counts: self.answers.half_octaves() })
+        let ([p50, p90, p99], counts) = self.answers.spread([500, 900, 990])?;
+        Some(Latencies { p50, p90, p99, counts })
     }
 }
 
@@ -73,7 +73,7 @@ impl Windows {
         let loads = plan.loads.iter().map(|load| {
             let tasks = plan.services[load.clients.index()].endpoint_range();
             let tasks = tasks.start - first..tasks.end - first;
-            OneLoad { tasks, answers: Histogram::new(), latencies: Vec::with_capacity(windows) }
+            OneLoad { tasks, answers: Answers::default(), latencies: Vec::with_capacity(windows) }
         });
         Self {
             services: services.collect(),

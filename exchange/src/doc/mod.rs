@@ -136,6 +136,12 @@ impl Map {
         }
     }
 
+    /// Takes the entry under `key` out.
+    pub fn take(&mut self, key: &str) -> Option<Entry> {
+        let found = self.entries.iter().position(|entry| entry.key == key)?;
+        Some(self.entries.remove(found))
+    }
+
     /// The entry under `key`, made if it is not there.
     pub fn entry(&mut self, key: &str) -> &mut Entry {
         let found = self.entries.iter().position(|entry| entry.key == key);

@@ -3,7 +3,8 @@
 use serde_json::{Map as Object, Value as Json, json};
 use squall_model::Span;
 use squall_model::spec::{
-    Backoff, Breaker, Bulkhead, CallPolicy, Hedge, Jitter, Layer, OpenFor, PollyBreaker, Retry, Spanned, Topology,
+    Backoff, Breaker, Bulkhead, CallPolicy, Hedge, HedgeAfter, Jitter, Layer, OpenFor, PollyBreaker, Retry, Spanned,
+    Topology,
 };
 
 use super::calls::{
@@ -158,9 +159,9 @@ fn breaker(policy: &CallPolicy, attempt: Span, notes: &mut Notes) -> Json {
 fn polly(of: &PollyBreaker, attempt: Span, notes: &mut Notes) -> Json {
     let open = match *of.break_duration {
         OpenFor::Constant(span) => span,
-        OpenFor::Exponential { base, .. } => {
-            notes.cannot("breaker.break_duration", "one that grows is code; the first is written");
-            base
+        OpenFor::Randomized { around: first, .. } | OpenFor::Exponential { base: first, .. } => {
+            notes.cannot("breaker.break_duration", "one that varies is code; the first or the middle is written");
+            first
         }
     };
     let sampling = limited("breaker.sampling_duration", *of.sampling_duration, SHORTEST_BREAK, notes);
@@ -230,6 +231,9 @@ fn hedging(hedge: &Hedge, notes: &mut Notes) -> Json {
     if !(1..=10).contains(&*hedge.attempts) {
         notes.cannot("hedge.attempts", "from 1 to 10");
     }
-    let after = limited("hedge.after", *hedge.after, Span::ZERO, notes);
-    json!({ "Delay": time_span(after), "MaxHedgedAttempts": (*hedge.attempts).clamp(1, 10) })
+    let after = match *hedge.after {
+        HedgeAfter::Time(after) => time_span(limited("hedge.after", after, Span::ZERO, notes)),
+        HedgeAfter::Failure => "-00:00:01".to_owned(),
+    };
+    json!({ "Delay": after, "MaxHedgedAttempts": (*hedge.attempts).clamp(1, 10) })
 }

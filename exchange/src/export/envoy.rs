@@ -85,7 +85,7 @@ fn cluster(topology: &Topology, call: &Call<'_>, notes: &mut Notes) -> Map {
     }
     match policy.breaker.as_ref().map(|breaker| &breaker.value) {
         Some(Breaker::EnvoyOutlier(outlier)) => {
-            outliers(&mut cluster, outlier, notes);
+            outliers(&mut cluster, outlier);
         }
         Some(Breaker::Consecutive(of)) => {
             let settings = cluster.map("outlier_detection");
@@ -213,7 +213,7 @@ pub(super) fn whole_percent(setting: &str, share: Share, notes: &mut Notes) -> f
     whole
 }
 
-fn outliers(cluster: &mut Map, of: &EnvoyOutlier, notes: &mut Notes) {
+fn outliers(cluster: &mut Map, of: &EnvoyOutlier) {
     let settings = cluster.map("outlier_detection");
     for (name, count) in [
         ("consecutive_5xx", *of.consecutive_5xx),
@@ -227,7 +227,7 @@ fn outliers(cluster: &mut Map, of: &EnvoyOutlier, notes: &mut Notes) {
     ] {
         settings.say(name, count);
     }
-    for (name, share) in [
+    for (name, percent) in [
         ("enforcing_consecutive_5xx", *of.enforcing_consecutive_5xx),
         ("enforcing_consecutive_gateway_failure", *of.enforcing_consecutive_gateway_failure),
         ("enforcing_consecutive_local_origin_failure", *of.enforcing_consecutive_local_origin_failure),
@@ -236,7 +236,7 @@ fn outliers(cluster: &mut Map, of: &EnvoyOutlier, notes: &mut Notes) {
         ("failure_percentage_threshold", *of.failure_percentage_threshold),
         ("max_ejection_percent", *of.max_ejection_percent),
     ] {
-        settings.say(name, whole_percent(name, share, notes));
+        settings.say(name, percent.0);
     }
     settings.say("interval", seconds(*of.interval));
     settings.say("base_ejection_time", seconds(*of.base_ejection_time));

@@ -2,7 +2,9 @@
 
 use serde_json::{Value as Json, json};
 use squall_model::Span;
-use squall_model::spec::{Balancer, Budget, CallPolicy, Choice, Hedge, Jitter, Retry, Spanned, Topology, Trouble};
+use squall_model::spec::{
+    Balancer, Budget, CallPolicy, Choice, Hedge, HedgeAfter, Jitter, Retry, Spanned, Topology, Trouble,
+};
 
 use super::calls::{
     NOTHING, Notes, breaker_kind, budget_kind, calls, compare, jitter, of_programs, rarely_said, seconds, waits,
@@ -138,9 +140,16 @@ fn hedge(hedge: &Hedge, notes: &mut Notes) -> Json {
     if *hedge.attempts >= MOST {
         notes.cannot("hedge.attempts", format!("gRPC makes {MOST} attempts at most, the first among them"));
     }
+    let delay = match *hedge.after {
+        HedgeAfter::Time(delay) => delay,
+        HedgeAfter::Failure => {
+            notes.cannot("hedge.after", "gRPC hedges after a time too; an hour is written");
+            Span::from_secs(3_600)
+        }
+    };
     json!({
         "maxAttempts": *hedge.attempts + 1,
-        "hedgingDelay": seconds(*hedge.after),
+        "hedgingDelay": seconds(delay),
         "nonFatalStatusCodes": codes,
     })
 }

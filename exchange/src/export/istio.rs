@@ -129,9 +129,9 @@ fn pool(policy: &mut Map, of: &CallPolicy, notes: &mut Notes) {
 
 fn outliers(policy: &mut Map, of: &EnvoyOutlier, notes: &mut Notes) {
     let settings = policy.map("outlierDetection");
-    let enforced = of.enforcing_consecutive_5xx.0 > 0.0;
+    let enforced = of.enforcing_consecutive_5xx.0 > 0;
     settings.say("consecutive5xxErrors", if enforced { *of.consecutive_5xx } else { 0 });
-    if of.enforcing_consecutive_gateway_failure.0 > 0.0 {
+    if of.enforcing_consecutive_gateway_failure.0 > 0 {
         settings.say("consecutiveGatewayErrors", *of.consecutive_gateway_failure);
     }
     if *of.split_external_local_origin_errors {
@@ -140,28 +140,28 @@ fn outliers(policy: &mut Map, of: &EnvoyOutlier, notes: &mut Notes) {
     }
     settings.say("interval", whole_millis("breaker.interval", *of.interval, notes));
     settings.say("baseEjectionTime", whole_millis("breaker.base_ejection_time", *of.base_ejection_time, notes));
-    let most = whole_percent("max_ejection_percent", *of.max_ejection_percent, notes);
+    let most = of.max_ejection_percent.0;
     settings.say("maxEjectionPercent", most);
-    if most == 0.0 {
+    if most == 0 {
         notes.cannot("breaker.max_ejection_percent", "0 would mean the usual 10 %");
     }
     let least = whole_percent("healthy_panic_threshold", *of.healthy_panic_threshold, notes);
     settings.say("minHealthPercent", least);
-    for (setting, share) in [
+    for (setting, percent) in [
         ("breaker.enforcing_consecutive_5xx", *of.enforcing_consecutive_5xx),
         ("breaker.enforcing_consecutive_gateway_failure", *of.enforcing_consecutive_gateway_failure),
     ] {
-        if share.0 > 0.0 && share.0 < 1.0 {
+        if (1..100).contains(&percent.0) {
             notes.cannot(setting, "by chance: there it is always or never");
         }
     }
-    if *of.split_external_local_origin_errors && of.enforcing_consecutive_local_origin_failure.0 < 1.0 {
+    if *of.split_external_local_origin_errors && of.enforcing_consecutive_local_origin_failure.0 < 100 {
         notes.cannot("breaker.enforcing_consecutive_local_origin_failure", "there it is always");
     }
-    if of.enforcing_success_rate.0 > 0.0 {
+    if of.enforcing_success_rate.0 > 0 {
         notes.cannot("breaker.enforcing_success_rate", "Istio switches ejection by success rate off");
     }
-    if of.enforcing_failure_percentage.0 > 0.0 {
+    if of.enforcing_failure_percentage.0 > 0 {
         notes.cannot("breaker.enforcing_failure_percentage", NOTHING);
     }
     if enforced && *of.consecutive_5xx == 0 {

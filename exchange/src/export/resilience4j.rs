@@ -2,8 +2,8 @@
 
 use squall_model::Span;
 use squall_model::spec::{
-    Backoff, Breaker, BreakerState, Bulkhead, CallPolicy, Jitter, Layer, OpenFor, RateLimit, Retry, Topology, Trouble,
-    Window,
+    Backoff, Breaker, BreakerState, Bulkhead, CallPolicy, InitialState, Jitter, Layer, OpenFor, RateLimit, Retry,
+    Topology, Trouble, Window,
 };
 
 use super::calls::{
@@ -134,6 +134,11 @@ fn circuit_breaker(breaker: &Breaker, notes: &mut Notes) -> Option<Map> {
     settings.say("slowCallDurationThreshold", millis(*of.slow_after));
     match *of.open_for {
         OpenFor::Constant(span) => settings.say("waitDurationInOpenState", wait("breaker.open_for", span, notes)),
+        OpenFor::Randomized { around, factor } => {
+            settings.say("waitDurationInOpenState", wait("breaker.open_for", around, notes));
+            settings.say("enableRandomizedWait", true);
+            settings.say("randomizedWaitFactor", number(factor));
+        }
         OpenFor::Exponential { base, factor, cap } => {
             settings.say("waitDurationInOpenState", wait("breaker.open_for", base, notes));
             settings.say("enableExponentialBackoff", true);
@@ -149,6 +154,9 @@ fn circuit_breaker(breaker: &Breaker, notes: &mut Notes) -> Option<Map> {
     }
     if of.after_half_open_limit.value != BreakerState::Open {
         settings.say("transitionToStateAfterWaitDuration", of.after_half_open_limit.word().to_uppercase());
+    }
+    if of.initial_state.value != InitialState::Closed {
+        settings.say("initialState", of.initial_state.word().to_uppercase());
     }
     if *of.auto_half_open {
         settings.say("automaticTransitionFromOpenToHalfOpenEnabled", true);

@@ -123,6 +123,14 @@ fn standard(cx: &mut Cx<'_>, fields: &Fields<'_>) -> Map {
     let empty = Node::empty(At::default());
     let mut policy = Map::default();
     limiter(cx, &section(fields, "RateLimiter", &empty), &mut policy);
+    if policy.inner("bulkhead").is_some_and(|bulkhead| bulkhead.has("queue")) {
+        let at = fields.entry("RateLimiter").map_or(fields.node().at, |entry| entry.key.at);
+        cx.approximated(
+            at,
+            "the total time-out begins behind the limiter; here the wait for a place is part of it",
+            "",
+        );
+    }
     let total = timeout(cx, &section(fields, "TotalRequestTimeout", &empty), 30);
     let attempt = timeout(cx, &section(fields, "AttemptTimeout", &empty), 10);
     retry(cx, &section(fields, "Retry", &empty), (&mut policy, true));
@@ -297,7 +305,13 @@ fn breaker(cx: &mut Cx<'_>, fields: &Fields<'_>, policy: &mut Map) -> Span {
 
 fn hedging(cx: &mut Cx<'_>, fields: &Fields<'_>, policy: &mut Map) {
     let hedge = policy.map("hedge");
-    hedge.put("after", cx.field(fields, "Delay", Cx::time_span).unwrap_or_else(|| default(Span::from_secs(2))));
+    let negative = fields.text("Delay").is_some_and(|text| text.starts_with('-'));
+    let after = if negative {
+        cx.field(fields, "Delay", |_, _| Some("failure".to_owned()))
+    } else {
+        cx.field(fields, "Delay", Cx::time_span).map(|said| said.map(|span| span.to_string()))
+    };
+    hedge.put("after", after.unwrap_or_else(|| default(Span::from_secs(2).to_string())));
     hedge.put("attempts", cx.field(fields, "MaxHedgedAttempts", Cx::count).unwrap_or_else(|| default(1)));
     quiet(fields);
     cx.rest(fields, "the hedging");

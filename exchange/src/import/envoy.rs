@@ -194,7 +194,7 @@ fn outliers(cx: &mut Cx<'_>, fields: &Fields<'_>, (policy, hosts): (&mut Map, Op
         breaker.put_some(name, cx.field(&outliers, name, Cx::count).or(usual));
     }
     for name in PERCENTS {
-        breaker.put_some(name, cx.field(&outliers, name, Cx::percent));
+        breaker.put_some(name, cx.field(&outliers, name, Cx::whole_percent));
     }
     for (name, usual) in [
         ("interval", Some(10)),
@@ -205,7 +205,8 @@ fn outliers(cx: &mut Cx<'_>, fields: &Fields<'_>, (policy, hosts): (&mut Map, Op
         let usual = usual.map(|seconds| default(Span::from_secs(seconds)));
         breaker.put_some(name, cx.field(&outliers, name, Cx::proto_duration).or(usual));
     }
-    let percent = cx.field(&outliers, "max_ejection_percent", Cx::percent).unwrap_or_else(|| default(Percent(10.0)));
+    let percent =
+        cx.field(&outliers, "max_ejection_percent", Cx::whole_percent).unwrap_or_else(|| default(Percent(10.0)));
     let always = cx.field(&outliers, "always_eject_one_host", Cx::boolean);
     if always.as_ref().is_none_or(|always| !always.value) {
         let at = outliers.entry("max_ejection_percent").map_or(entry.key.at, |entry| entry.key.at);
@@ -297,6 +298,7 @@ fn route(cx: &mut Cx<'_>, fields: &Fields<'_>, usual_retry: Option<&Node>, clust
     let mut policy = Map::default();
     timeouts(cx, &action, &mut policy);
     let of_route = action.get("retry_policy").or(usual_retry);
+    let hedges = hedges(cx, &action);
     let mut overrides: BTreeMap<String, Map> = BTreeMap::new();
     for (to, _) in &targets {
         let known = clusters.get(to).map(|cluster| (cluster.policy.clone(), cluster.budget.clone(), cluster.routed));
@@ -305,9 +307,13 @@ fn route(cx: &mut Cx<'_>, fields: &Fields<'_>, usual_retry: Option<&Node>, clust
         if let Some(retry) = of_route {
             retries(cx, &Fields::of(retry), (&mut own, &budget));
         }
+        if let Some(at) = hedges {
+            hedge_slow_tries(cx, at, &mut own);
+        }
         if routed {
             for key in ["deadline", "timeout", "retry"] {
-                if !own.has(key) {
+                let hedged = key == "retry" && own.has("hedge");
+                if !own.has(key) && !hedged {
                     own.set(key, "none", "another route's do not count here");
                 }
             }
@@ -317,16 +323,13 @@ fn route(cx: &mut Cx<'_>, fields: &Fields<'_>, usual_retry: Option<&Node>, clust
         for entry in own.iter() {
             whole.set(&entry.key, entry.value.clone(), entry.beside.clone().unwrap_or_default());
         }
-        whole.arrange(&["deadline", "timeout", "retry", "breaker", "bulkhead", "balancer", "order"]);
+        whole.arrange(&["deadline", "timeout", "retry", "hedge", "breaker", "bulkhead", "balancer", "order"]);
         for from in cx.callers(to, CALLER) {
             cx.call(&from, to, &whole);
         }
         if let Some(cluster) = clusters.get_mut(to) {
             cluster.routed = true;
         }
-    }
-    if let Some(hedge) = action.entry("hedge_policy") {
-        cx.not_mapped(hedge.key.at, "`hedge_policy` of a route", "");
     }
     for quiet in [
         "auto_host_rewrite",
@@ -417,6 +420,38 @@ fn retries(cx: &mut Cx<'_>, retry: &Fields<'_>, (policy, budget): (&mut Map, &Ma
     }
     cx.rest(retry, "the retry policy");
     policy.set("retry", settings, "");
+}
+
+/// Where a route says that a try that has timed out is kept, and another sent.
+fn hedges(cx: &mut Cx<'_>, action: &Fields<'_>) -> Option<At> {
+    let policy = action.inner("hedge_policy")?;
+    let slow = cx.field(&policy, "hedge_on_per_try_timeout", Cx::boolean).is_some_and(|said| said.value);
+    let at = policy.entry("hedge_on_per_try_timeout").map(|entry| entry.key.at);
+    cx.rest(&policy, "the hedge policy");
+    at.filter(|_| slow)
+}
+
+/// Makes hedges of the retries of a route: each goes when the try before has taken its time-out, and that one is kept.
+fn hedge_slow_tries(cx: &mut Cx<'_>, at: At, policy: &mut Map) {
+    let (Some(Value::Plain(after)), Some(Value::Map(retry))) =
+        (policy.take("timeout").map(|entry| entry.value), policy.take("retry").map(|entry| entry.value))
+    else {
+        let what = "`hedge_on_per_try_timeout` does nothing without a `per_try_timeout` and retries";
+        return cx.trap(at, what, "set both");
+    };
+    let retries = retry.text("attempts").and_then(|attempts| attempts.parse::<u32>().ok()).unwrap_or(2) - 1;
+    let why = cx.place(at);
+    let hedge = policy.map("hedge");
+    hedge.set("after", after, why);
+    hedge.set("attempts", retries.clamp(1, 10).to_string(), "");
+    for key in ["when", "budget"] {
+        if let Some(entry) = retry.iter().find(|entry| entry.key == key) {
+            hedge.set(key, entry.value.clone(), entry.beside.clone().unwrap_or_default());
+        }
+    }
+    let what =
+        "a try that is slow is kept and another one sent: as a hedge, which after a failure goes without a back-off";
+    cx.approximated(at, what, "");
 }
 
 /// The endpoint of the caller that stands for a route.

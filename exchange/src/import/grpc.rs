@@ -210,17 +210,26 @@ fn throttling(cx: &mut Cx<'_>, fields: &Fields<'_>) -> Option<Map> {
     let throttling = fields.inner("retryThrottling")?;
     let mut budget = Map::default();
     budget.set("kind", "grpc", "");
-    for (name, key, most) in [("maxTokens", "max_tokens", 1000.0), ("tokenRatio", "token_ratio", 1e9)] {
-        let Some(said) = cx.field(&throttling, name, Cx::number) else {
-            cx.error(throttling.node().at, format!("`{name}` is missing"), "gRPC refuses throttling without it");
-            continue;
-        };
-        let at = throttling.entry(name).map_or_else(At::default, |entry| entry.value.at);
-        if said.value <= 0.0 || said.value > most {
-            cx.error(at, format!("`{name}` of {}", said.value), "it is above 0, and maxTokens at most 1000");
+    let missing = |cx: &mut Cx<'_>, name: &str| {
+        cx.error(throttling.node().at, format!("`{name}` is missing"), "gRPC refuses throttling without it");
+    };
+    let tokens = cx.field(&throttling, "maxTokens", Cx::count);
+    let ratio = cx.field(&throttling, "tokenRatio", Cx::number);
+    for (name, value, most) in [
+        ("maxTokens", tokens.as_ref().map(|said| f64::from(said.value)), 1000.0),
+        ("tokenRatio", ratio.as_ref().map(|said| said.value), 1e9),
+    ] {
+        let entry = throttling.entry(name);
+        match (value, entry) {
+            (Some(value), Some(entry)) if value <= 0.0 || value > most => {
+                cx.error(entry.value.at, format!("`{name}` of {value}"), "it is above 0, and maxTokens at most 1000");
+            }
+            (None, None) => missing(cx, name),
+            _ => {}
         }
-        budget.put(key, said);
     }
+    budget.put_some("max_tokens", tokens);
+    budget.put_some("token_ratio", ratio);
     cx.rest(&throttling, "the throttling");
     Some(budget)
 }

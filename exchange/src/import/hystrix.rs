@@ -145,7 +145,7 @@ fn policy(cx: &mut Cx<'_>, command: &mut Command, pool: &mut Command) -> Map {
         breaker.set("kind", "hystrix", "");
         let volume = command.said(cx, "circuitBreaker.requestVolumeThreshold", |cx, node| cx.count(node));
         breaker.put("request_volume_threshold", volume.unwrap_or_else(|| default(20)));
-        let errors = command.said(cx, "circuitBreaker.errorThresholdPercentage", |cx, node| cx.percent(node));
+        let errors = command.said(cx, "circuitBreaker.errorThresholdPercentage", |cx, node| cx.whole_percent(node));
         breaker.put("error_threshold_percentage", errors.unwrap_or_else(|| default(Percent(50.0))));
         for (path, key, usual) in [
             ("circuitBreaker.sleepWindowInMilliseconds", "sleep_window", 5_000),
@@ -158,8 +158,6 @@ fn policy(cx: &mut Cx<'_>, command: &mut Command, pool: &mut Command) -> Map {
     }
     isolation(cx, (command, pool), &mut policy);
     for quiet in [
-        "fallback.enabled",
-        "fallback.isolation.semaphore.maxConcurrentRequests",
         "metrics.rollingStats.numBuckets",
         "requestCache.enabled",
         "requestLog.enabled",
@@ -168,6 +166,7 @@ fn policy(cx: &mut Cx<'_>, command: &mut Command, pool: &mut Command) -> Map {
     ] {
         command.find(quiet);
     }
+    fallback(cx, command);
     for (name, state) in [("circuitBreaker.forceOpen", "open"), ("circuitBreaker.forceClosed", "closed")] {
         if command.text(name).as_deref() == Some("true") {
             let at = command.find(name).map_or_else(At::default, |node| node.at);
@@ -175,6 +174,20 @@ fn policy(cx: &mut Cx<'_>, command: &mut Command, pool: &mut Command) -> Map {
         }
     }
     policy
+}
+
+/// Whether there is a fallback is in the program alone; only what is written of it shows that there may be one.
+fn fallback(cx: &mut Cx<'_>, command: &mut Command) {
+    let limit = command.find("fallback.isolation.semaphore.maxConcurrentRequests");
+    let on = command.find("fallback.enabled");
+    let off = on.as_ref().is_some_and(|on| on.text() == Some("false"));
+    let Some(written) = limit.as_ref().or(on.as_ref()).filter(|_| !off) else { return };
+    let at_once = limit.as_ref().and_then(Node::text).unwrap_or("10");
+    let hint = format!(
+        "if the command has one, write `fallback: {{after: 1ms, limit: {at_once}, when: [timeout, 5xx, refused, rejected, \
+         breaker_open]}}`, with the time that it takes"
+    );
+    cx.not_mapped(written.at, "the fallback, which is code", &hint);
 }
 
 fn isolation(cx: &mut Cx<'_>, (command, pool): (&mut Command, &mut Command), policy: &mut Map) {

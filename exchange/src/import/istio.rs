@@ -216,12 +216,12 @@ fn outliers(cx: &mut Cx<'_>, fields: &Fields<'_>, at: At) -> Map {
     breaker.put("interval", cx.field(fields, "interval", Cx::go_duration).unwrap_or_else(|| usual(10)));
     breaker
         .put("base_ejection_time", cx.field(fields, "baseEjectionTime", Cx::go_duration).unwrap_or_else(|| usual(30)));
-    let percent = cx.field(fields, "maxEjectionPercent", Cx::percent).filter(|percent| percent.value.0 > 0.0);
+    let percent = cx.field(fields, "maxEjectionPercent", Cx::whole_percent).filter(|percent| percent.value.0 > 0.0);
     let percent = percent.unwrap_or_else(|| Said::default(Percent(10.0), "default"));
     let percent_at = fields.entry("maxEjectionPercent").map_or(at, |entry| entry.key.at);
     warn_of_no_ejection(cx, percent_at, (percent.value.0, None));
     breaker.put("max_ejection_percent", percent);
-    let panic = cx.field(fields, "minHealthPercent", Cx::percent);
+    let panic = cx.field(fields, "minHealthPercent", Cx::whole_percent);
     breaker
         .put("healthy_panic_threshold", panic.unwrap_or_else(|| Said::default(Percent(0.0), "default: panic is off")));
     breaker.set("enforcing_success_rate", "0%", "default: Istio switches it off");
@@ -308,20 +308,19 @@ fn http_route(cx: &mut Cx<'_>, route: &Fields<'_>, (name, hosts): (&str, &mut Ho
         return;
     }
     let mut retry = Map::default();
-    retry.set("kind", "envoy", "");
+    retry.set("kind", "istio", "");
     retry.put("attempts", attempts.map(|retries| retries.saturating_add(1)));
     match cx.field(&retries, "backoff", Cx::go_duration) {
         Some(base) => retry.set("backoff", backoff(base.value, None), base.why),
         None => retry.set("backoff", backoff(Span::from_millis(25), None), "default"),
     }
-    let on = cx.field(&retries, "retryOn", Cx::word);
-    let on =
-        on.unwrap_or_else(|| Said::default("connect-failure,refused-stream,unavailable,cancelled".into(), "default"));
-    let at = retries.entry("retryOn").map_or(retries.node().at, |entry| entry.value.at);
-    RetryOn::read(cx, &on.value, &[], at).put(&mut retry, &on.why);
-    let ignores = cx.field(&retries, "retryIgnorePreviousHosts", Cx::boolean).is_none_or(|said| said.value);
-    if ignores {
-        retry.set("avoid_tried", "5", "default");
+    if let Some(on) = cx.field(&retries, "retryOn", Cx::word) {
+        let at = retries.entry("retryOn").map_or(retries.node().at, |entry| entry.value.at);
+        RetryOn::read(cx, &on.value, &[], at).put(&mut retry, &on.why);
+    }
+    match cx.field(&retries, "retryIgnorePreviousHosts", Cx::boolean) {
+        Some(ignores) if !ignores.value => retry.set("avoid_tried", "0", ignores.why),
+        _ => retry.set("avoid_tried", "5", "default"),
     }
     let timeout = cx.field(&retries, "perTryTimeout", Cx::go_duration).filter(|timeout| !timeout.value.is_zero());
     hosts.policy(name).put_some("timeout", timeout);

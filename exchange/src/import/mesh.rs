@@ -59,6 +59,11 @@ impl RetryOn {
                 "retriable-status-codes" => on.statuses.extend(codes),
                 "retriable-headers" => cx.not_mapped(at, "`retriable-headers`: replies have no headers", ""),
                 "internal" => cx.approximated(at, "`internal` is any 5xx here", ""),
+                "unavailable" => {
+                    let what =
+                        "`unavailable` is a status of gRPC: a refused connection and a full callee are taken for it";
+                    cx.approximated(at, what, "leave it out for calls over plain HTTP, which never answer it");
+                }
                 _ => {}
             }
         }
@@ -121,4 +126,27 @@ pub(super) fn limits(connections: Said<u32>, pending: Said<u32>, requests: Said<
     limits.put("max_pending_requests", pending);
     limits.put("max_requests", requests);
     Some(limits.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_policies::Outcomes;
+    use squall_policies::retry::envoy_retry_on;
+
+    #[test]
+    fn every_word_of_retry_on_stands_for_the_failures_that_the_policies_take_it_for() {
+        let meant = |word: &&str| match *word {
+            "5xx" => Outcomes::ERROR_5XX,
+            "gateway_error" => Outcomes::GATEWAY_ERROR,
+            "conflict" => Outcomes::CONFLICT,
+            word => Outcomes::from_word(word).unwrap(),
+        };
+        for (word, outcomes) in RETRY_ON {
+            let all: Outcomes = outcomes.iter().map(meant).collect();
+            // An answer that says `internal` is a 5xx here, of any kind.
+            let known = envoy_retry_on(word).unwrap();
+            assert!(all == known || word == "internal" && all.includes(known), "{word}: {all} and {known}");
+        }
+    }
 }

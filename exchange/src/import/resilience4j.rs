@@ -374,16 +374,14 @@ fn breaker(cx: &mut Cx<'_>, levels: &[Fields<'_>], policy: &mut Map) {
     settings.put("slow_after", slow.unwrap_or_else(|| default(Span::from_secs(60))));
     let (first, why) = (waits.first.value, waits.first.why);
     let open_for = match waits.exponential {
-        None => first.to_string(),
+        None => match waits.randomized {
+            Some(factor) => format!("randomized({first} {factor})"),
+            None => first.to_string(),
+        },
         Some((factor, None)) => format!("exponential({first} {factor})"),
         Some((factor, Some(longest))) => format!("exponential({first} {factor} {longest})"),
     };
     settings.set("open_for", open_for, why);
-    if waits.randomized.is_some() {
-        let at =
-            levels.iter().find_map(|level| level.entry("enableRandomizedWait")).map_or_else(At::default, |e| e.key.at);
-        cx.approximated(at, "a randomised open state: it is always as long here", "");
-    }
     let probes = nearest(cx, levels, "permittedNumberOfCallsInHalfOpenState", Cx::count)
         .or_else(|| nearest(cx, levels, "ringBufferSizeInHalfOpenState", Cx::count));
     settings.put("half_open_calls", probes.unwrap_or_else(|| default(10)));
@@ -392,6 +390,8 @@ fn breaker(cx: &mut Cx<'_>, levels: &[Fields<'_>], policy: &mut Map) {
     settings.put_some("after_half_open_limit", after.map(|said| said.map(|word| word.to_lowercase())));
     settings
         .put_some("auto_half_open", nearest(cx, levels, "automaticTransitionFromOpenToHalfOpenEnabled", Cx::boolean));
+    let initial = nearest(cx, levels, "initialState", Cx::word);
+    settings.put_some("initial_state", initial.map(|said| said.map(|word| word.to_lowercase())));
     let recorded = exceptions(cx, levels, "recordExceptions");
     let ignored = exceptions(cx, levels, "ignoreExceptions");
     let settings = policy.map("breaker");
@@ -410,10 +410,6 @@ fn breaker(cx: &mut Cx<'_>, levels: &[Fields<'_>], policy: &mut Map) {
     }
     for name in ["recordFailurePredicate", "recordResultPredicate", "ignoreExceptionPredicate"] {
         refuse_classes(cx, levels, name);
-    }
-    if let Some(state) = nearest(cx, levels, "initialState", Cx::word).filter(|state| !same(&state.value, "CLOSED")) {
-        let at = levels.iter().find_map(|level| level.entry("initialState")).map_or_else(At::default, |e| e.key.at);
-        cx.not_mapped(at, format!("`initialState: {}`: breakers begin closed", state.value), "");
     }
 }
 

@@ -110,6 +110,14 @@ impl Cx<'_> {
         }
     }
 
+    /// Whole per cent, from 0 to 100.
+    pub(super) fn whole_percent(&mut self, node: &Node) -> Option<Percent> {
+        match self.count(node)? {
+            percent if percent <= 100 => Some(Percent(f64::from(percent))),
+            _ => self.expected("per cent from 0 to 100", node),
+        }
+    }
+
     /// A share from 0 to 1.
     pub(super) fn share(&mut self, node: &Node) -> Option<Percent> {
         match self.number(node)? {

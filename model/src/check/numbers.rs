@@ -236,7 +236,9 @@ fn check_breaker(breaker: &Spanned<Breaker>, found: &mut Findings) {
 }
 
 fn open_for(open_for: &Spanned<OpenFor>, found: &mut Findings) {
-    let (OpenFor::Constant(first) | OpenFor::Exponential { base: first, .. }) = open_for.value;
+    let (OpenFor::Constant(first)
+    | OpenFor::Randomized { around: first, .. }
+    | OpenFor::Exponential { base: first, .. }) = open_for.value;
     found.require(first > Span::ZERO, open_for.at, "open for no time", "more than 0s");
 }
 

@@ -11,7 +11,7 @@ use super::key::{Key, Place};
 use super::route::Route;
 use super::system::{Step, System, worse};
 use crate::observation::{Failure, Observation};
-use crate::plan::{ReplicaId, SiteId};
+use crate::plan::{Fallback, ReplicaId, SiteId};
 
 impl Failure {
     /// What the retry's conditions and the breaker see.
@@ -101,8 +101,23 @@ impl System<'_> {
         self.attempt(host, now, index)
     }
 
+    /// A fallback is over, or its caller is gone.
+    pub(super) fn leave_fallback(&mut self, index: u32) {
+        if self.fibers[index].state == State::FallingBack {
+            self.fibers[index].state = State::Running;
+            let link = self.link_of(index);
+            self.links[link].falling_back -= 1;
+        }
+    }
+
+    /// What the caller's replica knows of the callee of the call under way.
+    fn link_of(&self, index: u32) -> u32 {
+        self.links.index(self.plan, self.route(index).edge, self.fibers[index].replica)
+    }
+
     /// The fallback has its answer.
     pub(super) fn fell_back(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
+        self.leave_fallback(index);
         let failure = self.call_aside(index).failure;
         self.call_over(host, now, index, Outcome::Degraded, failure)
     }
@@ -202,10 +217,13 @@ impl System<'_> {
     #[inline(never)]
     fn after_failure<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, failure: Failure) -> Step {
         self.tell_failed(host, now, index, failure);
-        self.call_aside(index);
+        let asked = self.call_aside(index).asked;
         let fiber = &self.fibers[index];
         let retry = &self.plan.sites[fiber.site.index()].retry;
-        if failure == Failure::Deadline || !retry.wants(u32::from(fiber.attempts), failure.seen()) {
+        if failure == Failure::Deadline
+            || retry.retry_after.ends(asked)
+            || !retry.wants(u32::from(fiber.attempts), failure.seen())
+        {
             return self.give_up(host, now, index, failure);
         }
         self.back_off(host, now, index, failure)
@@ -215,7 +233,12 @@ impl System<'_> {
     #[cold]
     #[inline(never)]
     pub(super) fn give_up(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Step {
-        let Some(time) = self.plan.sites[self.fibers[index].site.index()].fallback else {
+        let fallback = self.plan.sites[self.fibers[index].site.index()].fallback;
+        let link = self.link_of(index);
+        let stands_in = |fallback: &Fallback| {
+            fallback.when.contains(failure.seen()) && self.links[link].falling_back < fallback.limit
+        };
+        let Some(Fallback { time, .. }) = fallback.filter(stands_in) else {
             return self.call_over(host, now, index, failure.passed_on(), Some(failure));
         };
         let service = self.plan.endpoints[self.fibers[index].endpoint.index()].service;
@@ -225,6 +248,7 @@ impl System<'_> {
             return self.fell_back(host, now, index);
         }
         self.fibers[index].state = State::FallingBack;
+        self.links[link].falling_back += 1;
         let key = self.ticket(index);
         self.tell_state(host, now, index);
         host.arm(now, delay, Class::Completion, key);

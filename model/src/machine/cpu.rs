@@ -103,8 +103,13 @@ impl System<'_> {
     /// Somebody's work may be done; answers whether the key was for this.
     pub(super) fn wake_cpu(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, key: super::key::Key) -> bool {
         let clock = self.replicas[id.index()].own_clock(now);
+        let frozen = self.replicas[id.index()].pauses > 0;
         let Some(cpu) = self.cpus[id.index()].as_mut().filter(|cpu| cpu.share.wake == key) else { return false };
         cpu.share.wake_at = SimTime::NEVER;
+        if frozen {
+            // Even work that was done when it froze goes on only when it thaws, which wakes it again.
+            return true;
+        }
         cpu.share.advance(clock);
         while let Some(key) = cpu.share.take_done() {
             if let Some(index) = self.fibers.waiting(key) {

@@ -266,6 +266,15 @@ impl System<'_> {
         }
     }
 
+    /// A breaker that is to begin in another state than closed enters it.
+    pub(super) fn begin_breaker(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
+        let (state, streams) = self.links.with_streams(index);
+        let begun = state.breaker.as_mut().and_then(|breaker| breaker.begin(now, &mut streams.policies));
+        if begun.is_some() {
+            self.breaker_changed(host, now, index, begun);
+        }
+    }
+
     /// Tells of a breaker's change, and sees to it that it is woken when it wants to be.
     #[cold]
     #[inline(never)]

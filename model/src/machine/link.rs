@@ -34,6 +34,8 @@ pub(super) struct Link {
     pub pool: Option<Connections>,
     /// Attempts under way.
     pub in_use: u32,
+    /// Calls that their fallbacks answer just now.
+    pub falling_back: u32,
     /// Where its counts of attempts under way a replica of the callee begin.
     pending: u32,
     /// The key of the wake-up that the policies asked for, and its time.
@@ -127,6 +129,7 @@ impl Links {
                 balancer,
                 pool: edge.pool.map(Connections::new),
                 in_use: 0,
+                falling_back: 0,
                 pending,
                 wake: Key::NONE,
                 wake_at: SimTime::NEVER,

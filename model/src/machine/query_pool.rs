@@ -151,6 +151,10 @@ impl System<'_> {
         let Some(share) = self.databases[id.index()].share.as_mut().filter(|share| share.wake == key) else { return };
         share.wake_at = SimTime::NEVER;
         share.advance(clock);
+        if self.databases[id.index()].pauses > 0 {
+            // Even what was done when it froze comes out only when it thaws, which wakes it again.
+            return;
+        }
         while let Some(key) = self.databases[id.index()].share.as_mut().and_then(super::share::Share::take_done) {
             if let Some(index) = self.fibers.waiting(key) {
                 let step = self.query_over(host, now, index);

@@ -451,6 +451,7 @@ impl System<'_> {
             State::Calling | State::Held | State::Hedging | State::BackingOff => self.abandon_call(host, now, index),
             State::Pooling | State::Connecting | State::Querying => self.abandon_query(host, now, index),
             State::Computing => self.stop_computing(host, now, index),
+            State::FallingBack => self.leave_fallback(index),
             State::Free => return,
             _ => {}
         }

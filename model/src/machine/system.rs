@@ -176,6 +176,7 @@ impl<'p> System<'p> {
     /// The closed loops' users take their places, and autoscalers begin to look.
     pub fn begin(&mut self, host: &mut impl Host, now: SimTime) {
         self.tell_limits(host, now);
+        (0..self.links.count_all()).for_each(|link| self.begin_breaker(host, now, link));
         self.begin_scaling(host, now);
         self.seat_users(host, now);
     }
@@ -184,6 +185,7 @@ impl<'p> System<'p> {
     pub fn begin_without_load(&mut self, host: &mut impl Host, now: SimTime) {
         self.scaled_until = SimTime::NEVER;
         self.tell_limits(host, now);
+        (0..self.links.count_all()).for_each(|link| self.begin_breaker(host, now, link));
         self.begin_scaling(host, now);
     }
 

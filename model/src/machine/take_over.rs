@@ -28,6 +28,10 @@ impl<'p> System<'p> {
         self.open_relays();
         for link in 0..self.links.count_all() {
             self.places_free(link);
+            let edge = self.links[link].edge.index();
+            if plan.edges[edge].breaker != old.edges[edge].breaker {
+                self.begin_breaker(host, now, link);
+            }
         }
         for (row, service) in plan.services.iter().enumerate().take(plan.real_services) {
             let before = &old.services[row];

@@ -382,6 +382,13 @@ impl System<'_> {
     fn retried(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Result<Step, Failure> {
         let (fiber, trip) = (&self.fibers[index], self.trips[index]);
         let retry = &self.plan.sites[fiber.site.index()].retry;
+        if retry.retry_after.ends(self.fibers.aside(index).asked) {
+            if let Some(budget) = &mut self.links[trip.link].budget {
+                budget.told_off(failure.seen());
+            }
+            return Err(failure);
+        }
+        let fiber = &self.fibers[index];
         if self.is_overflow(index, failure) || !retry.wants(u32::from(fiber.attempts), failure.seen()) {
             return Err(failure);
         }

@@ -16,7 +16,7 @@ use squall_policies::hedge::HedgeConfig;
 use squall_policies::limiter::LimiterConfig;
 use squall_policies::queue::QueueConfig;
 use squall_policies::retry::RetryConfig;
-use squall_policies::{SimTime, Span};
+use squall_policies::{Outcomes, SimTime, Span};
 
 pub use compile::{breaker, compile};
 pub use expect::{Claim, Comparison, Expect, Metric, Resource, Stretch, Subject};
@@ -312,8 +312,19 @@ pub struct Site {
     pub hedge: Option<HedgeConfig>,
     /// How often a replica is chosen again that the call has already tried.
     pub avoid_tried: u32,
-    /// If the call fails for good: answer instead, after this time; the reply counts as degraded.
-    pub fallback: Option<TimeId>,
+    /// If the call fails for good: an answer instead, which counts as degraded.
+    pub fallback: Option<Fallback>,
+}
+
+/// An answer instead of a failure.
+#[derive(Clone, Copy, Debug)]
+pub struct Fallback {
+    /// How long it takes.
+    pub time: TimeId,
+    /// The failures that it stands in for.
+    pub when: Outcomes,
+    /// How many there may be at once, of a replica of the caller and a callee; `u32::MAX` for any number.
+    pub limit: u32,
 }
 
 /// Caller and callee, and the policies whose state the two share.

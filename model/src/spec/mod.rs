@@ -28,8 +28,8 @@ pub use problem::{Problem, Severity, did_you_mean};
 pub use schema::schema;
 pub use settings::{Setting, settings};
 pub use values::{
-    Backoff, Dist, EndpointRef, Http, Jitter, Limit, OpenFor, Patience, Phase, Rate, Samples, Share, Size, Target,
-    Window,
+    Backoff, Dist, EndpointRef, HedgeAfter, Http, Jitter, Limit, OpenFor, Patience, Percent, Phase, Rate, Samples,
+    Share, Size, StayAway, Target, Window,
 };
 
 use decode::Cx;

@@ -755,6 +755,97 @@ mod tests {
         assert_eq!(interval_of(85, hosts(6)), []);
     }
 
+    /// So many calls to each of five replicas by this time; of those to the first every other one fails.
+    fn half_bad(c: &mut Cluster, ms: u64, calls: u32) {
+        for _ in 0..calls / 2 {
+            c.results(ms, 0, 1, Outcome::Ok);
+            c.results(ms, 0, 1, FAIL);
+        }
+        (1..5).for_each(|replica| assert_eq!(c.results(ms, replica, calls, Outcome::Ok), None));
+    }
+
+    #[test]
+    fn a_replica_that_a_tick_ejects_is_out_for_longer_before_that_tick_could_shorten_it() {
+        let mut c = Cluster::new(config(), 5);
+        c.results(200, 0, 5, FAIL);
+        assert_eq!(c.run_until(2_000), [(2_000, 0, false)]);
+        half_bad(&mut c, 2_500, 100);
+        // It has been in for the interval, but is out again before back-offs are lowered: for 2 s, not for 1 s.
+        assert_eq!(c.run_until(3_000), [(3_000, 0, true)]);
+        assert_eq!(c.run_until(9_000), [(5_000, 0, false)]);
+    }
+
+    #[test]
+    fn success_rates_are_compared_before_failure_percentages() {
+        let both =
+            EnvoyOutlierConfig { enforcing_failure_percentage: 100, failure_percentage_threshold: 50, ..config() };
+        let mut c = Cluster::new(both, 5);
+        half_bad(&mut c, 500, 100);
+        let ejection = c.outlier.on_wake(SimTime::ZERO + MS(1_000), &mut c.rng).unwrap();
+        assert!(matches!(ejection.why.reason, Reason::Outlier { .. }), "{ejection:?}");
+        assert_eq!(c.outlier.stats().detected, 1, "and who is out already is not detected twice");
+    }
+
+    #[test]
+    fn who_returns_at_a_tick_is_judged_at_that_very_tick() {
+        let few = EnvoyOutlierConfig { success_rate_request_volume: 10, ..config() };
+        let mut c = Cluster::new(few, 5);
+        c.results(200, 0, 5, FAIL);
+        assert_eq!(c.run_until(1_000), []);
+        // Late answers count in the interval at whose end it returns.
+        half_bad(&mut c, 1_500, 10);
+        assert_eq!(c.run_until(2_000), [(2_000, 0, false), (2_000, 0, true)]);
+    }
+
+    #[test]
+    fn whether_too_many_are_out_is_asked_before_chance_is() {
+        let never = EnvoyOutlierConfig { enforcing_consecutive_5xx: 0, max_ejection_percent: 10, ..config() };
+        let mut c = Cluster::new(never, 4);
+        let before = c.rng.clone();
+        assert!(c.results(0, 0, 5, FAIL).is_none());
+        assert_eq!(c.outlier.stats(), OutlierStats { detected: 1, enforced: 0, overflow: 1 });
+        assert_eq!(c.rng.next_u64(), before.clone().next_u64(), "nothing is drawn");
+    }
+
+    #[test]
+    fn any_answer_ends_a_local_run_and_without_the_split_there_is_none() {
+        let split = EnvoyOutlierConfig {
+            split_external_local_origin_errors: true,
+            consecutive_local_origin_failure: 3,
+            consecutive_5xx: 100,
+            ..config()
+        };
+        for answer in [FAIL, Outcome::Ok] {
+            let mut c = Cluster::new(split, 2);
+            c.results(0, 0, 2, Outcome::Timeout);
+            c.results(0, 0, 1, answer);
+            assert!(c.results(0, 0, 2, Outcome::Refused).is_none(), "{answer:?}");
+            assert!(c.results(0, 0, 1, Outcome::Timeout).is_some(), "{answer:?}");
+        }
+        let mut c = Cluster::new(EnvoyOutlierConfig { split_external_local_origin_errors: false, ..split }, 2);
+        assert!(c.results(0, 0, 99, Outcome::Timeout).is_none());
+        assert!(c.results(0, 0, 1, Outcome::Timeout).is_some(), "as the hundredth 5xx");
+    }
+
+    #[test]
+    fn a_replica_ejected_180_ms_after_its_return_fails_29_calls_with_the_merge_window_and_5_without() {
+        // As measured with the real proxy: a call every 34 ms, all of which fail.
+        for (update_merge_window, wanted) in [(MS(1_000), 29), (Span::ZERO, 5)] {
+            let mut c = Cluster::new(EnvoyOutlierConfig { update_merge_window, ..config() }, 2);
+            c.results(200, 0, 5, FAIL);
+            assert_eq!(c.run_until(2_000), [(2_000, 0, false)]);
+            let mut failed = 0;
+            for ms in (2_000..4_000).step_by(34).skip(1) {
+                c.run_until(ms);
+                if c.outlier.usable(0) {
+                    failed += 1;
+                    c.results(ms, 0, 1, FAIL);
+                }
+            }
+            assert_eq!(failed, wanted, "{update_merge_window}");
+        }
+    }
+
     #[test]
     fn failures_in_a_row_are_counted_anew_after_a_return() {
         let mut c = Cluster::new(config(), 2);

@@ -351,6 +351,19 @@ mod tests {
     }
 
     #[test]
+    fn a_late_failure_reopens_a_half_open_breaker_and_sleeps_again() {
+        let mut s = stepper(HystrixConfig::default());
+        let straggler = s.admit().unwrap();
+        s.calls(20, FAIL);
+        s.at(MS(500)).wake();
+        s.at(MS(6_000)).admit().unwrap();
+        let decided = told(s.at(MS(7_000)).finish(straggler, FAIL));
+        assert_eq!(decided, Some((State::HalfOpen, State::Open, Reason::ProbeFailed, true)));
+        assert!(s.at(MS(12_000)).admit().is_none());
+        assert!(s.at(MS(12_001)).admit().is_some());
+    }
+
+    #[test]
     fn a_quiet_breaker_wants_no_wake() {
         let mut s = stepper(HystrixConfig::default());
         assert_eq!(s.breaker.next_wake(), None);

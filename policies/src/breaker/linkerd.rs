@@ -426,6 +426,19 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_that_passes_clears_the_ratio_s_window() {
+        let unified = LinkerdConfig { max_failures: 0, success_rate: Some(SuccessRateConfig::default()), ..exact() };
+        let mut s = stepper(unified);
+        s.calls(5, FAIL);
+        s.at(MS(1_000)).call(Outcome::Ok);
+        assert_eq!((s.state(), s.breaker.metrics(s.now).calls), (State::Closed, 0));
+        s.calls(4, FAIL);
+        assert_eq!(s.state(), State::Closed, "the first five are forgotten");
+        s.call(FAIL);
+        assert_eq!(s.state(), State::Open);
+    }
+
+    #[test]
     fn the_ratio_s_window_moves_on_in_tenths() {
         let unified = LinkerdConfig { max_failures: 0, success_rate: Some(SuccessRateConfig::default()), ..exact() };
         for (last, state) in [(9_999, State::Open), (10_000, State::Closed)] {

@@ -313,6 +313,15 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_that_fails_opens_anew_keeps_the_window_and_is_not_counted_in_it() {
+        let mut s = open();
+        s.at(MS(5_000)).call(FAIL);
+        assert_eq!((s.state(), s.breaker.metrics(s.now).calls), (State::Open, 4));
+        assert!(s.at(MS(9_999)).admit().is_none());
+        assert!(s.at(MS(10_000)).admit().is_some());
+    }
+
+    #[test]
     fn what_is_not_handled_counts_as_a_success_and_so_does_a_cancelled_probe() {
         let mut s = stepper(PollyConfig { handled: Outcomes::TIMEOUT, ..config() });
         s.calls(8, FAIL);

@@ -42,6 +42,8 @@ pub struct Resilience4jConfig {
     pub half_open_limit: Span,
     /// Whether that limit leads to closed instead of open. Default: no.
     pub close_after_half_open_limit: bool,
+    /// The state it begins in; see [`super::Breaker::begin`]. Default: closed.
+    pub initial: State,
     /// What the clock said at time zero. Time windows are aligned to its seconds. Default 0.
     pub clock_start: Span,
     /// Outcomes that are failures; others, unless ignored, are successes. Default: all that is no success.
@@ -63,6 +65,7 @@ impl Default for Resilience4jConfig {
             auto_half_open: false,
             half_open_limit: Span::ZERO,
             close_after_half_open_limit: false,
+            initial: State::Closed,
             clock_start: Span::ZERO,
             failures: Outcomes::FAILURE,
             ignored: Outcomes::NONE,
@@ -212,6 +215,11 @@ impl Resilience4j {
         let why = Reason::HalfOpenLimit(self.config.half_open_limit).into();
         let closes = self.config.close_after_half_open_limit;
         Some(if closes { self.enter_closed(why) } else { self.enter_open(now, why, rng) })
+    }
+
+    /// Enters the configured initial state.
+    pub fn begin(&mut self, now: SimTime, rng: &mut impl Random) -> Option<Transition> {
+        self.force(now, self.config.initial, rng)
     }
 
     /// Puts the breaker into `state`, as an operator would; nothing if it is there already.

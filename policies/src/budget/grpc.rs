@@ -2,6 +2,7 @@
 //! there are retries only while it is more than half full. Counted in thousandths.
 
 use crate::check::{Invalid, require};
+use crate::retry::Retryable;
 use crate::{Outcome, Outcomes};
 
 /// Configuration of [`Grpc`].
@@ -12,12 +13,12 @@ pub struct GrpcConfig {
     /// Tokens that a success adds; kept to three decimals. Default 0.1.
     pub token_ratio: f64,
     /// Outcomes that take a token: those that are retried. Default: all that is no success.
-    pub retryable: Outcomes,
+    pub retryable: Retryable,
 }
 
 impl Default for GrpcConfig {
     fn default() -> Self {
-        Self { max_tokens: 10, token_ratio: 0.1, retryable: Outcomes::FAILURE }
+        Self { max_tokens: 10, token_ratio: 0.1, retryable: Outcomes::FAILURE.into() }
     }
 }
 
@@ -36,7 +37,7 @@ pub struct Grpc {
     tokens: u32,
     max: u32,
     ratio: u32,
-    retryable: Outcomes,
+    retryable: Retryable,
 }
 
 impl Grpc {
@@ -57,6 +58,14 @@ impl Grpc {
         }
     }
 
+    /// After [`Self::record`]: the callee said that there is to be no retry, which takes a token as well if the outcome
+    /// has not.
+    pub fn told_off(&mut self, outcome: Outcome) {
+        if !outcome.is_success() && !self.retryable.contains(outcome) {
+            self.tokens = self.tokens.saturating_sub(1000);
+        }
+    }
+
     /// Whether there may be a retry: more than half the tokens are left (`>`).
     pub fn allows(&self) -> bool {
         self.tokens > self.max / 2
@@ -66,6 +75,7 @@ impl Grpc {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retry::Statuses;
 
     /// Attempts of a call that always fails, of at most five.
     fn attempts(bucket: &mut Grpc) -> u32 {
@@ -109,13 +119,35 @@ mod tests {
 
     #[test]
     fn failures_that_are_not_retried_take_nothing_and_the_ratio_has_three_decimals() {
-        let config = GrpcConfig { token_ratio: 0.1239, retryable: Outcomes::REFUSED, ..GrpcConfig::default() };
+        let config = GrpcConfig { token_ratio: 0.1239, retryable: Outcomes::REFUSED.into(), ..GrpcConfig::default() };
         let mut bucket = Grpc::new(&config);
         bucket.record(Outcome::Error(500));
         assert_eq!(bucket.tokens, 10_000);
         bucket.record(Outcome::Refused);
         bucket.record(Outcome::Ok);
         assert_eq!(bucket.tokens, 9_123);
+    }
+
+    #[test]
+    fn whoever_is_told_not_to_retry_loses_a_token_whatever_the_failure_and_never_two() {
+        let config = GrpcConfig { retryable: Outcomes::REFUSED.into(), ..GrpcConfig::default() };
+        for outcome in [Outcome::Error(500), Outcome::Refused] {
+            let mut bucket = Grpc::new(&config);
+            bucket.record(outcome);
+            bucket.told_off(outcome);
+            assert_eq!(bucket.tokens, 9_000, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_retryable_status_takes_a_token_like_a_retryable_kind() {
+        let statuses = Statuses::of(&[500]).unwrap();
+        let config = GrpcConfig { retryable: Retryable { when: Outcomes::REFUSED, statuses }, ..GrpcConfig::default() };
+        let mut bucket = Grpc::new(&config);
+        for outcome in [Outcome::Error(500), Outcome::Error(501), Outcome::Refused] {
+            bucket.record(outcome);
+        }
+        assert_eq!(bucket.tokens, 8_000);
     }
 
     #[test]

@@ -194,6 +194,24 @@ mod tests {
     }
 
     #[test]
+    fn the_bucket_holds_a_second_s_worth_but_at_least_one_token_and_a_dearer_send_is_due_when_it_is_full() {
+        let mut bucket = steady();
+        bucket.record(at(10_001), Outcome::RateLimited);
+        let rate = bucket.rate().unwrap();
+        assert!((bucket.capacity - rate).abs() < 1e-9);
+        // Full after a second; more than a second saves up nothing more.
+        let sends = (0..1_000).take_while(|_| bucket.acquire(at(20_000), 1.0) == Permission::Go).count();
+        assert_eq!(sends, rate as usize);
+        // Half a token a second: the bucket holds one all the same, and a send of ten costs that one.
+        let mut slow = AwsAdaptive::new(at(0));
+        slow.record(at(0), Outcome::RateLimited);
+        assert_eq!((slow.fill, slow.capacity), (0.5, 1.0));
+        assert_eq!(slow.acquire(at(0), 10.0), Permission::AskAgainAt(at(2_000)));
+        assert_eq!(slow.acquire(at(2_000), 10.0), Permission::Go);
+        assert_ne!(slow.acquire(at(2_000), 1.0), Permission::Go);
+    }
+
+    #[test]
     fn sends_cost_by_what_they_repeat() {
         let table = [
             (None, 1.0),

@@ -26,6 +26,28 @@ impl Statuses {
     }
 }
 
+/// What is tried again: kinds of endings, and statuses of answers besides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retryable {
+    /// Kinds of endings.
+    pub when: Outcomes,
+    /// Statuses of answers.
+    pub statuses: Statuses,
+}
+
+impl Retryable {
+    /// Whether an attempt that ended in `outcome` is tried again.
+    pub fn contains(self, outcome: Outcome) -> bool {
+        self.when.contains(outcome) || self.statuses.contains(outcome)
+    }
+}
+
+impl From<Outcomes> for Retryable {
+    fn from(when: Outcomes) -> Self {
+        Self { when, statuses: Statuses::NONE }
+    }
+}
+
 /// What a word of Envoy's `retry_on` (1.40) means here; `None` for a word Envoy does not have. A time-out of one try is
 /// a local reset there. `retriable-status-codes` and `retriable-headers` name nothing by themselves: give [`Statuses`].
 pub fn envoy_retry_on(word: &str) -> Option<Outcomes> {
@@ -34,7 +56,7 @@ pub fn envoy_retry_on(word: &str) -> Option<Outcomes> {
         "5xx" => Outcomes::ERROR_5XX | Outcomes::REJECTED | resets,
         "gateway-error" => Outcomes::GATEWAY_ERROR | Outcomes::REJECTED | resets,
         "reset" => resets,
-        "reset-before-request" | "connect-failure" => Outcomes::REFUSED,
+        "reset-before-request" | "connect-failure" | "http3-post-connect-failure" => Outcomes::REFUSED,
         "unavailable" => Outcomes::REFUSED | Outcomes::REJECTED,
         "retriable-4xx" => Outcomes::CONFLICT,
         "envoy-ratelimited" | "resource-exhausted" => Outcomes::RATE_LIMITED,

@@ -19,10 +19,20 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
+    /// Asked for, it means that there is to be no further attempt. Only gRPC's pushback can say so (a wait that is
+    /// negative), and only gRPC's clients hear it; to the others nothing was asked for.
+    pub const NEVER: Span = Span::MAX;
+
+    /// Whether what the callee asked for ends the call.
+    pub fn ends(self, asked: Option<Span>) -> bool {
+        self == Self::Pushback && asked == Some(Self::NEVER)
+    }
+
     /// The wait before a retry whose own wait is `own`, when the callee asked for `asked`.
     pub fn wait(self, own: Span, asked: Span, rng: &mut impl Random) -> Span {
         match self {
             Self::Ignored => own,
+            _ if asked == Self::NEVER => own,
             Self::Exact | Self::Pushback => asked,
             Self::Envoy => {
                 let asked = asked.min(Span::from_secs(300));
@@ -55,6 +65,17 @@ mod tests {
             let drawn = kind.wait(Span::from_secs(own), Span::from_secs(asked), &mut SplitMix64::new(1));
             assert_eq!(drawn, Span::from_secs(wait), "{kind:?} {own} {asked}");
         }
+    }
+
+    #[test]
+    fn only_grpc_hears_that_it_is_not_to_try_again() {
+        let own = Span::from_secs(1);
+        for kind in [RetryAfter::Ignored, RetryAfter::Exact, RetryAfter::Envoy, RetryAfter::Aws] {
+            assert!(!kind.ends(Some(RetryAfter::NEVER)), "{kind:?}");
+            assert_eq!(kind.wait(own, RetryAfter::NEVER, &mut SplitMix64::new(1)), own, "{kind:?}");
+        }
+        assert!(RetryAfter::Pushback.ends(Some(RetryAfter::NEVER)));
+        assert!(!RetryAfter::Pushback.ends(Some(own)) && !RetryAfter::Pushback.ends(None));
     }
 
     #[test]

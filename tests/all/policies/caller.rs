@@ -108,6 +108,103 @@ fn a_budget_of_hedges_hears_how_attempts_end() {
 }
 
 #[test]
+fn a_fallback_stands_in_for_the_failures_it_names_and_for_so_many_at_once() {
+    let fails = "endpoints: {work: {steps: [{fail: {share: 100%, status: 404}}]}}";
+    let failed = Failure::Callee(Outcome::Error(404));
+    let degraded = |ms| Ended { outcome: Outcome::Degraded, ..Ended::failed(Outcome::Degraded, failed, ms) };
+    let plain = Ended::failed(Outcome::Error(502), failed, 0.0);
+    let table = [
+        ("{after: 1ms}", vec![degraded(1.0); 3]),
+        ("{after: 1ms, when: [timeout, 5xx]}", vec![plain; 3]),
+        ("{after: 1ms, when: [4xx]}", vec![degraded(1.0); 3]),
+        // Each takes 25 ms, and a call comes every 10 ms: the third finds both places taken.
+        ("{after: 25ms, limit: 2}", vec![degraded(25.0), degraded(25.0), plain, degraded(25.0), degraded(25.0), plain]),
+        ("{after: 25ms, limit: 0}", vec![plain; 2]),
+    ];
+    for (fallback, mut wanted) in table {
+        let mut seen = ends(&asking(wanted.len() as u32, "10", &format!("fallback: {fallback}"), fails), EDGE);
+        let order = |end: &Ended| format!("{end:?}");
+        seen.sort_by_key(order);
+        wanted.sort_by_key(order);
+        assert_eq!(seen, wanted, "{fallback}");
+    }
+}
+
+#[test]
+fn a_replica_of_a_caller_that_dies_gives_back_the_places_of_its_fallbacks() {
+    let text = "{duration: 3s, services: {
+        caller: {endpoints: {go: {steps: [{call: callee.work}]}}, calls: {callee: {fallback: {after: 500ms, limit: 1}}}},
+        callee: {endpoints: {work: {steps: [{fail: 100%}]}}}},
+        faults: [{at: 1200ms, target: caller, kill: 1}],
+        load: [{name: load, to: caller.go, rate: 1/s}]}";
+    // At 0 s, 1 s (killed while it falls back), 2 s: each finds the one place free.
+    let ends = ends(text, "caller -> callee");
+    assert!(ends.iter().all(|end| end.outcome == Outcome::Degraded), "{ends:?}");
+    assert!(ends.len() >= 2, "{ends:?}");
+}
+
+#[test]
+fn a_hedge_on_failure_alone_goes_when_the_first_has_failed_and_not_before() {
+    let hedged = |does: &str| {
+        let seen = all(&asking(5, "100", "hedge: {after: failure, attempts: 1}", does));
+        seen.iter().filter(|(_, what)| matches!(what, Observation::Hedged { .. })).count()
+    };
+    assert_eq!(hedged(&works("10s")), 0);
+    assert_eq!(hedged("endpoints: {work: {steps: [{wait: 5ms}, {fail: 100%}]}}"), 5);
+}
+
+#[test]
+fn only_grpc_s_retry_heeds_a_callee_that_says_there_is_to_be_no_further_attempt() {
+    let made = |retry: &str| {
+        let full = "admission: {concurrency: 0, retry_after: for_good}, endpoints: {work: {steps: [{wait: 1ms}]}}";
+        ends(&asking(1, "10", &format!("retry: {retry}"), full), EDGE)[0].attempts
+    };
+    let table = [
+        ("{kind: grpc, attempts: 3}", 1),
+        ("{kind: grpc, attempts: 3, retry_after: ignored}", 3),
+        ("{attempts: 3, retry_after: exact}", 3),
+        ("{attempts: 3, budget: 100%, kind: grpc}", 1),
+    ];
+    for (retry, attempts) in table {
+        assert_eq!(made(retry), attempts, "{retry}");
+    }
+}
+
+#[test]
+fn a_breaker_begins_in_the_state_it_is_told_and_says_so() {
+    let ok = |state: &str| {
+        let policy = format!("breaker: {{minimum_calls: 1, open_for: 250ms, initial_state: {state}}}");
+        let text = asking(10, "100", &policy, &works("1ms"));
+        let first = all(&text).into_iter().find_map(|(at, what)| match what {
+            Observation::Breaker { transition, .. } => Some((at.as_nanos(), transition.to)),
+            _ => None,
+        });
+        (ends(&text, EDGE).iter().filter(|end| end.failure.is_none()).count(), first)
+    };
+    let table = [
+        ("closed", (10, None)),
+        // Calls at 0, 100 and 200 ms are refused.
+        ("open", (7, Some((0, State::Open)))),
+        ("half_open", (10, Some((0, State::HalfOpen)))),
+        ("forced_open", (0, Some((0, State::ForcedOpen)))),
+        ("disabled", (10, Some((0, State::Disabled)))),
+        ("metrics_only", (10, Some((0, State::MetricsOnly)))),
+    ];
+    for (state, wanted) in table {
+        assert_eq!(ok(state), wanted, "{state}");
+    }
+}
+
+#[test]
+fn a_budget_hears_of_failures_that_are_retried_by_their_status_alone() {
+    // Ten tokens, of which each failure takes one: at five there is no further retry.
+    let retry = "retry: {attempts: 2, when: [refused], statuses: [503], budget: {kind: grpc, max_tokens: 10}}";
+    let fails = "endpoints: {work: {steps: [{fail: {share: 100%, status: 503}}]}}";
+    let attempts: u32 = ends(&asking(10, "100", retry, fails), EDGE).iter().map(|end| u32::from(end.attempts)).sum();
+    assert_eq!(attempts, 12, "two calls have two attempts, the third takes the fifth token with its first");
+}
+
+#[test]
 fn a_thread_pool_fills_core_then_queue_then_threads_and_refuses_the_next() {
     let policy = "bulkhead: {kind: thread_pool, core: 1, max: 2, queue: 1}";
     let full = Ended::failed(Outcome::Rejected, Failure::BulkheadFull, 0.0);

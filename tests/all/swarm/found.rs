@@ -75,3 +75,15 @@ fn a_timeout_that_came_to_a_frozen_caller_is_not_taken_back_by_an_answer_that_ca
          faults: [{target: [s0, s2], at: 700us, pause: true}]}",
     );
 }
+
+#[test]
+fn work_that_is_done_in_the_instant_in_which_its_replica_freezes_goes_on_when_that_thaws() {
+    for seconds in ["", "for: 1s, "] {
+        holds(&format!(
+            "{{duration: 3s, services: {{a: {{endpoints: {{e: {{steps: [{{call: b.e}}]}}}}, calls: {{b: {{propagate: [deadline]}}}}}}, \
+             b: {{workers: 1, cores: 2, endpoints: {{e: {{steps: [{{work: 1us}}]}}}}}}}}, \
+             load: [{{name: l, to: a.e, stages: [{{for: 110ns, rate: 100000000/s}}, {{for: 2s, rate: 0/s, hold: true}}]}}], \
+             faults: [{{target: b, at: 7us, {seconds}pause: true}}]}}"
+        ));
+    }
+}

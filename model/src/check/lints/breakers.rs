@@ -1,9 +1,7 @@
 //! Lints about circuit breakers: those that never open, that do not see what is wrong, or whose probes never end.
 
-use std::collections::BTreeSet;
-
-use super::Call;
 use super::traffic::Traffic;
+use super::{Call, each_once};
 use crate::Span;
 use crate::check::Findings;
 use crate::spec::{At, Breaker, Layer, Spanned, Topology, Trouble, Window};
@@ -18,23 +16,16 @@ pub(super) fn check(topology: &Topology, calls: &[Call<'_>], found: &mut Finding
     }
 }
 
-/// One call for each caller and callee that have a breaker.
-fn each_once<'a, 'c>(calls: &'a [Call<'c>]) -> impl Iterator<Item = &'a Call<'c>> {
-    let mut seen = BTreeSet::new();
-    let first = move |call: &&Call<'c>| seen.insert((call.service, call.step.to.service.as_str()));
-    calls.iter().filter(|call| call.policy.breaker.is_some()).filter(first)
-}
-
 /// An outlier detection that may not eject even one replica never does.
 fn never_ejects(topology: &Topology, calls: &[Call<'_>], found: &mut Findings) {
     for call in calls {
         let callee = topology.services.find(&call.step.to.service);
         let (Some(breaker), Some(callee)) = (&call.policy.breaker, callee) else { continue };
         let Breaker::EnvoyOutlier(outlier) = &breaker.value else { continue };
-        let (replicas, most) = (callee.replicas.value, outlier.max_ejection_percent.value.0);
-        let none = (f64::from(replicas) * most) < 1.0 && !outlier.always_eject_one_host.value;
+        let (replicas, most) = (callee.replicas.value, outlier.max_ejection_percent.value);
+        let none = replicas.saturating_mul(most.0) < 100 && !outlier.always_eject_one_host.value;
         if none && callee.autoscale.is_none() {
-            let share = format!("{}% of {replicas} replicas is less than one", most * 100.0);
+            let share = format!("{}% of {replicas} replicas is less than one", most.0);
             let what = format!("{} never ejects a replica: {share}", call.shown());
             let hint = "raise `max_ejection_percent`, or say `always_eject_one_host: true`";
             found.warn("breaker-never-opens", breaker.at, what, hint);

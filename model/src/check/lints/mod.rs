@@ -2,16 +2,19 @@
 
 mod breakers;
 mod calls;
+mod layers;
 mod paths;
 mod resources;
 mod traffic;
 mod waits;
 
+use std::collections::BTreeSet;
+
 use super::Findings;
 use crate::spec::{At, CallPolicy, CallStep, Step, Topology};
 
 /// The names of all lints.
-pub const LINTS: [&str; 16] = [
+pub const LINTS: [&str; 19] = [
     "breaker-blind",
     "breaker-never-opens",
     "bulkhead-above-workers",
@@ -20,6 +23,8 @@ pub const LINTS: [&str; 16] = [
     "long-chain",
     "no-backoff",
     "no-timeout",
+    "open-breaker-retried",
+    "own-limits-counted",
     "pool-above-database",
     "post-retried",
     "probe-without-end",
@@ -28,6 +33,7 @@ pub const LINTS: [&str; 16] = [
     "slow-above-timeout",
     "timeout-inversion",
     "unbounded-queue",
+    "waiting-counted-slow",
 ];
 
 pub(super) fn check(topology: &Topology, found: &mut Findings) {
@@ -35,6 +41,7 @@ pub(super) fn check(topology: &Topology, found: &mut Findings) {
     calls::check(topology, &calls, found);
     waits::check(topology, &calls, found);
     breakers::check(topology, &calls, found);
+    layers::check(&calls, found);
     resources::check(topology, found);
     paths::check(topology, found);
 }
@@ -52,6 +59,13 @@ impl Call<'_> {
     fn shown(&self) -> String {
         format!("`{} -> {}`", self.service, self.step.to.service.value)
     }
+}
+
+/// One call for each caller and callee that have a breaker.
+fn each_once<'a, 'c>(calls: &'a [Call<'c>]) -> impl Iterator<Item = &'a Call<'c>> {
+    let mut seen = BTreeSet::new();
+    let first = move |call: &&Call<'c>| seen.insert((call.service, call.step.to.service.as_str()));
+    calls.iter().filter(|call| call.policy.breaker.is_some()).filter(first)
 }
 
 fn calls(topology: &Topology) -> Vec<Call<'_>> {

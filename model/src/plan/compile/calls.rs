@@ -1,10 +1,10 @@
 //! Calls: an edge for every caller and callee, a site for every call step, and the policies of both.
 
 use squall_policies::balancer::BalancerConfig;
-use squall_policies::{Invalid, Span};
+use squall_policies::{Invalid, Outcomes, Span};
 
 use super::{Compiler, Edge, EdgeId, EndpointId, ServiceId, Site, policies};
-use crate::plan::{Layer, Layers, SiteId};
+use crate::plan::{Fallback, Layer, Layers, SiteId};
 use crate::spec;
 use crate::spec::{At, CallPolicy, CallStep, Spanned};
 
@@ -37,9 +37,12 @@ impl Compiler<'_> {
         let chosen = policy.balancer.as_ref().map(|balancer| &balancer.value).or(of_callee);
         let retry = policy.retry.as_ref().map_or_else(policies::once, |written| policies::retry(written));
         let tells = |what| policy.propagate.as_ref().is_some_and(|all| all.iter().any(|one| one.value == what));
-        let hedged = policy.hedge.as_ref().map_or(retry.when, |written| policies::hedge(written).non_fatal);
-        let limited =
-            |written: Option<&Spanned<spec::Budget>>, when| written.map(|written| policies::budget(written, when));
+        let hedged =
+            policy.hedge.as_ref().map_or(retry.retryable(), |written| policies::hedge(written).non_fatal.into());
+        let kind = policy.retry.as_ref().map_or(spec::RetryKind::Plain, |retry| *retry.kind);
+        let limited = |written: Option<&Spanned<spec::Budget>>, when| {
+            written.map(|written| policies::budget(written, kind, when))
+        };
         let mut edge = Edge {
             name,
             caller,
@@ -50,7 +53,7 @@ impl Compiler<'_> {
             bulkhead: policy.bulkhead.as_ref().and_then(|written| policies::bulkhead(written)),
             rate_limit: policy.rate_limit.as_ref().map(|written| policies::rate_limit(written)),
             throttle: policy.throttle.as_ref().map(|written| policies::throttle(written)),
-            budget: limited(policy.retry.as_ref().and_then(|retry| retry.budget.as_ref()), retry.when),
+            budget: limited(policy.retry.as_ref().and_then(|retry| retry.budget.as_ref()), retry.retryable()),
             hedge_budget: limited(policy.hedge.as_ref().and_then(|hedge| hedge.budget.as_ref()), hedged),
             pool: policy.pool.as_ref().map(|pool| self.pool(pool)),
             cancels: tells(spec::Propagate::Cancel),
@@ -71,7 +74,11 @@ impl Compiler<'_> {
     pub(super) fn site(&mut self, edge: EdgeId, endpoint: EndpointId, policy: &CallPolicy) -> SiteId {
         let timeout = policy.timeout.as_ref().map_or(Span::MAX, |timeout| timeout.value);
         let timeout_lane = (timeout != Span::MAX).then(|| self.lane(timeout));
-        let fallback = policy.fallback.as_ref().map(|fallback| self.constant(*fallback.after));
+        let fallback = policy.fallback.as_ref().map(|fallback| Fallback {
+            time: self.constant(*fallback.after),
+            when: policies::outcomes_or(fallback.when.as_ref(), Outcomes::FAILURE),
+            limit: fallback.limit.count().unwrap_or(u32::MAX),
+        });
         let retry = policy.retry.as_ref().map_or_else(policies::once, |written| policies::retry(written));
         self.refuse(retry.check(), policy.retry.as_ref().map(|retry| retry.at));
         let deadline = policy.deadline.as_ref().map_or(Span::MAX, |deadline| deadline.value);

@@ -3,7 +3,7 @@
 use crate::Span;
 use crate::spec::Spanned;
 use crate::spec::decode::{element, kinds};
-use crate::spec::values::{Rate, Share};
+use crate::spec::values::{Rate, Share, StayAway};
 
 element! {
     /// What a replica lets in.
@@ -17,8 +17,9 @@ element! {
         concurrency: Option<Spanned<Concurrency>> = None,
         /// Share of `concurrency` that is kept for critical endpoints. Default 0%.
         reserve: Spanned<Share> = Spanned::unwritten(Share(0.0)),
-        /// What it tells those that it turns away: how long to stay away (`Retry-After`). Default: nothing.
-        retry_after: Option<Spanned<Span>> = None,
+        /// What it tells those that it turns away: how long to stay away (`Retry-After`), or `for_good` (gRPC's pushback).
+        /// Default: nothing.
+        retry_after: Option<Spanned<StayAway>> = None,
     }
 }
 

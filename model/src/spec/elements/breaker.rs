@@ -4,7 +4,7 @@ use super::Trouble;
 use crate::Span;
 use crate::spec::Spanned;
 use crate::spec::decode::{element, kinds, words};
-use crate::spec::values::{OpenFor, Share, Window};
+use crate::spec::values::{OpenFor, Percent, Share, Window};
 
 kinds! {
     /// Stops calling what fails.
@@ -53,6 +53,8 @@ element! {
         counts: Option<Spanned<Vec<Spanned<Trouble>>>> = None,
         /// Outcomes that count as neither success nor failure. Default: none.
         ignore: Vec<Spanned<Trouble>> = Vec::new(),
+        /// The state it begins in. Default `closed`.
+        initial_state: Spanned<InitialState> = Spanned::unwritten(InitialState::Closed),
         /// What the clock said at the start: time windows are aligned to its seconds. Default 0s.
         clock_start: Spanned<Span> = Spanned::unwritten(Span::ZERO),
     }
@@ -66,6 +68,25 @@ words! {
         Open = "open",
         /// Lets everything through.
         Closed = "closed",
+    }
+}
+
+words! {
+    /// The state that a breaker begins in.
+    "an initial state"
+    pub enum InitialState {
+        /// Lets everything through, and counts.
+        Closed = "closed",
+        /// Lets nothing through, for `open_for`.
+        Open = "open",
+        /// Lets some through to try.
+        HalfOpen = "half_open",
+        /// Lets nothing through, for ever.
+        ForcedOpen = "forced_open",
+        /// Lets everything through, and counts nothing.
+        Disabled = "disabled",
+        /// Lets everything through, counts, and never opens.
+        MetricsOnly = "metrics_only",
     }
 }
 
@@ -93,7 +114,7 @@ element! {
         /// Calls before it decides. Default 20.
         request_volume_threshold: Spanned<u32> = Spanned::unwritten(20),
         /// Opens at this share of errors. Default 50%.
-        error_threshold_percentage: Spanned<Share> = Spanned::unwritten(Share(0.5)),
+        error_threshold_percentage: Spanned<Percent> = Spanned::unwritten(Percent(50)),
         /// How long it stays open. Default 5s.
         sleep_window: Spanned<Span> = Spanned::unwritten(Span::from_secs(5)),
         /// The time it looks back on. Default 10s.
@@ -112,15 +133,15 @@ element! {
         /// Errors in a row that eject. Default 5.
         consecutive_5xx: Spanned<u32> = Spanned::unwritten(5),
         /// Chance that such an ejection is carried out. Default 100%.
-        enforcing_consecutive_5xx: Spanned<Share> = Spanned::unwritten(Share(1.0)),
+        enforcing_consecutive_5xx: Spanned<Percent> = Spanned::unwritten(Percent(100)),
         /// Gateway errors in a row that eject. Default 5.
         consecutive_gateway_failure: Spanned<u32> = Spanned::unwritten(5),
         /// Chance that such an ejection is carried out. Default 0%.
-        enforcing_consecutive_gateway_failure: Spanned<Share> = Spanned::unwritten(Share(0.0)),
+        enforcing_consecutive_gateway_failure: Spanned<Percent> = Spanned::unwritten(Percent(0)),
         /// Connection errors in a row that eject, if they are counted apart. Default 5.
         consecutive_local_origin_failure: Spanned<u32> = Spanned::unwritten(5),
         /// Chance that such an ejection is carried out. Default 100%.
-        enforcing_consecutive_local_origin_failure: Spanned<Share> = Spanned::unwritten(Share(1.0)),
+        enforcing_consecutive_local_origin_failure: Spanned<Percent> = Spanned::unwritten(Percent(100)),
         /// Counts connection errors apart. Default false.
         split_external_local_origin_errors: Spanned<bool> = Spanned::unwritten(false),
         /// How often it looks. Default 10s.
@@ -132,7 +153,7 @@ element! {
         /// Random addition to an ejection. Default 0s.
         max_ejection_time_jitter: Spanned<Span> = Spanned::unwritten(Span::ZERO),
         /// Share of replicas that may be out. Default 10%.
-        max_ejection_percent: Spanned<Share> = Spanned::unwritten(Share(0.1)),
+        max_ejection_percent: Spanned<Percent> = Spanned::unwritten(Percent(10)),
         /// One may be out whatever that share says. Default false.
         always_eject_one_host: Spanned<bool> = Spanned::unwritten(false),
         /// Replicas with enough requests before success rates are compared. Default 5.
@@ -142,11 +163,11 @@ element! {
         /// Thousandths of a standard deviation below the mean that eject. Default 1900.
         success_rate_stdev_factor: Spanned<u32> = Spanned::unwritten(1900),
         /// Chance that such an ejection is carried out. Default 100%.
-        enforcing_success_rate: Spanned<Share> = Spanned::unwritten(Share(1.0)),
+        enforcing_success_rate: Spanned<Percent> = Spanned::unwritten(Percent(100)),
         /// Share of failures that ejects. Default 85%.
-        failure_percentage_threshold: Spanned<Share> = Spanned::unwritten(Share(0.85)),
+        failure_percentage_threshold: Spanned<Percent> = Spanned::unwritten(Percent(85)),
         /// Chance that such an ejection is carried out. Default 0%.
-        enforcing_failure_percentage: Spanned<Share> = Spanned::unwritten(Share(0.0)),
+        enforcing_failure_percentage: Spanned<Percent> = Spanned::unwritten(Percent(0)),
         /// Replicas with enough requests before that. Default 5.
         failure_percentage_minimum_hosts: Spanned<u32> = Spanned::unwritten(5),
         /// Requests that are enough. Default 50.

@@ -70,7 +70,7 @@ element! {
     "a grpc budget"
     pub struct GrpcBudget {
         /// Tokens at the start; retries need more than half of them. Default 10.
-        max_tokens: Spanned<f64> = Spanned::unwritten(10.0),
+        max_tokens: Spanned<u32> = Spanned::unwritten(10),
         /// Tokens that a success gives back. Default 0.1.
         token_ratio: Spanned<f64> = Spanned::unwritten(0.1),
     }
@@ -82,10 +82,10 @@ element! {
     pub struct AwsBudget {
         /// Tokens at the start. Default 500.
         capacity: Spanned<u32> = Spanned::unwritten(500),
-        /// What a retry takes. Default 5.
-        retry_cost: Spanned<u32> = Spanned::unwritten(5),
-        /// What a retry after a timeout takes. Default 10.
-        timeout_cost: Spanned<u32> = Spanned::unwritten(10),
+        /// What a retry takes. Default 5; 14 for a retry of kind `aws_2_1`.
+        retry_cost: Option<Spanned<u32>> = None,
+        /// What a retry after a timeout takes. Default 10; 14 for a retry of kind `aws_2_1`.
+        timeout_cost: Option<Spanned<u32>> = None,
         /// What a retry after a rate limit takes. Default 5.
         throttling_cost: Spanned<u32> = Spanned::unwritten(5),
         /// What a success without a retry gives. Default 1.

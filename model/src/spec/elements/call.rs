@@ -4,7 +4,7 @@ use super::{Balancer, Breaker, Budget, Bulkhead, Order, RateLimit, Retry, Thrott
 use crate::Span;
 use crate::spec::decode::{Cx, Decode, Defs, Named, element, words};
 use crate::spec::tree::{Entry, Kind, Node};
-use crate::spec::values::{Dist, Limit};
+use crate::spec::values::{Dist, HedgeAfter, Limit};
 use crate::spec::{At, Spanned};
 
 /// How a service calls others. `defaults.call` and its own `default` are already merged under each.
@@ -140,8 +140,8 @@ element! {
     /// Another attempt while the first is out.
     "a hedge"
     pub struct Hedge short "after" {
-        /// How long the one before has been out; `0s` sends all at once.
-        after: Spanned<Span>,
+        /// How long the one before has been out; `0s` sends all at once, `failure` waits until one has failed.
+        after: Spanned<HedgeAfter>,
         /// How many more. Default 1.
         attempts: Spanned<u32> = Spanned::unwritten(1),
         /// Failures that make the next go at once; others end the call. Default: all.
@@ -157,5 +157,10 @@ element! {
     pub struct Fallback {
         /// How long it takes. Default 0s.
         after: Spanned<Span> = Spanned::unwritten(Span::ZERO),
+        /// Failures that it stands in for; after others the call fails. Default: all.
+        when: Option<Spanned<Vec<Spanned<Trouble>>>> = None,
+        /// How many there may be at once, of a replica of the caller and a callee; beyond, the call fails. Default: any
+        /// number.
+        limit: Spanned<Limit> = Spanned::unwritten(Limit::Unlimited),
     }
 }

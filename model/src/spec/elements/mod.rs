@@ -27,8 +27,8 @@ pub use admission::{Admission, Aimd, Concurrency, Gradient2, LimitWindow, Vegas}
 pub use autoscale::{Autoscale, ScaleOn};
 pub use balancer::{AnyReplica, Balancer, Choice, LeastRequest, Maglev, PeakEwma, RingHash, RoundRobin};
 pub use breaker::{
-    Breaker, BreakerState, ConsecutiveBreaker, EnvoyOutlier, HystrixBreaker, LinkerdBreaker, LinkerdMode, PollyBreaker,
-    Resilience4jBreaker,
+    Breaker, BreakerState, ConsecutiveBreaker, EnvoyOutlier, HystrixBreaker, InitialState, LinkerdBreaker, LinkerdMode,
+    PollyBreaker, Resilience4jBreaker,
 };
 pub use budget::{AwsBudget, Budget, EnvoyBudget, FinagleBudget, GrpcBudget, TokenBucket, TowerBudget};
 pub use cache::Cache;

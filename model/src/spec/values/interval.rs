@@ -84,11 +84,36 @@ pub enum Patience {
     },
 }
 
+/// When the next attempt of a hedged call goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HedgeAfter {
+    /// So long after the one before.
+    Time(Span),
+    /// When one has failed, and not before.
+    Failure,
+}
+
+/// How long whoever is turned away is to stay away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StayAway {
+    /// So long.
+    Time(Span),
+    /// For good: it is not to try again (gRPC's pushback that is negative).
+    ForGood,
+}
+
 /// How long a breaker stays open.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum OpenFor {
     /// Always the same.
     Constant(Span),
+    /// Drawn anew each time: the middle, and the share it varies by to either side.
+    Randomized {
+        /// The middle.
+        around: Span,
+        /// The share it varies by.
+        factor: f64,
+    },
     /// Longer each time it opens again without having closed.
     Exponential {
         /// The first time.
@@ -109,7 +134,7 @@ pub enum Window {
     Time(Span),
 }
 
-scalars!(Backoff, OpenFor, Patience, Window);
+scalars!(Backoff, HedgeAfter, OpenFor, Patience, StayAway, Window);
 
 const USAGE: [(&str, &str); 9] = [
     ("none", "none"),
@@ -253,25 +278,69 @@ impl Scalar for Patience {
     }
 }
 
+impl Scalar for HedgeAfter {
+    const NOUN: &'static str = "a duration such as `100ms`, or `failure`";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        time_or(text, ("failure", Self::Failure), Self::Time)
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        any_of([<Span as Scalar>::schema(defs), json!({ "const": "failure" })])
+    }
+}
+
+impl Scalar for StayAway {
+    const NOUN: &'static str = "a duration such as `2s`, or `for_good`";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        time_or(text, ("for_good", Self::ForGood), Self::Time)
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        any_of([<Span as Scalar>::schema(defs), json!({ "const": "for_good" })])
+    }
+}
+
+/// A duration, or the word that stands for none.
+fn time_or<T>(text: &str, (word, meant): (&str, T), time: fn(Span) -> T) -> Result<T, Wrong> {
+    if text == word {
+        return Ok(meant);
+    }
+    Span::parse(text).map(time).map_err(|wrong| Wrong::new(wrong.what, format!("{}, or `{word}`", wrong.hint)))
+}
+
 impl Scalar for OpenFor {
-    const NOUN: &'static str = "a duration such as `5s`, or `exponential(1s 2 30s)`";
+    const NOUN: &'static str = "a duration such as `5s`, `exponential(1s 2 30s)` or `randomized(5s 0.5)`";
 
     fn parse(text: &str) -> Result<Self, Wrong> {
         let Some(func) = Func::parse(text) else {
             return Span::parse(text).map(Self::Constant);
         };
         let func = func?;
-        if func.name != "exponential" {
-            let what = format!("`{}` is not a way to stay open", shortened(func.name));
-            return Err(Wrong::new(what, "write a duration or `exponential(1s 2 30s)`"));
+        match func.name {
+            "exponential" => {
+                let (base, factor, cap) = exponential(&func)?;
+                Ok(Self::Exponential { base, factor, cap })
+            }
+            "randomized" => {
+                func.arity(1..3, "randomized(5s 0.5)")?;
+                let factor = func.argument_or(1, 0.5)?;
+                if !(0.0..1.0).contains(&factor) {
+                    return Err(Wrong::new(format!("a share of {factor}"), "from 0 to less than 1"));
+                }
+                Ok(Self::Randomized { around: func.argument(0)?, factor })
+            }
+            name => {
+                let what = format!("`{}` is not a way to stay open", shortened(name));
+                Err(Wrong::new(what, "write a duration, `exponential(1s 2 30s)` or `randomized(5s 0.5)`"))
+            }
         }
-        let (base, factor, cap) = exponential(&func)?;
-        Ok(Self::Exponential { base, factor, cap })
     }
 
     fn schema(defs: &mut Defs) -> Json {
         let constant = <Span as Scalar>::schema(defs);
-        any_of([constant, json!({ "type": "string", "pattern": "^exponential ?\\(.+\\)$" })])
+        any_of([constant, json!({ "type": "string", "pattern": "^(exponential|randomized) ?\\(.+\\)$" })])
     }
 }
 
@@ -327,6 +396,32 @@ mod tests {
         for (text, backoff) in table {
             assert_eq!(Backoff::parse(text).map_err(|wrong| wrong.what), backoff.map_err(str::to_owned), "{text}");
         }
+    }
+
+    #[test]
+    fn an_open_breaker_waits_always_as_long_or_longer_each_time_or_by_chance() {
+        let s = Span::from_secs;
+        let table = [
+            ("5s", Ok(OpenFor::Constant(s(5)))),
+            ("exponential(1s 2 30s)", Ok(OpenFor::Exponential { base: s(1), factor: 2.0, cap: s(30) })),
+            ("randomized(5s 0.2)", Ok(OpenFor::Randomized { around: s(5), factor: 0.2 })),
+            ("randomized(5s)", Ok(OpenFor::Randomized { around: s(5), factor: 0.5 })),
+            ("randomized(5s 1)", Err("a share of 1")),
+            ("linear(5s)", Err("`linear` is not a way to stay open")),
+        ];
+        for (text, open_for) in table {
+            assert_eq!(OpenFor::parse(text).map_err(|wrong| wrong.what), open_for.map_err(str::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hedge_waits_for_a_time_or_a_failure_and_who_is_turned_away_stays_for_a_time_or_for_good() {
+        assert_eq!(HedgeAfter::parse("failure"), Ok(HedgeAfter::Failure));
+        assert_eq!(HedgeAfter::parse("0s"), Ok(HedgeAfter::Time(Span::ZERO)));
+        assert!(HedgeAfter::parse("never").unwrap_err().hint.contains("`failure`"));
+        assert_eq!(StayAway::parse("for_good"), Ok(StayAway::ForGood));
+        assert_eq!(StayAway::parse("2s"), Ok(StayAway::Time(Span::from_secs(2))));
+        assert!(StayAway::parse("2").unwrap_err().hint.contains("`for_good`"));
     }
 
     #[test]

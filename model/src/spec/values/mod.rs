@@ -9,7 +9,7 @@ mod refs;
 
 pub(crate) use dist::read_samples;
 pub use dist::{Dist, Samples};
-pub use interval::{Backoff, OpenFor, Patience, Window};
+pub use interval::{Backoff, HedgeAfter, OpenFor, Patience, StayAway, Window};
 pub use jitter::Jitter;
-pub use number::{Limit, Rate, Share, Size};
+pub use number::{Limit, Percent, Rate, Share, Size};
 pub use refs::{EndpointRef, Http, Phase, Target};

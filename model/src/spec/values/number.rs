@@ -23,11 +23,15 @@ pub struct Rate(pub f64);
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
 pub struct Share(pub f64);
 
+/// Whole per cent, from 0 to 100.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Percent(pub u32);
+
 /// In bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Size(pub u64);
 
-scalars!(u16, u32, u64, f64, Limit, Rate, Share, Size);
+scalars!(u16, u32, u64, f64, Limit, Percent, Rate, Share, Size);
 
 impl Limit {
     /// The count, if there is one.
@@ -162,6 +166,31 @@ impl Scalar for Share {
     }
 }
 
+impl Scalar for Percent {
+    const NOUN: &'static str = "whole per cent such as `30%`";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let percent = Share::parse(text)?.0 * 100.0;
+        let whole = percent.round();
+        // What a fraction such as 0.07 is short of a whole number is no part of it.
+        if (percent - whole).abs() > 1e-9 {
+            let hint =
+                format!("the original knows whole per cent only: {:.0}% or {:.0}%", percent.floor(), percent.ceil());
+            return Err(Wrong::new(format!("`{}` is not whole per cent", shortened(text)), hint));
+        }
+        Ok(Self(whole as u32))
+    }
+
+    fn schema(defs: &mut Defs) -> Json {
+        defs.part("Percent", |_| {
+            any_of([
+                json!({ "type": "string", "pattern": "^(100|[0-9]{1,2})(\\.0+)?%$" }),
+                json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+            ])
+        })
+    }
+}
+
 impl Scalar for Size {
     const NOUN: &'static str = "a size such as `64KiB`";
 
@@ -194,6 +223,24 @@ mod tests {
 
     fn read<T: Scalar>(text: &str) -> Result<T, String> {
         T::parse(text).map_err(|wrong| wrong.what)
+    }
+
+    #[test]
+    fn whole_per_cent_has_no_fraction_of_one() {
+        let table = [
+            ("30%", Ok(Percent(30))),
+            ("0.07", Ok(Percent(7))),
+            ("0.29", Ok(Percent(29))),
+            ("100%", Ok(Percent(100))),
+            ("0", Ok(Percent(0))),
+            ("12.5%", Err("`12.5%` is not whole per cent")),
+            ("0.333", Err("`0.333` is not whole per cent")),
+            ("101%", Err("`101%` is more than all")),
+        ];
+        for (text, percent) in table {
+            assert_eq!(read::<Percent>(text), percent.map_err(str::to_owned), "{text}");
+        }
+        assert_eq!(Percent::parse("12.5%").unwrap_err().hint, "the original knows whole per cent only: 12% or 13%");
     }
 
     #[test]

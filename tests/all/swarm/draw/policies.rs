@@ -150,7 +150,8 @@ impl Draw {
     }
 
     fn hedge(&mut self, attempts: u32) -> Node {
-        let mut hedge = one("after", self.span(&[0, 1, 1, 3]));
+        let after = if self.chance(15) { scalar("failure") } else { self.span(&[0, 1, 1, 3]) };
+        let mut hedge = one("after", after);
         hedge.set("attempts", scalar(attempts));
         self.maybe(20, &mut hedge, "when", Self::troubles);
         self.maybe(30, &mut hedge, "budget", Self::budget);
@@ -196,7 +197,10 @@ impl Draw {
     }
 
     fn fallback(&mut self) -> Node {
-        if self.chance(50) { Node::map() } else { one("after", self.span(&[0, 1, 3])) }
+        let mut fallback = if self.chance(50) { Node::map() } else { one("after", self.span(&[0, 1, 3])) };
+        self.maybe(20, &mut fallback, "when", Self::troubles);
+        self.maybe(20, &mut fallback, "limit", |draw| scalar(draw.pick(&["0", "1", "3", "unlimited"])));
+        fallback
     }
 
     pub(super) fn retry(&mut self, attempts: u32) -> Node {
@@ -335,8 +339,15 @@ impl Draw {
         self.maybe(30, &mut breaker, "slow_after", |draw| draw.span(&[1, 5]));
         // Less than a millisecond is not allowed.
         let [short, long] = [1, 4].map(|steps| super::duration(steps * self.grid.max(1_000_000)));
-        let open_for = if self.chance(30) { format!("exponential({short} 2 {long})") } else { short };
+        let open_for = match self.below(10) {
+            0..3 => format!("exponential({short} 2 {long})"),
+            3 => format!("randomized({long} 0.5)"),
+            _ => short,
+        };
         breaker.set("open_for", scalar(open_for));
+        self.maybe(10, &mut breaker, "initial_state", |draw| {
+            scalar(draw.pick(&["open", "half_open", "forced_open", "disabled", "metrics_only"]))
+        });
         self.maybe(70, &mut breaker, "half_open_calls", |draw| {
             let calls = draw.pick(&[1, 2, 3]);
             scalar(calls)
@@ -400,7 +411,9 @@ impl Draw {
             limit
         });
         self.maybe(30, &mut admission, "reserve", |draw| scalar(draw.pick(&["10%", "50%"])));
-        self.maybe(40, &mut admission, "retry_after", |draw| draw.span(&[0, 1, 10]));
+        self.maybe(40, &mut admission, "retry_after", |draw| {
+            if draw.chance(20) { scalar("for_good") } else { draw.span(&[0, 1, 10]) }
+        });
         admission
     }
 }

@@ -2,11 +2,11 @@
 
 use squall_policies::breaker::{
     BreakerConfig, ConsecutiveConfig, EnvoyOutlierConfig, HystrixConfig, LinkerdConfig, PollyConfig,
-    Resilience4jConfig, SuccessRateConfig, Window,
+    Resilience4jConfig, State, SuccessRateConfig, Window,
 };
 use squall_policies::{Outcomes, Span};
 
-use super::{interval, outcomes, outcomes_or, percent};
+use super::{interval, outcomes, outcomes_or};
 use crate::spec;
 
 /// A breaker of any kind.
@@ -36,6 +36,14 @@ fn resilience4j(written: &spec::Resilience4jBreaker) -> Resilience4jConfig {
         auto_half_open: *written.auto_half_open,
         half_open_limit: *written.half_open_limit,
         close_after_half_open_limit: *written.after_half_open_limit == spec::BreakerState::Closed,
+        initial: match *written.initial_state {
+            spec::InitialState::Closed => State::Closed,
+            spec::InitialState::Open => State::Open,
+            spec::InitialState::HalfOpen => State::HalfOpen,
+            spec::InitialState::ForcedOpen => State::ForcedOpen,
+            spec::InitialState::Disabled => State::Disabled,
+            spec::InitialState::MetricsOnly => State::MetricsOnly,
+        },
         clock_start: *written.clock_start,
         failures: outcomes_or(written.counts.as_ref(), Outcomes::FAILURE),
         ignored: outcomes(&written.ignore),
@@ -43,10 +51,12 @@ fn resilience4j(written: &spec::Resilience4jBreaker) -> Resilience4jConfig {
 }
 
 fn polly(written: &spec::PollyBreaker) -> PollyConfig {
-    let (break_duration, growing) = match *written.break_duration {
-        spec::OpenFor::Constant(span) => (span, None),
-        growing @ spec::OpenFor::Exponential { base, .. } => (base, Some(interval(growing))),
-    };
+    let (break_duration, growing) =
+        match *written.break_duration {
+            spec::OpenFor::Constant(span) => (span, None),
+            drawn @ (spec::OpenFor::Exponential { base: middle, .. }
+            | spec::OpenFor::Randomized { around: middle, .. }) => (middle, Some(interval(drawn))),
+        };
     PollyConfig {
         failure_ratio: written.failure_ratio.0,
         minimum_throughput: *written.minimum_throughput,
@@ -60,7 +70,7 @@ fn polly(written: &spec::PollyBreaker) -> PollyConfig {
 fn hystrix(written: &spec::HystrixBreaker) -> HystrixConfig {
     HystrixConfig {
         request_volume_threshold: *written.request_volume_threshold,
-        error_threshold_percentage: percent(*written.error_threshold_percentage),
+        error_threshold_percentage: written.error_threshold_percentage.0,
         sleep_window: *written.sleep_window,
         rolling_window: *written.rolling_window,
         health_snapshot: *written.health_snapshot_interval,
@@ -98,24 +108,24 @@ fn envoy_outlier(written: &spec::EnvoyOutlier) -> EnvoyOutlierConfig {
     let longest = Span::from_secs(300).max(*written.base_ejection_time);
     EnvoyOutlierConfig {
         consecutive_5xx: *written.consecutive_5xx,
-        enforcing_consecutive_5xx: percent(*written.enforcing_consecutive_5xx),
+        enforcing_consecutive_5xx: written.enforcing_consecutive_5xx.0,
         consecutive_gateway_failure: *written.consecutive_gateway_failure,
-        enforcing_consecutive_gateway_failure: percent(*written.enforcing_consecutive_gateway_failure),
+        enforcing_consecutive_gateway_failure: written.enforcing_consecutive_gateway_failure.0,
         split_external_local_origin_errors: *written.split_external_local_origin_errors,
         consecutive_local_origin_failure: *written.consecutive_local_origin_failure,
-        enforcing_consecutive_local_origin_failure: percent(*written.enforcing_consecutive_local_origin_failure),
+        enforcing_consecutive_local_origin_failure: written.enforcing_consecutive_local_origin_failure.0,
         interval: *written.interval,
         base_ejection_time: *written.base_ejection_time,
         max_ejection_time: written.max_ejection_time.as_ref().map_or(longest, |written| written.value),
         max_ejection_time_jitter: *written.max_ejection_time_jitter,
-        max_ejection_percent: percent(*written.max_ejection_percent),
+        max_ejection_percent: written.max_ejection_percent.0,
         always_eject_one_host: *written.always_eject_one_host,
         success_rate_minimum_hosts: *written.success_rate_minimum_hosts,
         success_rate_request_volume: *written.success_rate_request_volume,
         success_rate_stdev_factor: *written.success_rate_stdev_factor,
-        enforcing_success_rate: percent(*written.enforcing_success_rate),
-        failure_percentage_threshold: percent(*written.failure_percentage_threshold),
-        enforcing_failure_percentage: percent(*written.enforcing_failure_percentage),
+        enforcing_success_rate: written.enforcing_success_rate.0,
+        failure_percentage_threshold: written.failure_percentage_threshold.0,
+        enforcing_failure_percentage: written.enforcing_failure_percentage.0,
         failure_percentage_minimum_hosts: *written.failure_percentage_minimum_hosts,
         failure_percentage_request_volume: *written.failure_percentage_request_volume,
         update_merge_window: *written.update_merge_window,

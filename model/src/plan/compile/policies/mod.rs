@@ -14,7 +14,7 @@ pub(super) use retries::{hedge, once, retry};
 
 use squall_policies::{Interval, Outcomes};
 
-use crate::spec::{OpenFor, Share, Spanned, Trouble};
+use crate::spec::{OpenFor, Spanned, Trouble};
 
 /// The set that troubles stand for.
 fn outcomes(written: &[Spanned<Trouble>]) -> Outcomes {
@@ -35,20 +35,16 @@ fn outcomes(written: &[Spanned<Trouble>]) -> Outcomes {
 }
 
 /// The same, or the original's own set where nothing is written.
-fn outcomes_or(written: Option<&Spanned<Vec<Spanned<Trouble>>>>, usual: Outcomes) -> Outcomes {
+pub(super) fn outcomes_or(written: Option<&Spanned<Vec<Spanned<Trouble>>>>, usual: Outcomes) -> Outcomes {
     written.map_or(usual, |written| outcomes(written))
 }
 
 fn interval(written: OpenFor) -> Interval {
     match written {
         OpenFor::Constant(span) => Interval::Fixed(span),
+        OpenFor::Randomized { around, factor } => Interval::Randomized { around, factor },
         OpenFor::Exponential { base, factor, cap } => {
             Interval::Exponential { initial: base, multiplier: factor, max: cap }
         }
     }
-}
-
-/// Whole per cent.
-fn percent(share: Share) -> u32 {
-    (share.0 * 100.0).round() as u32
 }

@@ -2,6 +2,7 @@
 
 use squall_policies::Span;
 use squall_policies::queue::{CoDelConfig, CoDelKind, Order, Patience, QueueConfig};
+use squall_policies::retry::RetryAfter;
 
 use super::isolation::{aimd, bucket, gradient2, vegas};
 use crate::plan::{Admission, Concurrency};
@@ -40,7 +41,10 @@ pub(in super::super) fn admission(written: &spec::Admission) -> Option<Admission
         spec::Concurrency::Gradient2(settings) => Concurrency::Adaptive(gradient2(settings)),
     });
     let rate = written.rate.as_ref().map(|rate| bucket(rate.value, *written.burst, Span::ZERO));
-    let retry_after = written.retry_after.as_ref().map(|after| after.value);
+    let retry_after = written.retry_after.as_ref().map(|after| match after.value {
+        spec::StayAway::Time(span) => span,
+        spec::StayAway::ForGood => RetryAfter::NEVER,
+    });
     let all = rate.is_none() && concurrency.is_none() && retry_after.is_none();
     (!all).then_some(Admission { rate, concurrency, reserve: written.reserve.0, retry_after })
 }

@@ -73,7 +73,10 @@ fn jitter(written: spec::Jitter) -> Jitter {
 /// Another attempt while the first is out.
 pub(in super::super) fn hedge(written: &spec::Hedge) -> HedgeConfig {
     HedgeConfig {
-        after: HedgeAfter::Span(*written.after),
+        after: match *written.after {
+            spec::HedgeAfter::Time(span) => HedgeAfter::Span(span),
+            spec::HedgeAfter::Failure => HedgeAfter::Failure,
+        },
         attempts: *written.attempts,
         non_fatal: outcomes_or(written.when.as_ref(), Outcomes::FAILURE),
     }
