@@ -222,4 +222,24 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn values_out_of_range_are_named_whichever_algorithm_and_window() {
+        let algorithms = [
+            (AlgorithmConfig::Aimd(AimdConfig { min: 9, max: 1, ..AimdConfig::default() }), false),
+            (AlgorithmConfig::Aimd(AimdConfig::default()), true),
+            (AlgorithmConfig::Vegas(VegasConfig { smoothing: 1.1, ..VegasConfig::default() }), false),
+            (AlgorithmConfig::Vegas(VegasConfig { smoothing: 0.0, ..VegasConfig::default() }), false),
+            (AlgorithmConfig::Vegas(VegasConfig::default()), true),
+            (AlgorithmConfig::Gradient2(Gradient2Config { smoothing: 0.0, ..Gradient2Config::default() }), false),
+            (AlgorithmConfig::Gradient2(Gradient2Config::default()), true),
+        ];
+        for (algorithm, valid) in algorithms {
+            let window = Some(WindowConfig::default());
+            assert_eq!(AdaptiveConfig { algorithm, window }.check().is_ok(), valid, "{algorithm:?}");
+        }
+        let window = Some(WindowConfig { length: Span::ZERO, ..WindowConfig::default() });
+        let algorithm = AlgorithmConfig::Aimd(AimdConfig::default());
+        assert!(AdaptiveConfig { algorithm, window }.check().is_err());
+    }
 }

@@ -299,6 +299,21 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_fleet_of_none_is_empty() {
+        assert!(Fleet(vec![]).is_empty() && !Fleet(vec![None]).is_empty());
+    }
+
+    #[test]
+    fn latencies_that_are_recorded_decide_where_they_are_looked_at() {
+        let config = PeakEwmaConfig { decay: Span::from_secs(100), ..PeakEwmaConfig::default() };
+        let (mut balancer, mut rng) = (Balancer::new(&BalancerConfig::PeakEwma(config)), SplitMix64::new(1));
+        let fleet = Fleet(vec![Some(0); 2]);
+        balancer.set_replicas(SimTime::ZERO, &["a", "b"]);
+        balancer.record(SimTime::ZERO, 0, Span::from_secs(1));
+        assert!((0..20).all(|_| balancer.pick(SimTime::ZERO, 0, &fleet, &mut rng) == Some(1)));
+    }
+
+    #[test]
     fn choices_out_of_range_are_named() {
         let table = [(Choice::WithReplacement, 0, false), (Choice::WithReplacement, 9, true)];
         let distinct = [(Choice::Distinct, 8, true), (Choice::Distinct, 9, false)];

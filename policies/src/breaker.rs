@@ -379,6 +379,81 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_has_its_name() {
+        let names =
+            ["resilience4j", "resilience4j", "polly", "hystrix", "consecutive", "linkerd", "linkerd", "envoy_outlier"];
+        assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(|index| kind(index).name()), names);
+    }
+
+    #[test]
+    fn who_is_let_in_by_a_closed_breaker_is_no_probe_and_who_is_turned_away_is_counted() {
+        for index in 0..KINDS {
+            let (mut breaker, mut rng) = (Breaker::new(&kind(index), SimTime::ZERO), SplitMix64::new(1));
+            let mut now = SimTime::ZERO;
+            let mut refused = 0;
+            for _ in 0..40 {
+                now += Span::from_millis(20);
+                let state = breaker.state();
+                match breaker.admit(now, &mut rng).0 {
+                    Admission::Pass(token) => {
+                        assert!(state != State::Closed || !token.is_probe(), "{index}");
+                        breaker.record(now, token, Outcome::Error(500), Span::ZERO, &mut rng);
+                    }
+                    Admission::Reject => refused += 1,
+                }
+                if breaker.state() == State::Open && refused == 5 {
+                    break;
+                }
+            }
+            assert_eq!((refused, breaker.metrics(now).not_permitted), (5, 5), "{index}");
+        }
+    }
+
+    #[test]
+    fn a_replica_that_linkerd_tries_out_is_assigned_to_one_call() {
+        let (mut breaker, mut rng) = (Breaker::new(&kind(5), SimTime::ZERO), SplitMix64::new(1));
+        breaker.set_replicas(2, SimTime::ZERO);
+        for _ in 0..2 {
+            let Admission::Pass(token) = breaker.admit(SimTime::ZERO, &mut rng).0 else { panic!("closed") };
+            let token = breaker.assign(token, 0);
+            breaker.record(SimTime::ZERO, token, Outcome::Error(500), Span::ZERO, &mut rng);
+        }
+        let later = breaker.next_wake().unwrap();
+        breaker.on_wake(later, &mut rng).unwrap();
+        let Admission::Pass(token) = breaker.admit(later, &mut rng).0 else { panic!("replica 1 is closed") };
+        assert!(breaker.usable(0));
+        assert!(breaker.assign(token, 0).is_probe());
+        assert!(!breaker.usable(0), "its one request is out");
+    }
+
+    #[test]
+    fn a_limit_outside_is_a_cancelled_call_to_polly_and_hystrix_and_a_time_out_to_the_others() {
+        for index in 0..KINDS {
+            let (mut breaker, mut rng) = (Breaker::new(&kind(index), SimTime::ZERO), SplitMix64::new(1));
+            for _ in 0..4 {
+                if let Admission::Pass(token) = breaker.admit(SimTime::ZERO, &mut rng).0 {
+                    let token = breaker.assign(token, 0);
+                    breaker.overrun(SimTime::ZERO, token, Span::ZERO, &mut rng);
+                }
+            }
+            let hears = !matches!(breaker, Breaker::Polly(_) | Breaker::Hystrix(_));
+            assert_eq!(breaker.state() == State::Open, hears, "{index}");
+        }
+    }
+
+    #[test]
+    fn figures_of_runs_and_intervals_are_those_of_the_calls() {
+        for (index, failed) in [(4, 1), (5, 1), (7, 1)] {
+            let (mut breaker, mut rng) = (Breaker::new(&kind(index), SimTime::ZERO), SplitMix64::new(1));
+            let Admission::Pass(token) = breaker.admit(SimTime::ZERO, &mut rng).0 else { panic!("closed") };
+            let token = breaker.assign(token, 0);
+            breaker.record(SimTime::ZERO, token, Outcome::Error(500), Span::ZERO, &mut rng);
+            let metrics = breaker.metrics(SimTime::ZERO);
+            assert_eq!((metrics.calls, metrics.failed), (1, failed), "{index}");
+        }
+    }
+
+    #[test]
     fn every_kind_s_settings_are_valid_and_opens_when_all_calls_fail() {
         for index in 0..KINDS {
             let config = kind(index);

@@ -245,6 +245,34 @@ mod tests {
     }
 
     #[test]
+    fn tower_is_paid_by_final_answers_alone() {
+        let ratio = RatioConfig { min_retries_per_sec: 0, percent_can_retry: 1.0, ..RatioConfig::default() };
+        let config = BudgetConfig::Tower { ratio, retryable: Outcomes::TIMEOUT.into() };
+        for (outcome, paid) in [(Outcome::Ok, true), (Outcome::Error(500), true), (Outcome::Timeout, false)] {
+            let mut budget = Budget::new(&config, SimTime::ZERO);
+            budget.record(SimTime::ZERO, outcome, Grant::FIRST);
+            assert_eq!(budget.retry(SimTime::ZERO, Outcome::Timeout).is_some(), paid, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn only_grpc_s_budget_minds_being_told_not_to_retry() {
+        for index in 0..KINDS {
+            let (mut told, mut not) =
+                (Budget::new(&kind(index), SimTime::ZERO), Budget::new(&kind(index), SimTime::ZERO));
+            if index == 5 {
+                let retryable = Outcomes::REFUSED.into();
+                let config = BudgetConfig::Grpc(GrpcConfig { retryable, ..GrpcConfig::default() });
+                (told, not) = (Budget::new(&config, SimTime::ZERO), Budget::new(&config, SimTime::ZERO));
+            }
+            (0..5).for_each(|_| told.told_off(Outcome::Error(500)));
+            let granted = |budget: &mut Budget| budget.retry(SimTime::ZERO, Outcome::Timeout).is_some();
+            let (told, not) = (granted(&mut told), granted(&mut not));
+            assert_eq!((told == not, index == 5), (index != 5, !told && not), "{index}");
+        }
+    }
+
+    #[test]
     fn aws_gives_back_what_the_grant_says_it_cost() {
         let mut budget = Budget::new(&kind(6), SimTime::ZERO);
         for _ in 0..1_000 {

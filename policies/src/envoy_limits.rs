@@ -240,4 +240,12 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn other_limits_count_for_what_comes_next() {
+        let mut cluster = limits(1, 0, 1);
+        assert_eq!(cluster.start(), Start::Overflow);
+        cluster.resize(EnvoyLimitsConfig { max_pending_requests: 1, ..EnvoyLimitsConfig::default() });
+        assert_eq!(cluster.start(), Start::Wait { opens: true });
+    }
 }

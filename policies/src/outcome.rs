@@ -264,6 +264,7 @@ mod tests {
         ];
         for (set, text) in table {
             assert_eq!(set.to_string(), text);
+            assert_eq!(format!("{set:?}"), format!("{{{text}}}"));
         }
     }
 }

@@ -216,6 +216,24 @@ mod tests {
     }
 
     #[test]
+    fn presets_wait_and_listen_as_their_originals_do() {
+        let polly =
+            Backoff::Polly { shape: PollyShape::Exponential, delay: Span::from_secs(2), max: Span::MAX, jitter: true };
+        let dotnet = RetryConfig::dotnet_standard();
+        assert_eq!((dotnet.backoff, dotnet.retry_after), (polly, RetryAfter::Exact));
+        let grpc = RetryConfig::grpc(3, Backoff::None, Outcomes::REFUSED);
+        assert_eq!((grpc.jitter, grpc.retry_after), (Jitter::Proportional(0.2), RetryAfter::Pushback));
+        let (base, max) = (Span::from_millis(25), Span::from_millis(250));
+        assert_eq!(RetryConfig::envoy().backoff, Backoff::Envoy { base, max });
+        assert_eq!(RetryConfig::linkerd().backoff, Backoff::Exponential { base, factor: 2.0, cap: max });
+        let aws = RetryConfig::aws_2_1();
+        assert_eq!(
+            (aws.jitter, aws.throttled_base, aws.retry_after),
+            (Jitter::Full, Some(Span::from_secs(1)), RetryAfter::Aws)
+        );
+    }
+
+    #[test]
     fn grpc_cuts_nine_attempts_to_five() {
         let config = RetryConfig::grpc(9, Backoff::Constant(Span::from_millis(100)), Outcomes::REFUSED);
         assert_eq!(config.attempts, 5);

@@ -192,6 +192,7 @@ mod tests {
             (999, "999ns"),
             (1_000, "1us"),
             (250_000, "250us"),
+            (1_050_000, "1.05ms"),
             (1_500_000, "1.5ms"),
             (1_500_000_000, "1.5s"),
             (20_410_000_000, "20.41s"),
@@ -220,6 +221,11 @@ mod tests {
         for (drawn, ns) in table {
             assert_eq!(Span::from_nanos_f64(drawn).as_nanos(), ns);
         }
+    }
+
+    #[test]
+    fn a_point_in_time_is_so_many_seconds_after_zero() {
+        assert_eq!(SimTime::from_nanos(1_500_000_000).as_secs_f64().to_bits(), 1.5f64.to_bits());
     }
 
     #[test]

@@ -160,4 +160,17 @@ mod tests {
         let config = MaglevConfig { table_size: 5_000_011, balance_factor: 100 };
         assert_eq!(config.check(), Ok(()));
     }
+
+    #[test]
+    fn every_further_attempt_has_its_own_hash() {
+        let mut maglev = Maglev::new(MaglevConfig::default());
+        maglev.set_replicas(&["a", "b", "c"]);
+        let (fleet, mut rng) = (Fleet(vec![Some(0); 3]), SplitMix64::new(1));
+        for _ in 0..200 {
+            let key = rng.next_u64();
+            for (attempt, turned) in [(1, u64::MAX), (2, u64::MAX - 1), (3, u64::MAX - 2)] {
+                assert_eq!(maglev.pick(key, attempt, &fleet), maglev.pick(key ^ turned, 0, &fleet), "{attempt}");
+            }
+        }
+    }
 }

@@ -50,8 +50,9 @@ struct Estimate {
     known: bool,
 }
 
-/// What Finagle adds for a replica that owes its first answer: more than any latency.
-const PENALTY: f64 = u64::MAX as f64;
+/// What Finagle adds for a replica that owes its first answer, in nanoseconds: more than any latency, and little enough
+/// that requests under way still count beside it.
+const PENALTY: f64 = (i64::MAX >> 16) as f64;
 
 impl PeakEwma {
     /// A machine that knows no replica.
@@ -186,5 +187,13 @@ mod tests {
         let base = PeakEwmaConfig::default();
         assert_eq!(PeakEwmaConfig { decay: Span::ZERO, ..base }.check().unwrap_err().field, "decay");
         assert_eq!(PeakEwmaConfig { choices: 0, ..base }.check().unwrap_err().field, "choices");
+    }
+
+    #[test]
+    fn of_two_unknown_replicas_the_one_with_fewer_requests_is_cheaper() {
+        let config = PeakEwmaConfig { penalize_unknown: true, ..PeakEwmaConfig::default() };
+        let (mut balancer, mut rng) = (PeakEwma::new(config), SplitMix64::new(1));
+        let fleet = Fleet(vec![Some(3), Some(1)]);
+        assert!((0..20).all(|_| balancer.pick(SimTime::ZERO, &fleet, &mut rng) == Some(1)));
     }
 }

@@ -157,4 +157,22 @@ mod tests {
         assert_eq!(RingHashConfig { min_size: 2, max_size: 1, ..base }.check().unwrap_err().field, "min_size");
         assert_eq!(RingHashConfig { balance_factor: 99, ..base }.check().unwrap_err().field, "balance_factor");
     }
+
+    #[test]
+    fn places_are_numbered_and_every_further_attempt_begins_one_on() {
+        let config = RingHashConfig { min_size: 6, ..RingHashConfig::default() };
+        let mut ring = ring(config, &["a", "b"]);
+        let mut places: Vec<_> = ["a_0", "a_1", "a_2", "b_0", "b_1", "b_2"]
+            .map(|key| (xx_hash_64(key.as_bytes(), 0), u32::from(key.starts_with('b'))))
+            .into();
+        places.sort_unstable();
+        assert_eq!(ring.places, places);
+        let fleet = Fleet(vec![Some(0); 2]);
+        for (at, (hash, _)) in places.iter().enumerate() {
+            for attempt in 0..7 {
+                let wanted = places[(at + attempt as usize) % 6].1 as usize;
+                assert_eq!(ring.pick(*hash, attempt, &fleet), Some(wanted), "{at} {attempt}");
+            }
+        }
+    }
 }

@@ -740,6 +740,10 @@ mod tests {
         c.results(500, 0, 1, FAIL);
         c.run_until(1_000);
         assert_eq!(c.outlier.stats().detected, 0, "one replica alone is no outlier");
+        let mut c = Cluster::new(EnvoyOutlierConfig { success_rate_stdev_factor: 0, ..none_needed }, 3);
+        c.results(500, 0, 1, FAIL);
+        c.results(500, 1, 1, Outcome::Ok);
+        assert_eq!(c.run_until(1_000), [(1_000, 0, true)], "and the third has no part in the mean");
     }
 
     #[test]

@@ -641,6 +641,17 @@ mod tests {
     }
 
     #[test]
+    fn half_open_shows_the_figures_of_its_probes() {
+        let config = Resilience4jConfig { window: Window::Calls(4), minimum_calls: 4, ..Resilience4jConfig::default() };
+        let mut s = Stepper::new(BreakerConfig::Resilience4j(config));
+        s.calls(4, FAIL);
+        assert_eq!(s.breaker.metrics(s.now).calls, 4);
+        s.at(MS(60_001)).call(Outcome::Ok);
+        let metrics = s.breaker.metrics(s.now);
+        assert_eq!((s.state(), metrics.calls, metrics.failed), (State::HalfOpen, 1, 0));
+    }
+
+    #[test]
     fn values_out_of_range_are_named() {
         let base = Resilience4jConfig::default();
         let table = [

@@ -173,4 +173,12 @@ mod tests {
             assert_eq!((0..50).filter(|_| budget.withdraw(now)).count(), granted, "{later}");
         }
     }
+
+    #[test]
+    fn a_share_is_per_cent() {
+        for (percent, valid) in [(0.0, true), (100.0, true), (100.1, false), (-0.1, false), (f64::NAN, false)] {
+            assert_eq!(share(percent, Span::ZERO).check().is_ok(), valid, "{percent}");
+        }
+        assert_eq!(EnvoyBudgetConfig::default().check(), Ok(()));
+    }
 }
