@@ -131,7 +131,7 @@ mod tests {
             let (mut answers, mut all) = (Answers::default(), Histogram::new());
             for i in 0..count as u64 {
                 // Of all magnitudes, in two of the segments.
-                let value = (i * 0x9e37_79b9_7f4a_7c15) >> (i % 60);
+                let value = i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (i % 60);
                 fresh.record(1, (i % 2) as usize, value);
                 all.record(value);
             }

@@ -6,6 +6,7 @@ use squall_policies::{Outcome, SimTime};
 use super::fiber::{Fifo, State};
 use super::host::{Class, Delay, Host};
 use super::key::{Key, Place};
+use super::service::Stashed;
 use super::system::{Step, System};
 use crate::observation::Observation;
 use crate::plan::{DatabaseId, ReplicaId, TimeId};
@@ -156,10 +157,14 @@ impl System<'_> {
             return;
         }
         while let Some(key) = self.databases[id.index()].share.as_mut().and_then(super::share::Share::take_done) {
-            if let Some(index) = self.fibers.waiting(key) {
-                let step = self.query_over(host, now, index);
-                self.later.push_back(step);
+            let Some(index) = self.fibers.waiting(key) else { continue };
+            if self.frozen(index) {
+                // Whoever asked takes the result when it thaws.
+                self.stash(index, Stashed::Wake(key));
+                continue;
             }
+            let step = self.query_over(host, now, index);
+            self.later.push_back(step);
         }
         self.share_database(host, now, id);
     }

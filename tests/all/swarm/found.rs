@@ -87,3 +87,21 @@ fn work_that_is_done_in_the_instant_in_which_its_replica_freezes_goes_on_when_th
         ));
     }
 }
+
+#[test]
+fn queries_that_contend_end_for_a_frozen_replica_when_that_thaws() {
+    holds(
+        "{services: {s1: {endpoints: {e0: {steps: [{call: s3.e1}]}}, calls: {s3: {propagate: [deadline]}}}, \
+         s3: {workers: 1, endpoints: {e0: {steps: [{query: d0}]}, e1: {}}}}, \
+         databases: {d0: {query: 1ms, contention: {}}}, load: [{name: l1, to: s3.e0, stages: [{for: 5ms, rate: 20000/s}]}], \
+         faults: [{target: s3, for: 30ms, every: 1ms, pause: true}]}",
+    );
+}
+
+#[test]
+fn those_that_wait_in_a_stack_at_a_replica_that_dies_die_in_the_order_in_which_they_came() {
+    holds(
+        "{services: {s0: {workers: 1, queue: {order: lifo}, endpoints: {e0: {steps: [{work: 1ms}]}}}}, \
+         load: [{name: l0, to: s0.e0, rate: 10000/s}], faults: [{target: s0, at: 2ms, restart: 0s}]}",
+    );
+}

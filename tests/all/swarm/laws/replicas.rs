@@ -166,7 +166,8 @@ impl Replica {
         // Whoever is taken back may be another than was thought of those that came at the same instant.
         let alike = |waiting: &Request| (self.turns_out || self.taken_back) && waiting.arrived == request.arrived;
         let right = if self.last_first {
-            self.waiting.iter().skip(place).all(alike)
+            // With a replica that dies, those that wait die in the order in which they came.
+            self.waiting.iter().skip(place).all(alike) || self.is_shaken(at)
         } else {
             self.waiting.iter().take(place).all(alike) || !self.in_order
         };
