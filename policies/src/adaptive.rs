@@ -242,4 +242,17 @@ mod tests {
         let algorithm = AlgorithmConfig::Aimd(AimdConfig::default());
         assert!(AdaptiveConfig { algorithm, window }.check().is_err());
     }
+
+    #[test]
+    fn calls_under_way_stay_so_when_another_configuration_counts() {
+        let mut rng = SplitMix64::new(1);
+        let config = |initial| AdaptiveConfig {
+            algorithm: AlgorithmConfig::Aimd(AimdConfig { initial, min: 1, ..AimdConfig::default() }),
+            window: None,
+        };
+        let mut limit = Adaptive::new(&config(2), &mut rng);
+        assert_eq!([limit.enter(), limit.enter(), limit.enter()], [Some(1), Some(2), None]);
+        limit.restart(&config(3), &mut rng);
+        assert_eq!([limit.enter(), limit.enter()], [Some(3), None]);
+    }
 }

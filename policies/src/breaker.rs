@@ -445,8 +445,9 @@ mod tests {
     fn figures_of_runs_and_intervals_are_those_of_the_calls() {
         for (index, failed) in [(4, 1), (5, 1), (7, 1)] {
             let (mut breaker, mut rng) = (Breaker::new(&kind(index), SimTime::ZERO), SplitMix64::new(1));
+            breaker.set_replicas(2, SimTime::ZERO);
             let Admission::Pass(token) = breaker.admit(SimTime::ZERO, &mut rng).0 else { panic!("closed") };
-            let token = breaker.assign(token, 0);
+            let token = breaker.assign(token, 1);
             breaker.record(SimTime::ZERO, token, Outcome::Error(500), Span::ZERO, &mut rng);
             let metrics = breaker.metrics(SimTime::ZERO);
             assert_eq!((metrics.calls, metrics.failed), (1, failed), "{index}");

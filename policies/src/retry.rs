@@ -221,11 +221,16 @@ mod tests {
             Backoff::Polly { shape: PollyShape::Exponential, delay: Span::from_secs(2), max: Span::MAX, jitter: true };
         let dotnet = RetryConfig::dotnet_standard();
         assert_eq!((dotnet.backoff, dotnet.retry_after), (polly, RetryAfter::Exact));
+        let constant =
+            Backoff::Polly { shape: PollyShape::Constant, delay: Span::from_secs(2), max: Span::MAX, jitter: false };
+        assert_eq!(RetryConfig::polly().backoff, constant);
         let grpc = RetryConfig::grpc(3, Backoff::None, Outcomes::REFUSED);
         assert_eq!((grpc.jitter, grpc.retry_after), (Jitter::Proportional(0.2), RetryAfter::Pushback));
+        assert_eq!((grpc.backoff, grpc.when), (Backoff::None, Outcomes::REFUSED));
         let (base, max) = (Span::from_millis(25), Span::from_millis(250));
         assert_eq!(RetryConfig::envoy().backoff, Backoff::Envoy { base, max });
         assert_eq!(RetryConfig::linkerd().backoff, Backoff::Exponential { base, factor: 2.0, cap: max });
+        assert_eq!(RetryConfig::linkerd().jitter, Jitter::Additive { ratio: 1.0, within_cap: true });
         let aws = RetryConfig::aws_2_1();
         assert_eq!(
             (aws.jitter, aws.throttled_base, aws.retry_after),

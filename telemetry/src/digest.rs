@@ -419,6 +419,7 @@ const fn reason_words(reason: Reason) -> (u32, [u64; 2]) {
         Reason::OpenFor(span) => (8, [span.as_nanos(), 0]),
         Reason::HalfOpenLimit(span) => (9, [span.as_nanos(), 0]),
         Reason::Asked => (10, [0, 0]),
+        Reason::Initial => (12, [0, 0]),
         Reason::Outlier { rate, threshold, replicas } => (11, rate_words(rate, threshold, replicas)),
     }
 }

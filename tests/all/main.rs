@@ -9,7 +9,6 @@
 
 mod check;
 mod exchange;
-mod golden;
 mod hostile;
 mod licences;
 mod live;

@@ -173,4 +173,28 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_table_is_filled_in_turns_each_at_its_next_preference_that_is_free() {
+        let names = ["a", "b", "c"];
+        for size in [3, 7, 13, 101] {
+            let maglev = maglev(size, &names);
+            let m = u64::from(size);
+            let mut wanted = vec![None; size as usize];
+            let mut next = [0u64; 3];
+            for turn in 0..size as usize {
+                let name = names[turn % 3].as_bytes();
+                let (offset, skip) = (xx_hash_64(name, 0) % m, xx_hash_64(name, 1) % (m - 1) + 1);
+                loop {
+                    let place = ((offset + next[turn % 3] * skip) % m) as usize;
+                    next[turn % 3] += 1;
+                    if wanted[place].is_none() {
+                        wanted[place] = Some((turn % 3) as u32);
+                        break;
+                    }
+                }
+            }
+            assert_eq!(maglev.table, wanted.into_iter().flatten().collect::<Vec<_>>(), "{size}");
+        }
+    }
 }

@@ -109,6 +109,8 @@ pub enum Reason {
     HalfOpenLimit(Span),
     /// Someone asked for it.
     Asked,
+    /// It is configured to begin in another state than closed.
+    Initial,
 }
 
 impl From<Reason> for Why {
@@ -147,6 +149,7 @@ impl fmt::Display for Reason {
             Self::OpenFor(span) => write!(f, "open for {span} is over"),
             Self::HalfOpenLimit(span) => write!(f, "half-open for {span} without a decision"),
             Self::Asked => f.write_str("it was asked for"),
+            Self::Initial => f.write_str("it is set to begin so"),
         }
     }
 }

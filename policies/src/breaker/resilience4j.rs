@@ -219,15 +219,18 @@ impl Resilience4j {
 
     /// Enters the configured initial state.
     pub fn begin(&mut self, now: SimTime, rng: &mut impl Random) -> Option<Transition> {
-        self.force(now, self.config.initial, rng)
+        self.enter(now, self.config.initial, Reason::Initial.into(), rng)
     }
 
     /// Puts the breaker into `state`, as an operator would; nothing if it is there already.
     pub fn force(&mut self, now: SimTime, state: State, rng: &mut impl Random) -> Option<Transition> {
+        self.enter(now, state, Reason::Asked.into(), rng)
+    }
+
+    fn enter(&mut self, now: SimTime, state: State, why: Why, rng: &mut impl Random) -> Option<Transition> {
         if state == self.state() {
             return None;
         }
-        let why = Reason::Asked.into();
         Some(match state {
             State::Closed => self.enter_closed(why),
             State::Open => self.enter_open(now, why, rng),

@@ -189,6 +189,7 @@ mod tests {
         let mut bucket = AwsAdaptive::new(at(0));
         bucket.record(at(0), Outcome::RateLimited);
         assert_eq!(bucket.acquire(at(0), 1.0), Permission::AskAgainAt(at(2_000)));
+        assert_eq!(bucket.acquire(at(1_000), 1.0), Permission::AskAgainAt(at(2_000)), "half of it is there");
         assert_ne!(bucket.acquire(at(1_999), 1.0), Permission::Go);
         assert_eq!(bucket.acquire(at(2_000), 1.0), Permission::Go);
     }

@@ -226,6 +226,17 @@ fn of_six_requests_two_connections_and_two_places_serve_two_when_cold_and_four_w
 }
 
 #[test]
+fn each_host_may_have_a_connection_whatever_envoy_s_limit_is() {
+    let policy = "bulkhead: {kind: envoy, max_connections: 1, max_pending_requests: 10}";
+    let took = |replicas: u32| -> Vec<f64> {
+        let callee = format!("replicas: {replicas}, {}", works("100ms"));
+        ends(&asking(4, "1", policy, &callee), EDGE).iter().map(|end| end.ms).collect()
+    };
+    assert_eq!(took(1), [100.0, 199.0, 298.0, 397.0]);
+    assert_eq!(took(3), [100.0, 100.0, 100.0, 197.0]);
+}
+
+#[test]
 fn a_rate_limit_of_the_caller_lets_the_next_go_when_its_permit_is_due() {
     let limited = Ended::failed(Outcome::RateLimited, Failure::RateLimited, 0.0);
     let ok = Ended::ok(1.0);

@@ -1,10 +1,11 @@
 //! Calls: an edge for every caller and callee, a site for every call step, and the policies of both.
 
 use squall_policies::balancer::BalancerConfig;
+use squall_policies::envoy_limits::EnvoyLimitsConfig;
 use squall_policies::{Invalid, Outcomes, Span};
 
 use super::{Compiler, Edge, EdgeId, EndpointId, ServiceId, Site, policies};
-use crate::plan::{Fallback, Layer, Layers, SiteId};
+use crate::plan::{Bulkhead, Fallback, Layer, Layers, SiteId};
 use crate::spec;
 use crate::spec::{At, CallPolicy, CallStep, Spanned};
 
@@ -36,6 +37,7 @@ impl Compiler<'_> {
         let of_callee = self.topology.services.find(names[1]).map(|service| &service.balancer.value);
         let chosen = policy.balancer.as_ref().map(|balancer| &balancer.value).or(of_callee);
         let retry = policy.retry.as_ref().map_or_else(policies::once, |written| policies::retry(written));
+        let replicas = self.plan.services[callee.index()].replicas;
         let tells = |what| policy.propagate.as_ref().is_some_and(|all| all.iter().any(|one| one.value == what));
         let hedged =
             policy.hedge.as_ref().map_or(retry.retryable(), |written| policies::hedge(written).non_fatal.into());
@@ -50,7 +52,11 @@ impl Compiler<'_> {
             network,
             balancer: chosen.map_or(BalancerConfig::RoundRobin, policies::balancer),
             breaker: policy.breaker.as_ref().map(|written| policies::breaker(written)),
-            bulkhead: policy.bulkhead.as_ref().and_then(|written| policies::bulkhead(written)),
+            bulkhead: policy
+                .bulkhead
+                .as_ref()
+                .and_then(|written| policies::bulkhead(written))
+                .map(each_host_connected(replicas)),
             rate_limit: policy.rate_limit.as_ref().map(|written| policies::rate_limit(written)),
             throttle: policy.throttle.as_ref().map(|written| policies::throttle(written)),
             budget: limited(policy.retry.as_ref().and_then(|retry| retry.budget.as_ref()), retry.retryable()),
@@ -120,6 +126,16 @@ impl Compiler<'_> {
             let what = format!("`{}` must be {}", invalid.field, invalid.must_be);
             self.problems.push(spec::Problem::error(at.unwrap_or_default(), what));
         }
+    }
+}
+
+/// Envoy's `max_connections` never keeps a host from having one connection.
+fn each_host_connected(replicas: u32) -> impl Fn(Bulkhead) -> Bulkhead {
+    move |bulkhead| match bulkhead {
+        Bulkhead::Envoy(limits) => {
+            Bulkhead::Envoy(EnvoyLimitsConfig { max_connections: limits.max_connections.max(replicas), ..limits })
+        }
+        other => other,
     }
 }
 
