@@ -100,8 +100,10 @@ fn queries_that_contend_end_for_a_frozen_replica_when_that_thaws() {
 
 #[test]
 fn those_that_wait_in_a_stack_at_a_replica_that_dies_die_in_the_order_in_which_they_came() {
-    holds(
-        "{services: {s0: {workers: 1, queue: {order: lifo}, endpoints: {e0: {steps: [{work: 1ms}]}}}}, \
-         load: [{name: l0, to: s0.e0, rate: 10000/s}], faults: [{target: s0, at: 2ms, restart: 0s}]}",
-    );
+    for fault in ["restart: 0s", "kill: 1"] {
+        holds(&format!(
+            "{{duration: 5ms, services: {{s0: {{workers: 1, queue: {{order: lifo}}, endpoints: {{e0: {{steps: [{{work: 1ms}}]}}}}}}}}, \
+             load: [{{name: l0, to: s0.e0, rate: 10000/s}}], faults: [{{target: s0, at: 2ms, {fault}}}]}}"
+        ));
+    }
 }

@@ -314,13 +314,16 @@ impl Sink for Laws<'_> {
             }
             Observation::DatabaseSaturated { database } => self.at_database(database.index(), |d| d.saturation(true)),
             Observation::DatabaseRelieved { database } => self.at_database(database.index(), |d| d.saturation(false)),
+            Observation::ReplicaUp { replica } | Observation::ReplicaDown { replica } => {
+                self.replicas[replica.index()].down = matches!(what, Observation::ReplicaDown { .. });
+                let result = self.resources.observe(self.plan, at, &what);
+                self.accept(result);
+            }
             Observation::LookedUp { .. }
             | Observation::Published { .. }
             | Observation::Computing { .. }
             | Observation::MemoryUsed { .. }
             | Observation::OutOfMemory { .. }
-            | Observation::ReplicaUp { .. }
-            | Observation::ReplicaDown { .. }
             | Observation::Scaled { .. }
             | Observation::ConnectionWanted { .. }
             | Observation::ConnectionGivenUp { .. }

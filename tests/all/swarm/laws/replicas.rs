@@ -28,6 +28,8 @@ pub(super) struct Replica {
     /// By endpoint of the plan.
     critical: Vec<bool>,
     shaken: Shaken,
+    /// Whether it takes nothing new: it is about to stop, or is dying.
+    pub(super) down: bool,
     /// Whether it comes and goes: while it starts, requests may wait though it does nothing.
     scaled: bool,
     waiting: VecDeque<Request>,
@@ -69,6 +71,7 @@ impl Replica {
                 workers: limit(service.workers),
                 room: limit(service.queue),
                 drops: service.queue_drops,
+                down: false,
                 scaled: service.autoscale.is_some(),
                 in_order: service.discipline.is_none_or(|discipline| discipline.order == Order::Fifo),
                 last_first: service.discipline.is_some_and(|discipline| discipline.order == Order::Lifo),
@@ -167,7 +170,7 @@ impl Replica {
         let alike = |waiting: &Request| (self.turns_out || self.taken_back) && waiting.arrived == request.arrived;
         let right = if self.last_first {
             // With a replica that dies, those that wait die in the order in which they came.
-            self.waiting.iter().skip(place).all(alike) || self.is_shaken(at)
+            self.waiting.iter().skip(place).all(alike) || self.down && first == Some(0)
         } else {
             self.waiting.iter().take(place).all(alike) || !self.in_order
         };
