@@ -136,6 +136,9 @@ impl System<'_> {
                 let desired = scaler.desired(current, ready, used);
                 scaler.decide(now, current, desired)
             });
+            let waited_for = self.plan.services[service.index()].replica_range();
+            let waited_for = waited_for.filter(|row| self.is_waited_for(ReplicaId::from(*row))).count() as u32;
+            let to = to.max(waited_for.min(current));
             host.observe(now, Observation::Scaled { service, from: current, to, ready, used });
             self.scale_to(host, now, service, to);
         }
@@ -176,8 +179,11 @@ impl System<'_> {
             self.start_replica(host, now, ReplicaId::from(row));
         }
         while count(self) > to {
-            // One that does not serve yet, rather than one that does.
-            let on = || range.clone().rev().filter(|row| self.is_wanted(ReplicaId::from(*row)));
+            // One that does not serve yet, rather than one that does; but none whose start is waited for.
+            let on = || {
+                let on = range.clone().rev().map(ReplicaId::from);
+                on.filter(|id| self.is_wanted(*id) && !self.is_waited_for(*id)).map(ReplicaId::index)
+            };
             let Some(row) = on().find(|row| !self.replicas[*row].ready).or_else(|| on().next()) else { return };
             self.stop_replica(host, now, ReplicaId::from(row));
         }
@@ -251,6 +257,12 @@ impl System<'_> {
             scaler.is_some_and(|scaler| scaler.settings.min == 0)
         };
         !replica.ready && !replica.draining && self.is_wanted(id) && from_nothing()
+    }
+
+    /// Whether requests wait for this replica to start: whoever took it away would leave them waiting for ever.
+    fn is_waited_for(&self, id: ReplicaId) -> bool {
+        let waiting = self.replicas[id.index()].queue.len() > 0 || self.guards.waiting(id) > 0;
+        waiting && self.waits_for_start(id)
     }
 }
 

@@ -107,3 +107,12 @@ fn those_that_wait_in_a_stack_at_a_replica_that_dies_die_in_the_order_in_which_t
         ));
     }
 }
+
+#[test]
+fn a_replica_whose_start_requests_wait_for_is_not_scaled_away() {
+    holds(
+        "{duration: 10us, drain: 8760h, services: {s0: {workers: 1, cold_start: 200us, \
+         autoscale: {max: 1, min: 0, every: 10us, scale_down_after: 1us}, endpoints: {e0: {}}}}, \
+         load: [{name: l0, to: s0.e0, rate: 1000000/s}], faults: [{target: s0, at: 2us, kill: 1}]}",
+    );
+}
