@@ -152,7 +152,7 @@ pub(crate) struct Compare {
     pub(crate) seed: Option<u64>,
 
     /// How long load is offered, such as 60s
-    #[arg(long, value_name = "TIME", value_parser = written_time)]
+    #[arg(long, value_name = "TIME")]
     pub(crate) duration: Option<String>,
 
     /// Any value of NEW, if it is a topology: services.order.workers=20
@@ -284,7 +284,7 @@ pub(crate) struct Space {
     pub(crate) set: Vec<(String, String)>,
 
     /// How long load is offered, such as 60s
-    #[arg(long, value_name = "TIME", value_parser = written_time)]
+    #[arg(long, value_name = "TIME")]
     pub(crate) duration: Option<String>,
 
     /// What is wanted besides what the file expects: 'feed p99 < 300ms in healthy', 'max feed goodput in outage'
@@ -792,7 +792,7 @@ pub(crate) struct Overrides {
     pub(crate) seed: Option<u64>,
 
     /// How long load is offered, such as 60s
-    #[arg(long, value_name = "TIME", value_parser = written_time)]
+    #[arg(long, value_name = "TIME")]
     pub(crate) duration: Option<String>,
 
     /// Any value of the file: services.order.workers=20, load.feed.rate=200/s, faults.0.for=5s
@@ -820,11 +820,6 @@ fn b3(text: &str) -> Result<B3, String> {
         "multi" => Ok(B3::Multi),
         _ => Err("write single or multi".into()),
     }
-}
-
-/// A time, as it is written.
-fn written_time(text: &str) -> Result<String, String> {
-    time(text).map(|_| text.to_owned())
 }
 
 fn time(text: &str) -> Result<Span, String> {
