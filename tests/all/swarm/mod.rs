@@ -18,11 +18,15 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use laws::KINDS;
 use serde_json::Value;
 use squall_policies::{Random as _, SplitMix64};
 use storm::{Fate, Look, digest, storm};
+
+/// How long a seed that fails may take to be shrunk: what runs long takes long to be tried without this and that.
+const SHRINKS_FOR: Duration = Duration::from_mins(2);
 
 /// Without `SQUALL_SWARM_SEEDS`.
 const SEEDS: Range<u64> = 0..20_000;
@@ -165,7 +169,9 @@ fn seeds() -> Range<u64> {
 /// Shrinks the seed's topology, writes what is left, and says how to run it all again.
 fn failure(seed: u64, look: Look, breach: &str) -> String {
     let fate = |root: &tree::Node| storm(&tree::file(root), look);
-    let smallest = shrink::shrink(&draw::topology(seed), |root| matches!(fate(root), Fate::Broken(_)));
+    let began = Instant::now();
+    let fails = |root: &tree::Node| began.elapsed() < SHRINKS_FOR && matches!(fate(root), Fate::Broken(_));
+    let smallest = shrink::shrink(&draw::topology(seed), fails);
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("swarm-{seed}.yaml"));
     let text = tree::file(&smallest);
     std::fs::write(&path, &text).unwrap();
