@@ -199,6 +199,18 @@ mod tests {
     }
 
     #[test]
+    fn that_there_is_to_be_no_further_attempt_travels_as_grpc_says_it() {
+        let mut headers = HeaderMap::new();
+        write_wait(RetryAfter::NEVER, &mut headers);
+        assert_eq!((headers.len(), &headers[PUSHBACK]), (1, &"-1".parse().unwrap()));
+        assert_eq!(read_wait(&headers), Some(RetryAfter::NEVER));
+        for (pushback, wait) in [("250", Span::from_millis(250)), ("soon", RetryAfter::NEVER)] {
+            let headers = HeaderMap::from_iter([(PUSHBACK, pushback.parse().unwrap())]);
+            assert_eq!(read_wait(&headers), Some(wait), "{pushback}");
+        }
+    }
+
+    #[test]
     fn a_timeout_travels_as_grpc_writes_it() {
         let table = [
             (1, "1n"),
