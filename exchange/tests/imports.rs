@@ -110,7 +110,7 @@ fn values_mean_what_the_original_takes_them_for() {
     };
     let istio =
         |retries: &str| format!("{{kind: VirtualService, spec: {{hosts: [a], http: [{{retries: {retries}}}]}}}}");
-    let table: [(&str, String, &[&str], &[&str]); 13] = [
+    let table: [(&str, String, &[&str], &[&str]); 15] = [
         ("resilience4j", r4j("{waitDurationInOpenState: 5s, enableRandomizedWait: true}"), &["open_for: randomized(5s 0.5)"], &[]),
         ("resilience4j", r4j("{initialState: FORCED_OPEN}"), &["initial_state: forced_open"], &[]),
         ("dotnet", "{\"R\": {\"Hedging\": {\"Delay\": \"-00:00:01\"}}}".into(), &["after: failure"], &[]),
@@ -121,6 +121,8 @@ fn values_mean_what_the_original_takes_them_for() {
         ("istio", istio("{attempts: 1, retryOn: 5xx, retryIgnorePreviousHosts: false}"), &["when: [5xx, timeout, refused, rejected]", "avoid_tried: 0"], &[]),
         ("envoy", envoy("retry_policy: {retry_on: reset, num_retries: 2, per_try_timeout: 0.1s}"), &["timeout: 100ms", "attempts: 3"], &["hedge:"]),
         ("envoy", envoy("hedge_policy: {hedge_on_per_try_timeout: true}, retry_policy: {retry_on: reset, num_retries: 2, per_try_timeout: 0.1s}"), &["hedge:", "after: 100ms", "attempts: 2", "when: [timeout, refused]"], &["retry:", "  timeout:"]),
+        ("envoy", envoy("hedge_policy: {hedge_on_per_try_timeout: true}, retry_policy: {retry_on: reset, num_retries: 2}"), &["retry:", "attempts: 3"], &["hedge:"]),
+        ("envoy", envoy("hedge_policy: {hedge_on_per_try_timeout: true}, retry_policy: {retry_on: reset, num_retries: 0, per_try_timeout: 0.1s}"), &["timeout: 100ms"], &["hedge:"]),
         ("hystrix", "hystrix.command.default.circuitBreaker.errorThresholdPercentage=40".into(), &["error_threshold_percentage: 40%"], &["fallback"]),
         ("grpc", "{methodConfig: [{name: [{service: a}], retryPolicy: {maxAttempts: 3, initialBackoff: 1s, maxBackoff: 2s, backoffMultiplier: 2, retryableStatusCodes: [UNAVAILABLE]}}], retryThrottling: {maxTokens: 7, tokenRatio: 0.5}}".into(), &["max_tokens: 7", "token_ratio: 0.5"], &[]),
         ("polly", "{\"R\": {\"Hedging\": {\"MaxHedgedAttempts\": 3}}}".into(), &["attempts: 3"], &[]),

@@ -433,17 +433,19 @@ fn hedges(cx: &mut Cx<'_>, action: &Fields<'_>) -> Option<At> {
 
 /// Makes hedges of the retries of a route: each goes when the try before has taken its time-out, and that one is kept.
 fn hedge_slow_tries(cx: &mut Cx<'_>, at: At, policy: &mut Map) {
-    let (Some(Value::Plain(after)), Some(Value::Map(retry))) =
-        (policy.take("timeout").map(|entry| entry.value), policy.take("retry").map(|entry| entry.value))
-    else {
+    let after = policy.text("timeout").map(str::to_owned);
+    let retry = policy.inner("retry").cloned();
+    let attempts = retry.as_ref().and_then(|retry| retry.text("attempts")?.parse::<u32>().ok()).unwrap_or(1);
+    let (Some(after), Some(retry), Some(retries @ 1..)) = (after, retry, attempts.checked_sub(1)) else {
         let what = "`hedge_on_per_try_timeout` does nothing without a `per_try_timeout` and retries";
         return cx.trap(at, what, "set both");
     };
-    let retries = retry.text("attempts").and_then(|attempts| attempts.parse::<u32>().ok()).unwrap_or(2) - 1;
+    policy.take("timeout");
+    policy.take("retry");
     let why = cx.place(at);
     let hedge = policy.map("hedge");
     hedge.set("after", after, why);
-    hedge.set("attempts", retries.clamp(1, 10).to_string(), "");
+    hedge.set("attempts", retries.min(10).to_string(), "");
     for key in ["when", "budget"] {
         if let Some(entry) = retry.iter().find(|entry| entry.key == key) {
             hedge.set(key, entry.value.clone(), entry.beside.clone().unwrap_or_default());
