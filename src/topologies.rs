@@ -131,14 +131,20 @@ impl Topology {
     }
 
     /// Reads, checks and compiles it: the plan, and its warnings as text. Complains and gives `None` as
-    /// [`load`](Self::load) does, also about what cannot be run yet.
+    /// [`load`](Self::load) and [`compile`](Self::compile) do.
     pub(crate) fn plan(&self, overrides: &Overrides) -> io::Result<Option<(Plan, String)>> {
         let Some(loaded) = self.load(overrides)? else { return Ok(None) };
-        let sets = overrides.sets();
+        let Some(plan) = self.compile(&loaded, overrides)? else { return Ok(None) };
+        Ok(Some((plan, self.sources(&overrides.sets()).render(&loaded.warnings))))
+    }
+
+    /// The plan of what [`load`](Self::load) gave. Complains and gives `None` as that does, about values that only the
+    /// policies themselves refuse.
+    pub(crate) fn compile(&self, loaded: &Loaded, overrides: &Overrides) -> io::Result<Option<Plan>> {
         match plan::compile(&loaded.topology) {
-            Ok(plan) => Ok(Some((plan, self.sources(&sets).render(&loaded.warnings)))),
+            Ok(plan) => Ok(Some(plan)),
             Err(problems) => {
-                output::problem(&self.sources(&sets).render(&problems))?;
+                output::problem(&self.sources(&overrides.sets()).render(&problems))?;
                 Ok(None)
             }
         }

@@ -22,6 +22,9 @@ fn check_one(file: &str, check: &Check, quiet: bool) -> io::Result<Exit> {
     let overrides = &check.overrides;
     let Some(topology) = Topology::find(file)? else { return Ok(Exit::Wrong) };
     let Some(mut loaded) = topology.load(overrides)? else { return Ok(Exit::Wrong) };
+    if topology.compile(&loaded, overrides)?.is_none() {
+        return Ok(Exit::Wrong);
+    }
     let denied = sort_out(&mut loaded.warnings, check);
     let exit = if denied > 0 { Exit::Failed } else { Exit::Held };
     if quiet {

@@ -23,6 +23,22 @@ fn what_is_rarely_wise_is_a_warning_and_no_mistake() {
 }
 
 #[test]
+fn what_only_a_policy_refuses_is_told_once_and_at_its_place() {
+    let faulty = [
+        ("retry={attempts: 3, budget: {kind: grpc, max_tokens: 0}}", "`max_tokens` must be "),
+        ("breaker={kind: polly, break_duration: 100ms}", "`break_duration` must be "),
+    ];
+    for (value, said) in faulty {
+        let set = format!("services.order.calls.inventory.{value}");
+        let (out, errors) = written(&squall(&["check", "chain", "--set", &set]).code(2));
+        assert_eq!(out, "", "{set}");
+        assert!(errors.contains(said) && errors.contains(&set), "{errors}");
+        assert_eq!(errors.matches("error: ").count(), 1, "{errors}");
+        assert_eq!(errors, written(&squall(&["run", "chain", "--set", &set]).code(2)).1);
+    }
+}
+
+#[test]
 fn a_built_in_topology_is_checked_by_its_name() {
     squall(&["check", "chain"]).code(0).stdout_eq("chain: ok, 3 services, 1 load\n").stderr_eq("");
 }
