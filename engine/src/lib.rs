@@ -3,6 +3,7 @@
 //! Knows no HTTP, no files and no clock. What a service does comes from `squall-model`; this crate only decides what
 //! happens next.
 
+mod heads;
 mod heap;
 mod network;
 mod queue;

@@ -1,16 +1,15 @@
 //! The event queue: timers and messages in one total order of time, class and key.
 //!
-//! Constant delays need no sorting: each has a lane, first in, first out. The heads of all lanes stand in a heap of their
-//! own, which is small; of everything else the soonest stand in a ring of buckets. The order does not hang on where
-//! something stands. Timeouts are never taken out: most go stale, and are forgotten when their turn comes, or before if
-//! they are many.
+//! Constant delays need no sorting: each has a lane, first in, first out. The heads of all lanes stand in a tree of
+//! winners; of everything else the soonest stand in a ring of buckets. The order does not hang on where something stands.
+//! Timeouts are never taken out: most go stale, and are forgotten when their turn comes, or before if they are many.
 
 use std::collections::VecDeque;
 
 use squall_model::machine::{Key, Place};
 use squall_model::{SimTime, Span};
 
-use crate::heap::Heap;
+use crate::heads::Heads;
 use crate::soon::Soon;
 
 /// At the same instant, what comes first: messages and work that is done before new work, and all of it before somebody
@@ -59,19 +58,20 @@ impl Event {
 }
 
 /// Below a key's ticket, which alone orders keys, stand the bits of its place.
-const PLACE_BITS: u32 = Key::PLACE_BITS;
-const PLACE_MASK: u128 = (1 << PLACE_BITS) - 1;
+const PLACE_MASK: u128 = (1 << Key::PLACE_BITS) - 1;
 /// A lane is looked through for what is stale when it has grown to twice what was left the last time, and at least this.
 const SWEEP_FROM: usize = 1 << 12;
 
 /// One constant delay and one rank: what is added last happens last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Lane {
     line: VecDeque<u128>,
-    /// Whether something stands among the heads for this lane: its head, or one that was stale and is gone.
-    posted: bool,
     /// How long the line may get before it is swept.
     sweep_at: usize,
+}
+
+impl Lane {
+    const EMPTY: Self = Self { line: VecDeque::new(), sweep_at: SWEEP_FROM };
 }
 
 /// All that is still to come.
@@ -79,16 +79,22 @@ struct Lane {
 pub(crate) struct Queue {
     /// What stands in no lane.
     soon: Soon,
-    /// The heads of the lanes.
-    heads: Heap,
+    /// The heads of the lanes, each with its lane as its place.
+    heads: Heads,
+    /// The lanes in which anything ever stood.
     lanes: Vec<Lane>,
+    /// By delay and rank: its lane, once something stood in it.
+    places: Vec<[u32; RANKS]>,
 }
+
+/// A lane in which nothing ever stood.
+const UNUSED: u32 = u32::MAX;
 
 impl Queue {
     /// An empty queue with lanes for so many constant delays.
     pub(crate) fn new(delays: usize) -> Self {
-        let lanes = vec![Lane { sweep_at: SWEEP_FROM, ..Lane::default() }; delays * RANKS];
-        Self { soon: Soon::default(), heads: Heap::default(), lanes }
+        let places = vec![[UNUSED; RANKS]; delays];
+        Self { soon: Soon::default(), heads: Heads::default(), lanes: Vec::new(), places }
     }
 
     /// Adds what is to happen `span` after `now`. With a lane, all that is added to it and to its rank must have the
@@ -100,57 +106,60 @@ impl Queue {
             return;
         }
         let order = order(at, rank, key);
-        if let Some(lane) = lane {
-            let lane = lane * RANKS as u32 + rank as u32;
-            let row = &mut self.lanes[lane as usize];
-            row.line.push_back(order);
-            if !row.posted {
-                self.post(lane);
-            }
-        } else {
-            self.soon.push(now, order);
+        let Some(delay) = lane else { return self.soon.push(now, order) };
+        let mut place = self.places[delay as usize][rank as usize];
+        if place == UNUSED {
+            place = self.open_lane(delay, rank);
         }
+        let line = &mut self.lanes[place as usize].line;
+        if line.is_empty() {
+            self.heads.set(place as usize, head(order, place));
+        }
+        line.push_back(order);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn open_lane(&mut self, delay: u32, rank: Rank) -> u32 {
+        let place = self.heads.add_lane() as u32;
+        self.lanes.push(Lane::EMPTY);
+        self.places[delay as usize][rank as usize] = place;
+        place
     }
 
     /// The order of the next event; `u128::MAX` if there is none. Timeouts that nobody `waits` for any more are
     /// forgotten on the way.
     #[inline(always)]
     pub(crate) fn peek(&mut self, waits: impl Fn(Key) -> bool) -> u128 {
-        let mut other = self.soon.peek();
         loop {
-            let head = self.heads.peek();
-            if head > other {
-                if (other >> 64) as u8 & 0xf == Rank::Timeout as u8 && !waits(Key::from_bits(other as u64)) {
-                    self.soon.take(other);
-                    other = self.soon.peek();
-                    continue;
-                }
-                return other;
-            }
-            if head == u128::MAX || self.settle(head, &waits) {
-                return head;
+            let top = self.heads.least().min(self.soon.peek());
+            if !is_timeout(top) || top == u128::MAX || self.settle(top, &waits) {
+                return top;
             }
         }
     }
 
-    /// Forgets what is stale at the head of the lane for which `head` stands. Whether it is still the lane's head; if not,
-    /// what is has taken its place.
+    /// Forgets timeouts that are stale, from `top` on. Whether it is still what comes next.
     #[inline]
-    fn settle(&mut self, head: u128, waits: &impl Fn(Key) -> bool) -> bool {
-        let lane = Key::from_bits(head as u64).index();
-        let row = &mut self.lanes[lane as usize];
-        let stale = |order: &u128| !waits(Key::from_bits(*order as u64));
-        if lane as usize % RANKS == Rank::Timeout as usize {
-            while row.line.front().is_some_and(stale) {
-                row.line.pop_front();
+    fn settle(&mut self, top: u128, waits: &impl Fn(Key) -> bool) -> bool {
+        let waits = |order: u128| waits(Key::from_bits(order as u64));
+        let Place::Host(lane) = Key::from_bits(top as u64).place() else {
+            let is_next = waits(top);
+            if !is_next {
+                self.soon.take(top);
             }
+            return is_next;
+        };
+        let line = &mut self.lanes[lane as usize].line;
+        let before = line.len();
+        while line.front().is_some_and(|order| !waits(*order)) {
+            line.pop_front();
         }
-        if row.line.front().is_some_and(|first| *first >> PLACE_BITS == head >> PLACE_BITS) {
-            return true;
+        let is_next = line.len() == before;
+        if !is_next {
+            self.post(lane);
         }
-        self.heads.take();
-        self.post(lane);
-        false
+        is_next
     }
 
     /// Takes out the next event, which [`peek`](Self::peek) has just shown.
@@ -160,7 +169,6 @@ impl Queue {
             self.soon.take(top);
             return Event::from_order(top);
         };
-        self.heads.take();
         let order = self.lanes[lane as usize].line.pop_front();
         self.post(lane);
         Event::from_order(order.unwrap_or(top))
@@ -168,25 +176,33 @@ impl Queue {
 
     /// Forgets timeouts that nobody `waits` for, in lanes that have grown long.
     pub(crate) fn sweep(&mut self, waits: impl Fn(Key) -> bool) {
-        for row in self.lanes.iter_mut().skip(Rank::Timeout as usize).step_by(RANKS) {
+        for places in &self.places {
+            let lane = places[Rank::Timeout as usize];
+            let Some(row) = self.lanes.get_mut(lane as usize) else { continue };
             if row.line.len() >= row.sweep_at {
                 row.line.retain(|order| waits(Key::from_bits(*order as u64)));
                 row.sweep_at = (row.line.len() * 2).max(SWEEP_FROM);
+                self.heads.set(lane as usize, row.line.front().map_or(u128::MAX, |first| head(*first, lane)));
             }
         }
     }
 
-    /// Puts the lane's head among the heads, if it has one.
-    #[inline]
+    /// The lane has another head.
+    #[inline(always)]
     fn post(&mut self, lane: u32) {
-        let row = &mut self.lanes[lane as usize];
-        let head = row.line.front().copied();
-        row.posted = head.is_some();
-        if let Some(order) = head {
-            let place = Key::new(0, Place::Host(lane)).bits();
-            self.heads.push(order & !PLACE_MASK | u128::from(place));
-        }
+        let first = self.lanes[lane as usize].line.front();
+        self.heads.set(lane as usize, first.map_or(u128::MAX, |first| head(*first, lane)));
     }
+}
+
+/// An order with a lane as its place: tickets alone order keys.
+#[inline(always)]
+fn head(order: u128, lane: u32) -> u128 {
+    order & !PLACE_MASK | u128::from(Key::new(0, Place::Host(lane)).bits())
+}
+
+const fn is_timeout(order: u128) -> bool {
+    (order >> 64) as u8 & 0xf >= Rank::Timeout as u8
 }
 
 #[cfg(test)]
