@@ -129,16 +129,16 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
 
     #[inline(always)]
     fn happen(&mut self, event: Event) {
-        if event.rank == Rank::Delivery
-            && let Place::Fiber(place) = event.key.place()
-        {
-            match self.world.network.release(place) {
-                Message::Request(request) => self.system.arrive(&mut self.world, event.at, request),
-                Message::Reply(to, outcome) => self.system.replied(&mut self.world, event.at, to, outcome),
-                Message::Cancel(attempt) => self.system.cancelled(&mut self.world, event.at, attempt),
-            }
-        } else {
-            self.system.wake(&mut self.world, event.at, event.key);
+        if event.rank != Rank::Delivery {
+            return self.system.wake(&mut self.world, event.at, event.key);
+        }
+        let Place::Fiber(place) = event.key.place() else {
+            return self.system.passed(&mut self.world, event.at, event.key.index());
+        };
+        match self.world.network.release(place) {
+            Message::Request(request) => self.system.arrive(&mut self.world, event.at, request),
+            Message::Reply(to, outcome) => self.system.replied(&mut self.world, event.at, to, outcome),
+            Message::Cancel(attempt) => self.system.cancelled(&mut self.world, event.at, attempt),
         }
     }
 
@@ -268,6 +268,12 @@ impl<S: Sink> Host for World<'_, S> {
     #[inline]
     fn reply(&mut self, now: SimTime, delay: Delay, to: Key, outcome: Outcome) {
         self.carry(now, delay, Message::Reply(to, outcome));
+    }
+
+    #[inline(always)]
+    fn pass(&mut self, now: SimTime, delay: Delay, journey: u32) {
+        let key = self.tickets.next(Place::Link(journey));
+        self.queue.push(now, delay.span, Rank::Delivery, delay.lane.map(|lane| lane.0), key);
     }
 
     fn cancel(&mut self, now: SimTime, delay: Delay, attempt: Key) {

@@ -221,6 +221,10 @@ impl<E: Ear> Host for World<E> {
         self.put(now, delay, Out::Reply(to, outcome, wire));
     }
 
+    fn pass(&mut self, _: SimTime, _: Delay, _: u32) {
+        unreachable!("every message travels by itself");
+    }
+
     fn cancel(&mut self, now: SimTime, delay: Delay, attempt: Key) {
         self.put(now, delay, Out::Cancel(attempt));
     }

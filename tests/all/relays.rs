@@ -53,10 +53,10 @@ impl<const FOLLOWS: bool> Sink for Counting<FOLLOWS> {
     }
 }
 
-/// `front` and `middle` hand on to `back`, which does what `last` says.
-fn chain(last: &str, rest: &str) -> Plan {
+/// `front` and `middle` hand on to `back`, which does what `last` says; a message takes so long.
+fn chain(network: &str, last: &str, rest: &str) -> Plan {
     let text = format!(
-        "name: chain\nduration: 5s\nservices:\n  front:\n    workers: 12\n    endpoints: {{go: {{steps: [{{call: middle.go}}]}}}}\n    \
+        "name: chain\nduration: 5s\nnetwork: {network}\nservices:\n  front:\n    workers: 12\n    endpoints: {{go: {{steps: [{{call: middle.go}}]}}}}\n    \
          calls: {{middle: {{timeout: 120ms, retry: {{attempts: 3, backoff: exponential(10ms 2 1s), jitter: full}}}}}}\n  \
          middle:\n    workers: 10\n    endpoints: {{go: {{steps: [{{call: back.go}}]}}}}\n    calls: {{back: {{timeout: 80ms}}}}\n  \
          back:\n    workers: 8\n    endpoints: {{go: {{steps: [{last}]}}}}\ndatabases:\n  db: {{query: exponential(20ms), connections: 9}}\n\
@@ -67,10 +67,10 @@ fn chain(last: &str, rest: &str) -> Plan {
     plan::compile(&loaded.topology).unwrap()
 }
 
-#[test]
-fn what_is_seen_of_requests_that_are_relayed_is_what_is_seen_when_each_service_has_its_part() {
+/// What the last service does, and what happens meanwhile.
+fn table() -> Vec<(&'static str, &'static str, String)> {
     let fault = |what: &str| format!("faults:\n  - {{name: f, {what}, at: 1s, for: 1500ms}}\n");
-    let table = [
+    vec![
         ("a query, sometimes longer than the timeouts", "{query: db}", String::new()),
         ("work", "{work: exponential(20ms)}", String::new()),
         ("work that always takes as long", "{work: 25ms}", String::new()),
@@ -92,16 +92,38 @@ fn what_is_seen_of_requests_that_are_relayed_is_what_is_seen_when_each_service_h
         ("users who wait while a service further on dies", "{work: 60ms}", fault("target: back, kill: 1")),
         ("users whose requests are turned away further on", "{work: 60ms}", fault("target: back, capacity: 10%")),
         ("a call that loses answers", "{work: 20ms}", fault("target: middle -> back, drop: 40%")),
-    ];
-    for (name, last, rest) in table {
-        let plan = chain(last, &rest);
-        let (mut counting, mut following) = (Counting::<false>::new(&plan), Counting::<true>::new(&plan));
-        let relayed = squall_engine::run(&plan, &mut counting);
-        let followed = squall_engine::run(&plan, &mut following);
-        let (out, back) = (counting.relayed, counting.back);
-        assert!(out > 0 && back <= out && following.relayed == 0, "{name}: {out} set out, {back} came back");
-        assert_eq!((relayed.at, relayed.census), (followed.at, followed.census), "{name}");
-        let (one, other) = (counting.report(&plan, &relayed), following.report(&plan, &followed));
-        assert!(one == other, "{name}: {one:#?}\n\nis not\n\n{other:#?}");
+        ("a network that slows down", "{query: db}", fault("target: middle -> back, latency: 50ms")),
+        ("a network that stops", "{work: 20ms}", fault("target: front -> middle, partition: true")),
+    ]
+}
+
+/// Runs it with every service's own part in each request, and without; how many requests set out and came back as one.
+fn seen_the_same(name: &str, plan: &Plan) -> (u64, u64) {
+    let (mut counting, mut following) = (Counting::<false>::new(plan), Counting::<true>::new(plan));
+    let relayed = squall_engine::run(plan, &mut counting);
+    let followed = squall_engine::run(plan, &mut following);
+    let (out, back) = (counting.relayed, counting.back);
+    assert_eq!(following.relayed, 0, "{name}");
+    assert_eq!((relayed.at, relayed.census), (followed.at, followed.census), "{name}");
+    let (one, other) = (counting.report(plan, &relayed), following.report(plan, &followed));
+    assert!(one == other, "{name}: {one:#?}\n\nis not\n\n{other:#?}");
+    (out, back)
+}
+
+#[test]
+fn what_is_seen_of_requests_that_are_relayed_is_what_is_seen_when_each_service_has_its_part() {
+    for (name, last, rest) in table() {
+        let (out, back) = seen_the_same(name, &chain("0ms", last, &rest));
+        assert!(out > 0 && back <= out, "{name}: {out} set out, {back} came back");
+    }
+}
+
+#[test]
+fn nor_is_anything_else_seen_of_requests_that_travel_over_a_network_as_one() {
+    for (name, last, rest) in table() {
+        for network in ["1ms", "7ms", "13ms", "25ms", "40ms"] {
+            let (out, _) = seen_the_same(&format!("{name}, network {network}"), &chain(network, last, &rest));
+            assert_eq!(out, 0, "{name}: it takes time");
+        }
     }
 }

@@ -44,6 +44,9 @@ impl System<'_> {
     /// Begins a call.
     #[inline(always)]
     pub(super) fn call<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, site: SiteId) -> Step {
+        if self.journey(host, now, index, site) {
+            return Step::Rest;
+        }
         let route = &self.routes[site.index()];
         let fiber = &mut self.fibers[index];
         fiber.site = site;

@@ -102,6 +102,8 @@ pub(super) enum Folded {
     Call,
     /// An open loop's user, who has no fiber.
     User,
+    /// Nothing any more: it is a message on its way, all that is left of a journey.
+    Letter,
 }
 
 /// What only some fibers need, by the same index: calls with a deadline or with failures, and branches. What policies know of a call is in its trip.
@@ -225,10 +227,16 @@ impl Fibers {
     /// A fresh fiber, and where it is.
     #[inline(always)]
     pub(super) fn fresh(&mut self) -> (u32, &mut Fiber) {
+        self.hide(1);
+        self.uncounted()
+    }
+
+    /// As [`fresh`](Self::fresh), for what is not counted among those in use.
+    #[inline(always)]
+    pub(super) fn uncounted(&mut self) -> (u32, &mut Fiber) {
         if self.free as usize >= self.places.len() {
             self.make_place();
         }
-        self.hide(1);
         let index = self.free;
         let fiber = &mut self.places[index as usize];
         self.free = core::mem::replace(&mut fiber.next, NIL);
@@ -253,6 +261,12 @@ impl Fibers {
     #[inline(always)]
     pub(super) fn release(&mut self, index: u32) {
         self.live -= 1;
+        self.release_uncounted(index);
+    }
+
+    /// As [`release`](Self::release), for one that was not counted among those in use.
+    #[inline(always)]
+    pub(super) fn release_uncounted(&mut self, index: u32) {
         let free = self.free;
         let fiber = &mut self[index];
         debug_assert!(fiber.state != State::Free, "a fiber is freed once");
@@ -299,7 +313,8 @@ impl Fibers {
     /// The fibers that stand for a whole relay, in the order in which those set out.
     pub(super) fn folded(&self) -> Vec<u32> {
         let all = self.places.iter().enumerate();
-        let mut folded: Vec<_> = all.filter(|(_, fiber)| fiber.folded != Folded::No).map(|(i, _)| i as u32).collect();
+        let folds = |(_, fiber): &(usize, &Fiber)| matches!(fiber.folded, Folded::Call | Folded::User);
+        let mut folded: Vec<_> = all.filter(folds).map(|(index, _)| index as u32).collect();
         folded.sort_unstable_by_key(|index| self[*index].key);
         folded
     }

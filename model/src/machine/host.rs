@@ -69,6 +69,10 @@ pub trait Host: Sink {
     /// Carry the answer back to whoever waits for `to`.
     fn reply(&mut self, now: SimTime, delay: Delay, to: Key, outcome: Outcome);
 
+    /// Call [`System::passed`](super::System::passed) after the delay, in order with what is sent. Asked only where
+    /// [`INSTANT`](Self::INSTANT) says so.
+    fn pass(&mut self, now: SimTime, delay: Delay, journey: u32);
+
     /// Carry the news to the callee that nobody waits for the answer to `attempt` any more.
     fn cancel(&mut self, now: SimTime, delay: Delay, attempt: Key);
 

@@ -20,6 +20,7 @@ mod fiber;
 mod guard;
 mod guest;
 mod host;
+mod journey;
 mod key;
 mod layer;
 mod link;

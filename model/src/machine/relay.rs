@@ -14,6 +14,7 @@ use super::database::DatabaseState;
 use super::express::hand_on;
 use super::fiber::{Fiber, Fibers, Folded, Kind, State};
 use super::host::{Class, Delay, Host};
+use super::journey::{FARTHEST, Hops};
 use super::key::{Key, Place};
 use super::route::Route;
 use super::service::Replica;
@@ -28,17 +29,19 @@ const LONGEST: usize = 16;
 #[derive(Clone, Debug)]
 pub(super) struct Relay {
     /// The calls on the way, in order. Without any, requests do not go this way as a relay.
-    legs: Box<[Called]>,
+    pub legs: Box<[Called]>,
     /// What the last service asks; if nothing, it works or waits itself.
-    database: Option<DatabaseId>,
+    pub database: Option<DatabaseId>,
     /// How long that takes.
-    time: TimeId,
+    pub time: TimeId,
     /// Behind the last step of the last service.
-    end: Pc,
-    /// The least of the timeouts on the way.
-    patience: Span,
-    /// Whether nothing is the matter with any service on the way.
+    pub end: Pc,
+    /// How long that may take without any of the timeouts on the way being over before.
+    pub patience: Span,
+    /// Whether nothing is the matter with any service on the way, and all of it takes no time.
     open: bool,
+    /// The network on the way, if it takes any time.
+    pub hops: Hops,
 }
 
 impl Relay {
@@ -55,17 +58,21 @@ impl Relay {
             end: Pc(0),
             patience: Span::ZERO,
             open: false,
+            hops: Hops::default(),
         };
-        let (mut legs, mut patience, mut site) = (Vec::new(), Span::MAX, first);
+        let (mut legs, mut network, mut site) = (Vec::new(), Vec::new(), first);
         loop {
             let route = &routes[site.index()];
             let replica = route.target;
-            if !route.express || legs.len() == LONGEST || legs.iter().any(|leg: &Called| leg.replica == replica) {
+            if legs.len() == LONGEST || legs.iter().any(|leg: &Called| leg.replica == replica) {
+                return none;
+            }
+            network.extend(route.hop);
+            if !route.express && (network.len() != legs.len() + 1 || legs.len() == FARTHEST) {
                 return none;
             }
             let (edge, endpoint) = (route.edge, route.endpoint);
             legs.push(Called { site, edge, endpoint, replica, segment: SegmentId(0) });
-            patience = route.timeout.map_or(patience, |timeout| timeout.span.min(patience));
             let step = route.entry.index();
             let (database, time) = match (plan.ops[step], plan.ops.get(step + 1)) {
                 (Op::Call(next), Some(Op::Reply)) => {
@@ -76,8 +83,16 @@ impl Relay {
                 (Op::Query(database, time), Some(Op::Reply)) => (Some(database), time),
                 _ => return none,
             };
-            let end = Pc(step as u32 + 1);
-            return Self { legs: legs.into(), database, time, end, patience, open: false };
+            if !network.is_empty() && network.len() != legs.len() {
+                return none;
+            }
+            let (end, hops) = (Pc(step as u32 + 1), Hops::new(network));
+            let timeout = |leg: &Called| routes[leg.site.index()].timeout.map_or(Span::MAX, |timeout| timeout.span);
+            let left = |(at, leg)| timeout(leg).saturating_sub(hops.round_trip(at));
+            let Some(patience) = legs.iter().enumerate().map(left).min().filter(|left| !left.is_zero()) else {
+                return none;
+            };
+            return Self { legs: legs.into(), database, time, end, patience, open: false, hops };
         }
     }
 }
@@ -183,9 +198,10 @@ impl Plan {
     /// The way that a [`Relayed`] request has that begins with each call step; without call steps where none can begin.
     pub fn relays(&self) -> Vec<RelayWay> {
         let routes: Vec<Route> = self.sites.iter().map(|site| Route::new(self, site)).collect();
+        let in_an_instant = |relay: &Relay| relay.hops.is_empty();
         let way = |relay: Relay| RelayWay {
-            sites: relay.legs.iter().map(|leg| leg.site).collect(),
-            database: relay.database,
+            sites: relay.legs.iter().filter(|_| in_an_instant(&relay)).map(|leg| leg.site).collect(),
+            database: relay.database.filter(|_| in_an_instant(&relay)),
         };
         Relay::all(self, &routes).into_iter().map(way).collect()
     }
@@ -214,15 +230,17 @@ impl System<'_> {
     pub(super) fn open_relays(&mut self) {
         let Self { relays, routes, replicas, databases, on_guard, .. } = self;
         for relay in relays {
-            let clear = |leg: &Called| routes[leg.site.index()].open && !replicas[leg.replica.index()].disturbed;
-            relay.open = !*on_guard && !relay.legs.is_empty() && relay.legs.iter().all(clear);
-            relay.open &= match relay.database {
+            let clear = |leg: &Called| routes[leg.site.index()].clear && !replicas[leg.replica.index()].disturbed;
+            let mut open = !*on_guard && !relay.legs.is_empty() && relay.legs.iter().all(clear);
+            open &= match relay.database {
                 Some(database) => databases[database.index()].is_plain(),
                 None => relay.legs.last().is_some_and(|leg| {
                     let replica = &replicas[leg.replica.index()];
                     replica.pauses == 0 && replica.paused_total.is_zero()
                 }),
             };
+            relay.open = open && relay.hops.is_empty();
+            relay.hops.open = open && !relay.hops.is_empty();
         }
     }
 
@@ -363,6 +381,9 @@ impl System<'_> {
             return Back::No;
         }
         let caller = if folded == Folded::Call { self.fibers.waiting(reply_to) } else { None };
+        if !self.relays[site.index()].hops.is_empty() {
+            return if self.turn_back(host, now, index) { Back::Done } else { Back::No };
+        }
         let relay = &self.relays[site.index()];
         let mut full = false;
         if let Some(id) = relay.database {
@@ -413,7 +434,11 @@ impl System<'_> {
     #[inline(never)]
     pub(super) fn part(&mut self, host: &mut impl Host, now: SimTime) {
         for index in self.fibers.folded() {
-            self.take_apart(host, now, index, false);
+            if self.relays[self.fibers[index].site.index()].hops.is_empty() {
+                self.take_apart(host, now, index, false);
+            } else {
+                self.leave_off(host, now, index);
+            }
         }
         self.register_guests();
     }
@@ -474,7 +499,7 @@ impl System<'_> {
     }
 
     /// Arms the timer of a call that began before, or begins now. A lane holds only what is armed when it begins.
-    fn arm_late(&self, host: &mut impl Host, now: SimTime, began: Option<SimTime>, leg: &Called, key: Key) {
+    pub(super) fn arm_late(&self, host: &mut impl Host, now: SimTime, began: Option<SimTime>, leg: &Called, key: Key) {
         let Some(patience) = self.routes[leg.site.index()].timeout else { return };
         let delay = began.map_or(patience, |began| Delay::of(began + patience.span - now));
         host.arm(now, delay, Class::Timeout, key);

@@ -24,6 +24,9 @@ pub(super) struct Route {
     pub express: bool,
     /// Whether it may now.
     pub open: bool,
+    /// How long the network takes one way, where there is nothing to ask, no deadline, and it always takes as long but some
+    /// time.
+    pub hop: Option<Delay>,
     /// The callee's first step.
     pub entry: Pc,
     /// Whether an attempt goes its way apart from its call: there may be several at once, or it outlives its call.
@@ -43,7 +46,10 @@ impl Route {
         let timeout = site.layers.depth_of(Layer::Timeout);
         let outlived = timeout.is_some() && timeout < site.layers.depth_of(Layer::Bulkhead);
         let plain = !managed && !super::guard::is_guarded(plan, edge.callee);
-        let express = plain && site.deadline == Span::MAX && takes_no_time(plan, edge);
+        let alone = plain && site.deadline == Span::MAX;
+        let network = &plan.times[edge.network.index()];
+        let hop = network.dist.constant().filter(|_| alone).map(|span| Delay { span, lane: network.lane });
+        let express = hop.is_some_and(|hop| hop.span.is_zero());
         Self {
             edge: site.edge,
             endpoint: site.endpoint,
@@ -53,6 +59,7 @@ impl Route {
             clear: true,
             express,
             open: express,
+            hop: hop.filter(|hop| !hop.span.is_zero()),
             entry: plan.endpoints[site.endpoint.index()].entry,
             timeout: (innermost && site.timeout != Span::MAX)
                 .then_some(Delay { span: site.timeout, lane: site.timeout_lane }),
@@ -67,10 +74,6 @@ impl Route {
         self.clear = clear;
         self.open = clear && self.express;
     }
-}
-
-fn takes_no_time(plan: &Plan, edge: &Edge) -> bool {
-    plan.times[edge.network.index()].dist.constant().is_some_and(Span::is_zero)
 }
 
 fn is_managed(plan: &Plan, edge: &Edge, site: &Site) -> bool {

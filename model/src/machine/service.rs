@@ -268,7 +268,7 @@ impl System<'_> {
 
     /// A worker is free: it takes the next request, if there is one and it may.
     #[inline(always)]
-    fn free_worker(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
+    pub(super) fn free_worker(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
         let limit = self.worker_limit(now, id);
         let replica = &mut self.replicas[id.index()];
         replica.busy -= 1;

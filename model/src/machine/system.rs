@@ -17,6 +17,7 @@ use super::fault::Faults;
 use super::fiber::{Fiber, Fibers, Kind, State};
 use super::guard::Guards;
 use super::host::{Delay, Host, Request};
+use super::journey::Trails;
 use super::key::{Key, Place, Tickets};
 use super::link::Links;
 use super::memory::Memory;
@@ -64,6 +65,8 @@ pub struct System<'p> {
     pub(super) routes: Vec<Route>,
     /// By call step: what may be done of it as a relay.
     pub(super) relays: Vec<Relay>,
+    /// Of relays that are under way on the network.
+    pub(super) trails: Trails,
     pub(super) clients: Vec<Client>,
     pub(super) faults: Faults,
     /// Requests that a hanging replica accepted and will never answer.
@@ -144,6 +147,7 @@ impl<'p> System<'p> {
             cancels: Cancels::default(),
             trips: Trips::default(),
             relays: Relay::all(plan, &routes),
+            trails: Trails::default(),
             routes,
             clients: (0..plan.loads.len()).map(|load| Client::new(plan, load.into())).collect(),
             faults: Faults::new(plan),
@@ -200,7 +204,7 @@ impl<'p> System<'p> {
         if self.relay_user(host, now, load) {
             return self.after_relay(host, now);
         }
-        if self.receive_guest(host, now, load) {
+        if self.receive_guest(host, now, load) || self.send_user(host, now, load) {
             return;
         }
         let index = self.open_request(host, now, load);

@@ -1,0 +1,416 @@
+//! Journeys: relays over a network that always takes as long. When such a request sets out it is not known when it will
+//! be back, for at every service it may have to wait for a worker. So it is one fiber that goes from service to service,
+//! an event each, and takes a worker wherever it comes; the services that hand it on need no fibers, and no timers for
+//! timeouts that cannot fire.
+//!
+//! One that finds no room is taken apart there, as all are before something happens to services: from then on every
+//! service on the way has its fiber and every timeout its timer, with the tickets that were kept for them. What is observed
+//! is the same either way.
+
+use squall_policies::{Outcome, SimTime, Span};
+
+use super::fiber::{Fiber, Folded, NIL, State};
+use super::host::{Class, Delay, Host, Request};
+use super::key::{Key, Place};
+use super::relay::Relay;
+use super::system::System;
+use crate::observation::{Called, Observation};
+use crate::plan::{LoadId, Pc, SegmentId, SiteId};
+
+/// Services on the way of one journey, at most.
+pub(super) const FARTHEST: usize = 8;
+
+/// The network on the way of a relay.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hops {
+    /// By leg: how long a message takes, there or back. Nothing if all takes no time.
+    legs: Box<[Delay]>,
+    /// By leg: how long after the setting out its call begins. One more: when the last service is reached.
+    begun: Box<[Span]>,
+    /// Whether nothing is the matter with any service on the way.
+    pub open: bool,
+}
+
+impl Hops {
+    /// Of calls whose network takes so long each.
+    pub(super) fn new(legs: Vec<Delay>) -> Self {
+        let mut begun = vec![Span::ZERO];
+        for leg in &legs {
+            begun.push(begun.last().map_or(leg.span, |before| *before + leg.span));
+        }
+        Self { legs: legs.into(), begun: begun.into(), open: false }
+    }
+
+    /// Whether there are any.
+    pub(super) fn is_empty(&self) -> bool {
+        self.legs.is_empty()
+    }
+
+    /// How long an answer to the call of this leg has been under way at least.
+    pub(super) fn round_trip(&self, leg: usize) -> Span {
+        match (self.begun.get(leg), self.begun.last()) {
+            (Some(begun), Some(reached)) => reached.saturating_sub(*begun) + reached.saturating_sub(*begun),
+            _ => Span::ZERO,
+        }
+    }
+}
+
+/// What journeys under way need besides their fibers.
+#[derive(Debug, Default)]
+pub(super) struct Trails {
+    /// The key of each leg's call, as far as it has got; the place in it means nothing.
+    keys: Vec<[Key; FARTHEST]>,
+    free: Vec<u32>,
+}
+
+impl Trails {
+    fn take(&mut self, first: Key) -> u32 {
+        let trail = self.free.pop().unwrap_or_else(|| {
+            self.keys.push([Key::NONE; FARTHEST]);
+            self.keys.len() as u32 - 1
+        });
+        self.keys[trail as usize][0] = first;
+        trail
+    }
+
+    fn give_back(&mut self, trail: u32) {
+        self.free.push(trail);
+    }
+}
+
+/// Where a journey is. Fibers count it in [`Fiber::attempts`]: the legs done on the way there, then all of them while the
+/// last service works, and beyond that one for each answer that is on its way or was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// A request is on its way along this leg.
+    There(usize),
+    /// At work at the last service.
+    Work,
+    /// An answer is on its way back along this leg.
+    Back(usize),
+}
+
+impl Stage {
+    #[inline(always)]
+    const fn new(count: usize, legs: usize) -> Self {
+        if count < legs {
+            Self::There(count)
+        } else if count == legs {
+            Self::Work
+        } else {
+            Self::Back((2 * legs).saturating_sub(count))
+        }
+    }
+
+    /// How many services wait for another.
+    const fn waiting(self, legs: usize) -> usize {
+        match self {
+            Self::There(leg) | Self::Back(leg) => leg,
+            Self::Work => legs - 1,
+        }
+    }
+}
+
+impl System<'_> {
+    /// The request of an open loop's user sets out on a journey, if it can.
+    #[inline(always)]
+    pub(super) fn send_user<H: Host>(&mut self, host: &mut H, now: SimTime, load: LoadId) -> bool {
+        if H::TRACED || !H::INSTANT {
+            return false;
+        }
+        let Some((site, endpoint)) = self.clients[load.index()].call else { return false };
+        if !self.relays[site.index()].hops.open {
+            return false;
+        }
+        let segment = self.segment_at(now);
+        let replica = self.clients[load.index()].turn();
+        self.replicas[replica.index()].busy += 1;
+        host.observe(now, Observation::Admitted { endpoint, replica, segment });
+        let index = self.fibers.alloc();
+        let fiber = &mut self.fibers[index];
+        fiber.target = replica;
+        fiber.folded = Folded::User;
+        let first = self.tickets.next(Place::Fiber(index));
+        self.depart(host, now, index, (site, segment, first));
+        true
+    }
+
+    /// A fiber's call sets out on a journey, if it can.
+    #[inline(always)]
+    pub(super) fn journey<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, site: SiteId) -> bool {
+        if H::TRACED || !H::INSTANT || !self.relays[site.index()].hops.open {
+            return false;
+        }
+        let key = self.ticket(index);
+        let target = self.routes[site.index()].target;
+        let fiber = &mut self.fibers[index];
+        fiber.site = site;
+        fiber.step_began = now;
+        fiber.mark = now;
+        fiber.attempts = 1;
+        fiber.bare = true;
+        fiber.state = State::Calling;
+        fiber.target = target;
+        let segment = fiber.segment();
+        let (traveller, fiber) = self.fibers.uncounted();
+        fiber.reply_to = key;
+        fiber.folded = Folded::Call;
+        self.depart(host, now, traveller, (site, segment, key));
+        true
+    }
+
+    /// A journey sets out.
+    #[inline(always)]
+    fn depart<H: Host>(
+        &mut self,
+        host: &mut H,
+        now: SimTime,
+        index: u32,
+        (site, segment, first): (SiteId, SegmentId, Key),
+    ) {
+        let relay = &self.relays[site.index()];
+        let leg = &relay.legs[0];
+        host.observe(now, Observation::Attempt { site, edge: leg.edge, segment, number: 1 });
+        let fiber = &mut self.fibers[index];
+        fiber.key = Key::NONE;
+        fiber.arrived = now;
+        fiber.site = site;
+        fiber.segment = segment.0 as u16;
+        fiber.attempts = 0;
+        fiber.state = State::Calling;
+        fiber.next = self.trails.take(first);
+        host.pass(now, relay.hops.legs[0], index);
+    }
+
+    /// A journey has got a leg further.
+    #[inline(always)]
+    pub fn passed<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) {
+        let fiber = &self.fibers[index];
+        if fiber.folded == Folded::Letter {
+            return self.deliver(host, now, index);
+        }
+        let legs = self.relays[fiber.site.index()].legs.len();
+        match Stage::new(usize::from(fiber.attempts), legs) {
+            Stage::Back(leg) => self.bring_back(host, now, index, leg),
+            Stage::There(leg) => self.reach(host, now, index, leg),
+            Stage::Work => {}
+        }
+    }
+
+    /// A journey has come to the service at the end of a leg.
+    #[inline(always)]
+    fn reach<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, at: usize) {
+        let Self { fibers, relays, replicas, databases, tickets, trails, .. } = self;
+        let fiber = &mut fibers[index];
+        let relay = &relays[fiber.site.index()];
+        let last = at + 1 == relay.legs.len();
+        let Called { replica: id, endpoint, .. } = relay.legs[at];
+        let replica = &mut replicas[id.index()];
+        // The last connection is the general way's: taking it is news.
+        let connected = |database: &super::database::DatabaseState| {
+            database.is_plain() && database.busy.saturating_add(1) < database.connections
+        };
+        let room = replica.busy < replica.workers
+            && (!last || relay.database.is_none_or(|database| connected(&databases[database.index()])));
+        if !room {
+            self.leave_off(host, now, index);
+            return self.deliver(host, now, index);
+        }
+        let segment = fiber.segment();
+        replica.busy += 1;
+        host.observe(now, Observation::Admitted { endpoint, replica: id, segment });
+        if replica.busy == replica.workers {
+            replica.saturated = true;
+            host.observe(now, Observation::Saturated { replica: id });
+        }
+        fiber.attempts += 1;
+        if last {
+            fibers.hide(1);
+            return self.work_away(host, now, index);
+        }
+        let Called { site, edge, .. } = relay.legs[at + 1];
+        host.observe(now, Observation::Attempt { site, edge, segment, number: 1 });
+        trails.keys[fiber.next as usize][at + 1] = tickets.next(Place::Fiber(index));
+        fibers.hide(1);
+        host.pass(now, relay.hops.legs[at + 1], index);
+    }
+
+    /// A journey begins the work or the query at its end.
+    #[inline(always)]
+    fn work_away<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) {
+        let plan = self.plan;
+        let fiber = &mut self.fibers[index];
+        let relay = &self.relays[fiber.site.index()];
+        let [.., leg] = &*relay.legs else { return };
+        let segment = fiber.segment();
+        let (state, delay) = if let Some(id) = relay.database {
+            let database = &mut self.databases[id.index()];
+            database.busy += 1;
+            host.observe(now, Observation::QueryStarted { database: id, segment, waited: Span::ZERO, queued: false });
+            (State::Querying, Self::draw(plan, relay.time, &mut database.time))
+        } else {
+            let service = self.replicas[leg.replica.index()].service;
+            (State::Busy, Self::draw(plan, relay.time, &mut self.services[service.index()].work))
+        };
+        fiber.step_began = now;
+        fiber.mark = now + delay.span;
+        if delay.span.is_zero() && state == State::Busy {
+            return self.answer_from(host, now, index, relay.legs.len() - 1);
+        }
+        let key = self.tickets.next(Place::Fiber(index));
+        fiber.key = key;
+        fiber.state = state;
+        fiber.replica = leg.replica;
+        fiber.endpoint = leg.endpoint;
+        let in_time = delay.span < relay.patience;
+        host.arm(now, delay, Class::Completion, key);
+        if !in_time {
+            self.leave_off(host, now, index);
+        }
+    }
+
+    /// The work or the query at a journey's end is over; `false` if it has to be taken apart first, and was.
+    #[inline(always)]
+    pub(super) fn turn_back<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> bool {
+        let fiber = &mut self.fibers[index];
+        let relay = &self.relays[fiber.site.index()];
+        if let Some(id) = relay.database {
+            let database = &mut self.databases[id.index()];
+            if database.saturated {
+                self.leave_off(host, now, index);
+                return false;
+            }
+            database.busy -= 1;
+            let (segment, took) = (fiber.segment(), now - fiber.step_began);
+            host.observe(now, Observation::QueryEnded { database: id, segment, outcome: Outcome::Ok, took });
+        }
+        fiber.key = Key::NONE;
+        fiber.state = State::Calling;
+        let last = relay.legs.len() - 1;
+        self.answer_from(host, now, index, last);
+        true
+    }
+
+    /// The service at the end of a leg answers.
+    #[inline(always)]
+    fn answer_from<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, at: usize) {
+        let fiber = &mut self.fibers[index];
+        let relay = &self.relays[fiber.site.index()];
+        let Called { replica, endpoint, .. } = relay.legs[at];
+        let (segment, took) = (fiber.segment(), now - (fiber.arrived + relay.hops.begun[at + 1]));
+        fiber.attempts += 1;
+        let (outcome, hop) = (Outcome::Ok, relay.hops.legs[at]);
+        host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
+        self.fibers.unhide(1);
+        self.free_worker(host, now, replica);
+        host.pass(now, hop, index);
+        self.after_relay(host, now);
+    }
+
+    /// The answer to the call of a leg is back.
+    #[inline(always)]
+    fn bring_back<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, at: usize) {
+        let fiber = &self.fibers[index];
+        let (site, trail, folded) = (fiber.site, fiber.next, fiber.folded);
+        let (client, began, segment, reply_to) = (fiber.target, fiber.arrived, fiber.segment(), fiber.reply_to);
+        if at == 0 && folded == Folded::Call {
+            self.trails.give_back(trail);
+            self.fibers[index].folded = Folded::No;
+            self.fibers.release_uncounted(index);
+            return self.replied(host, now, reply_to, Outcome::Ok);
+        }
+        let relay = &self.relays[site.index()];
+        let (outcome, took) = (Outcome::Ok, now - (began + relay.hops.begun[at]));
+        let edge = relay.legs[at].edge;
+        host.observe(now, Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
+        if let Some(caller) = at.checked_sub(1) {
+            return self.answer_from(host, now, index, caller);
+        }
+        let endpoint = self.guests_call(client).1;
+        host.observe(now, Observation::Ended { endpoint, replica: client, segment, outcome, took, held: took });
+        self.replicas[client.index()].busy -= 1;
+        self.trails.give_back(trail);
+        self.fibers[index].folded = Folded::No;
+        self.fibers.release(index);
+    }
+
+    /// Takes a journey apart: gives each service that it has reached its fiber, and each timeout its timer. What is left of
+    /// it is the last service's fiber, or a message on its way.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn leave_off(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
+        let traveller = self.fibers[index].clone();
+        let relay = self.relays[traveller.site.index()].clone();
+        let keys = self.trails.keys[traveller.next as usize];
+        self.trails.give_back(traveller.next);
+        let stage = Stage::new(usize::from(traveller.attempts), relay.legs.len());
+        let waiting = stage.waiting(relay.legs.len());
+        let of_user = traveller.folded == Folded::User;
+        self.fibers.unhide(waiting as u32 + u32::from(of_user));
+        let mut caller = traveller.reply_to;
+        if of_user {
+            let user = self.waiting_user(traveller.target, traveller.arrived, traveller.segment());
+            caller = self.wait_for(&user, &relay.legs[0], keys[0]);
+        }
+        self.arm_leg(host, now, (&relay, 0, traveller.arrived), caller);
+        for at in 0..waiting {
+            let reached = traveller.arrived + relay.hops.begun[at + 1];
+            let handing_on = self.handing_on(&traveller, &relay.legs[at], (reached, caller));
+            caller = self.wait_for(&handing_on, &relay.legs[at + 1], keys[at + 1]);
+            self.arm_leg(host, now, (&relay, at + 1, traveller.arrived), caller);
+        }
+        let [.., leg] = &*relay.legs else { return };
+        self.fibers[index] = if stage == Stage::Work {
+            Fiber {
+                key: traveller.key,
+                step_began: traveller.step_began,
+                mark: traveller.mark,
+                pc: relay.end,
+                state: traveller.state,
+                ..self.handing_on(&traveller, leg, (traveller.step_began, caller))
+            }
+        } else {
+            Fiber { reply_to: caller, state: State::Free, folded: Folded::Letter, next: NIL, ..traveller }
+        };
+    }
+
+    /// The fiber of a service on the way, which it reached at that time and owes an answer to that key.
+    fn handing_on(&self, traveller: &Fiber, leg: &Called, (reached, caller): (SimTime, Key)) -> Fiber {
+        Fiber {
+            reply_to: caller,
+            arrived: reached,
+            started: reached,
+            replica: leg.replica,
+            endpoint: leg.endpoint,
+            edge: leg.edge,
+            pc: Pc(self.routes[leg.site.index()].entry.0 + 1),
+            segment: traveller.segment,
+            ..Fiber::FREE
+        }
+    }
+
+    /// Arms the timer of a leg's call.
+    fn arm_leg(&self, host: &mut impl Host, now: SimTime, (relay, at, set_out): (&Relay, usize, SimTime), key: Key) {
+        self.arm_late(host, now, Some(set_out + relay.hops.begun[at]), &relay.legs[at], key);
+    }
+
+    /// The message that is left of a journey has arrived.
+    #[cold]
+    #[inline(never)]
+    fn deliver(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
+        let fiber = &mut self.fibers[index];
+        let (site, key, segment) = (fiber.site, fiber.reply_to, fiber.segment());
+        let stage = usize::from(fiber.attempts);
+        fiber.folded = Folded::No;
+        fiber.state = State::Calling;
+        self.fibers.release_uncounted(index);
+        let legs = &self.relays[site.index()].legs;
+        if let Stage::There(leg) = Stage::new(stage, legs.len()) {
+            let Called { edge, endpoint, replica, .. } = legs[leg];
+            let request = Request { from: key, edge, to: replica, endpoint, segment };
+            self.arrive(host, now, request);
+        } else {
+            self.replied(host, now, key, Outcome::Ok);
+        }
+    }
+}
