@@ -1,7 +1,7 @@
 //! The run loop: takes the next event in order, steps the machines, carries out what they ask for.
 
 use squall_model::machine::{Census, Class, Delay, Host, Key, Place, Request, System, Tickets};
-use squall_model::observation::{Called, Observation, Relayed, Returned, Sink};
+use squall_model::observation::{Called, LinedUp, Observation, Relayed, Returned, Sink};
 use squall_model::plan::{FaultId, LoadId, Plan, Source};
 use squall_model::rng::Stream;
 use squall_model::trace::TraceFact;
@@ -225,6 +225,11 @@ impl<S: Sink> Sink for World<'_, S> {
     #[inline(always)]
     fn observe(&mut self, at: SimTime, what: Observation) {
         self.sink.observe(at, what);
+    }
+
+    #[inline(always)]
+    fn lined_up(&mut self, at: SimTime, what: LinedUp) {
+        self.sink.lined_up(at, what);
     }
 
     #[inline(always)]

@@ -430,6 +430,15 @@ pub struct Returned {
     pub took: Span,
 }
 
+/// [`Observation::Admitted`] of a user, and [`Observation::Attempt`] and [`Observation::Queued`] of the request, as one fact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinedUp {
+    /// The user's task and client.
+    pub user: (EndpointId, ReplicaId),
+    /// The call, and where it waits.
+    pub of: Called,
+}
+
 /// A request whose services only hand it on, each to the next, in one instant, down to one that works on it; and in one
 /// instant it comes back.
 #[derive(Clone, Copy, Debug)]
@@ -466,6 +475,15 @@ pub trait Sink {
         let Called { site, edge, endpoint, replica, segment } = what;
         self.observe(at, Observation::Attempt { site, edge, segment, number: 1 });
         self.observe(at, Observation::Admitted { endpoint, replica, segment });
+    }
+
+    /// A user asked, and the request waits for a worker. By default, the three observations that it is.
+    #[inline(always)]
+    fn lined_up(&mut self, at: SimTime, what: LinedUp) {
+        let (LinedUp { user, of: Called { site, edge, endpoint, replica, segment } }, number) = (what, 1);
+        self.observe(at, Observation::Admitted { endpoint: user.0, replica: user.1, segment });
+        self.observe(at, Observation::Attempt { site, edge, segment, number });
+        self.observe(at, Observation::Queued { endpoint, replica, segment });
     }
 
     /// A request was let in all the way. By default, all that this is, from the user's request to the query's start.
@@ -518,6 +536,12 @@ impl Sink for () {
 /// Both listen, the first one first.
 impl<A: Sink, B: Sink> Sink for (&mut A, &mut B) {
     const TRACED: bool = A::TRACED || B::TRACED;
+
+    #[inline(always)]
+    fn lined_up(&mut self, at: SimTime, what: LinedUp) {
+        self.0.lined_up(at, what);
+        self.1.lined_up(at, what);
+    }
 
     #[inline(always)]
     fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {

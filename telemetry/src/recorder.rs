@@ -5,7 +5,7 @@
 //! no division; nothing is recorded twice. What can be had from what is kept anyway is worked out later: windows are
 //! differences of running counts, a load's figures are the sum of its tasks', a service's of its endpoints'.
 
-use squall_model::observation::{Called, Failure, Observation, Relayed, Returned, Sink};
+use squall_model::observation::{Called, Failure, LinedUp, Observation, Relayed, Returned, Sink};
 use squall_model::plan::{Claim, EdgeId, EndpointId, FaultId, Metric, Plan, ReplicaId, SegmentId, Subject};
 use squall_model::{SimTime, Span};
 use squall_policies::Outcome;
@@ -373,6 +373,25 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
+    #[inline(always)]
+    fn lined_up(&mut self, at: SimTime, what: LinedUp) {
+        let now = self.quick_tick(at);
+        let LinedUp { user: (task, client), of: Called { site, edge, endpoint, replica, segment } } = what;
+        self.digest.take(Observation::Admitted { endpoint: task, replica: client, segment });
+        self.digest.take(Observation::Attempt { site, edge, segment, number: 1 });
+        self.digest.take(Observation::Queued { endpoint, replica, segment });
+        let segment = segment.index();
+        let asked = self.requests.cell(task.index(), segment);
+        asked.count.admitted += 1;
+        self.busy.rise(asked.owner as usize, now);
+        self.calls.at(edge.index(), segment).begun += 1;
+        let waits = self.requests.cell(endpoint.index(), segment);
+        waits.count.queued += 1;
+        let service = waits.owner as usize;
+        self.waiting.rise(service, now);
+        self.firsts.queued.note(service, now);
+    }
+
     #[inline(always)]
     fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
         let now = self.quick_tick(at);

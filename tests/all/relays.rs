@@ -2,7 +2,7 @@
 //! the run is what is seen when every service has its own part in it.
 
 use squall_engine::Ended;
-use squall_model::observation::{Called, Observation, Relayed, Returned, Sink};
+use squall_model::observation::{Called, LinedUp, Observation, Relayed, Returned, Sink};
 use squall_model::plan::{self, Plan};
 use squall_model::{SimTime, Span, spec};
 use squall_telemetry::report::{Report, World};
@@ -40,6 +40,10 @@ impl<const FOLLOWS: bool> Sink for Counting<FOLLOWS> {
 
     fn returned(&mut self, at: SimTime, what: Returned) {
         self.recorder.returned(at, what);
+    }
+
+    fn lined_up(&mut self, at: SimTime, what: LinedUp) {
+        self.recorder.lined_up(at, what);
     }
 
     fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {

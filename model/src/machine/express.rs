@@ -8,6 +8,7 @@ use squall_policies::{Outcome, SimTime, Span};
 use super::fiber::{Fiber, Fibers, Kind, State};
 use super::host::{Class, Host};
 use super::key::{Key, Place};
+use super::line::Waiting;
 use super::route::Route;
 use super::service::Replica;
 use super::system::{Step, System};
@@ -67,10 +68,10 @@ pub(super) fn hand_on(
     host: &mut impl Host,
     now: SimTime,
     (id, replica): (ReplicaId, &mut Replica),
-    fibers: &mut Fibers,
+    (fibers, routes): (&mut Fibers, &[Route]),
     later: &mut VecDeque<Step>,
 ) {
-    let Some(next) = replica.queue.pop(fibers) else {
+    let Some(next) = replica.queue.pop(fibers, routes) else {
         replica.saturated = false;
         return host.observe(now, Observation::Relieved { replica: id });
     };
@@ -131,7 +132,7 @@ impl System<'_> {
                         fiber.state = State::Queued;
                         tell::began(host, now, index, fiber);
                         tell::turned(host, now, index, (fiber, &plan.ops));
-                        replica.queue.push(fibers, index);
+                        replica.queue.push(Waiting::Fiber(index));
                         tell_queued(host, now, called);
                         return Flown::Nowhere;
                     }
@@ -145,7 +146,7 @@ impl System<'_> {
                     }
                 }
                 Op::Reply if H::INSTANT => {
-                    let Self { fibers, replicas, on_guard, later, .. } = self;
+                    let Self { fibers, replicas, routes, on_guard, later, .. } = self;
                     fiber = &mut fibers[index];
                     let (edge, endpoint, id) = (fiber.edge, fiber.endpoint, fiber.replica);
                     let (reply_to, segment, took) = (fiber.reply_to, fiber.segment(), now - fiber.arrived);
@@ -177,7 +178,7 @@ impl System<'_> {
                     }
                     replica.busy -= 1;
                     if replica.saturated {
-                        hand_on(host, now, (id, replica), fibers, later);
+                        hand_on(host, now, (id, replica), (fibers, routes), later);
                         fiber = &mut fibers[index];
                     }
                     if failed {
@@ -199,7 +200,7 @@ impl System<'_> {
         (of, took): (Called, Span),
         held: Option<Span>,
     ) {
-        let Self { fibers, replicas, later, .. } = self;
+        let Self { fibers, replicas, routes, later, .. } = self;
         match held {
             Some(held) => tell_served(host, now, Returned { of, took }, held),
             None => host.returned(now, Returned { of, took }),
@@ -207,7 +208,7 @@ impl System<'_> {
         let replica = &mut replicas[of.replica.index()];
         replica.busy -= 1;
         if replica.saturated {
-            hand_on(host, now, (of.replica, replica), fibers, later);
+            hand_on(host, now, (of.replica, replica), (fibers, routes), later);
         }
         self.guest_leaves(host, now, (client, of.segment), took);
     }

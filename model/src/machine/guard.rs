@@ -347,7 +347,7 @@ impl System<'_> {
     /// The next request that waits for a worker and is still worth serving; the others are turned out on the way.
     pub(super) fn next_waiting(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) -> Option<u32> {
         if !self.replicas[id.index()].guarded {
-            return self.replicas[id.index()].queue.pop(&mut self.fibers);
+            return self.next_in_line(id);
         }
         loop {
             let guard = self.guards.of[id.index()].as_mut()?;
@@ -373,9 +373,8 @@ impl System<'_> {
 
     /// Whoever waits, in whichever order, whatever it is worth: the replica is dead.
     pub(super) fn any_waiting(&mut self, id: ReplicaId) -> Option<u32> {
-        let replica = &mut self.replicas[id.index()];
-        if !replica.guarded {
-            return replica.queue.pop(&mut self.fibers);
+        if !self.replicas[id.index()].guarded {
+            return self.next_in_line(id);
         }
         let index = self.guards.of[id.index()].as_mut()?.take(&self.fibers, End::Front)?;
         self.leave_queue(index);

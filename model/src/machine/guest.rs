@@ -5,12 +5,13 @@
 
 use squall_policies::{Outcome, SimTime, Span};
 
-use super::express::{enter, tell_queued};
+use super::express::enter;
 use super::fiber::{Fiber, Kind, State};
 use super::host::Host;
 use super::key::{Key, Place};
+use super::line::Waiting;
 use super::system::System;
-use crate::observation::{Called, Observation};
+use crate::observation::{Called, LinedUp, Observation};
 use crate::plan::{EndpointId, LoadId, Pc, ReplicaId, SegmentId, SiteId};
 
 impl System<'_> {
@@ -21,7 +22,7 @@ impl System<'_> {
             return false;
         }
         let Some((site, task)) = self.clients[load.index()].call else { return false };
-        let route = self.routes[site.index()];
+        let route = &self.routes[site.index()];
         let replica = &self.replicas[route.target.index()];
         let free = replica.busy < replica.workers;
         let room = free || replica.queue.len() < replica.queue_limit;
@@ -30,22 +31,23 @@ impl System<'_> {
         }
         let segment = self.segment_at(now);
         let client = self.clients[load.index()].turn();
-        let Self { replicas, fibers, tickets, .. } = self;
+        let Self { replicas, fibers, tickets, routes, .. } = self;
+        let route = &routes[site.index()];
         replicas[client.index()].busy += 1;
-        host.observe(now, Observation::Admitted { endpoint: task, replica: client, segment });
-        fibers.hide(1);
         let key = tickets.next(Place::Replica(client.0));
-        let (index, fiber) = fibers.fresh();
-        enter(fiber, now, &route, key, segment);
         let id = route.target;
         let replica = &mut replicas[id.index()];
         let called = Called { site, edge: route.edge, endpoint: route.endpoint, replica: id, segment };
         if !free {
-            fiber.state = State::Queued;
-            replica.queue.push(fibers, index);
-            tell_queued(host, now, called);
+            fibers.hide(2);
+            replica.queue.push(Waiting::Guest { came: now, ticket: key, site, segment: segment.0 as u16 });
+            host.lined_up(now, LinedUp { user: (task, client), of: called });
             return true;
         }
+        host.observe(now, Observation::Admitted { endpoint: task, replica: client, segment });
+        fibers.hide(1);
+        let (index, fiber) = fibers.fresh();
+        enter(fiber, now, route, key, segment);
         fiber.state = State::Running;
         host.called(now, called);
         replica.busy += 1;
@@ -91,6 +93,7 @@ impl System<'_> {
 
     /// All guests have fibers from here on: something is about to happen to services.
     pub(super) fn register_guests(&mut self) {
+        self.seat_guests();
         for index in self.fibers.of_guests() {
             self.register_guest(index);
         }

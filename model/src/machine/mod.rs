@@ -27,6 +27,7 @@ mod link;
 mod look;
 mod memory;
 mod query_pool;
+mod line;
 mod relay;
 mod room;
 mod route;

@@ -167,7 +167,7 @@ fn tell_return(
     host: &mut impl Host,
     now: SimTime,
     (what, took): (Relayed<'_>, Span),
-    (replicas, fibers, later): (&mut [Replica], &mut Fibers, &mut VecDeque<Step>),
+    (replicas, fibers, routes, later): (&mut [Replica], &mut Fibers, &[Route], &mut VecDeque<Step>),
 ) {
     let (Relayed { user, segment, database, .. }, outcome) = (what, Outcome::Ok);
     if let Some(database) = database {
@@ -177,7 +177,7 @@ fn tell_return(
         host.returned(now, Returned { of: Called { segment: what.segment, ..*leg }, took });
         let replica = &mut replicas[leg.replica.index()];
         if replica.saturated {
-            hand_on(host, now, (leg.replica, replica), fibers, later);
+            hand_on(host, now, (leg.replica, replica), (fibers, routes), later);
         }
     }
     if let Some((endpoint, replica)) = user {
@@ -250,7 +250,9 @@ impl System<'_> {
     fn room_all_the_way(&mut self, site: SiteId) -> Option<bool> {
         let Self { relays, replicas, databases, .. } = self;
         let relay = &relays[site.index()];
-        if !relay.open {
+        let full = |leg: &Called| replicas[leg.replica.index()].busy >= replicas[leg.replica.index()].workers;
+        // The first service's queue is what fills.
+        if !relay.open || relay.legs.first().is_none_or(full) {
             return None;
         }
         if let Some(database) = relay.database {
@@ -398,7 +400,7 @@ impl System<'_> {
             self.take_apart(host, now, index, false);
             return Back::No;
         }
-        let Self { fibers, relays, replicas, later, plan, .. } = self;
+        let Self { fibers, relays, replicas, routes, later, plan, .. } = self;
         let relay = &relays[site.index()];
         fibers[index].folded = Folded::No;
         fibers.release(index);
@@ -422,7 +424,7 @@ impl System<'_> {
         }
         let what = relay.told(site, segment, user);
         if full {
-            tell_return(host, now, (what, took), (replicas, fibers, later));
+            tell_return(host, now, (what, took), (replicas, fibers, routes, later));
         } else {
             host.relay_returned(now, what, took);
         }

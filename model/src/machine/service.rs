@@ -3,9 +3,10 @@
 use squall_policies::{Outcome, SimTime, Span};
 
 use super::fault::Condition;
-use super::fiber::{Fifo, Kind, State};
+use super::fiber::{Kind, State};
 use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
+use super::line::{Line, Waiting};
 use super::system::{Step, System};
 use crate::observation::{Limit, Observation};
 use crate::plan::{EdgeId, Plan, ReplicaId, Service, ServiceId, TimeId};
@@ -53,7 +54,7 @@ pub(super) struct Replica {
     pub disturbed: bool,
     /// Whether more than a plain queue stands before its workers.
     pub guarded: bool,
-    pub queue: Fifo,
+    pub queue: Line,
     pub queue_limit: u32,
     /// How many faults freeze it, and since when.
     pub pauses: u32,
@@ -87,7 +88,7 @@ impl Replica {
             ready: number < at_start,
             disturbed: scaled,
             guarded: false,
-            queue: Fifo::EMPTY,
+            queue: Line::default(),
             queue_limit,
             pauses: 0,
             paused_since: SimTime::ZERO,
@@ -165,7 +166,7 @@ impl System<'_> {
             self.tell_began(host, now, index);
             if disturbed { Step::Serve(index) } else { Step::Run(index) }
         } else {
-            replica.queue.push(&mut self.fibers, index);
+            replica.queue.push(Waiting::Fiber(index));
             host.observe(now, Observation::Queued { endpoint, replica: to, segment });
             self.tell_began(host, now, index);
             self.tell_state(host, now, index);
@@ -276,7 +277,7 @@ impl System<'_> {
             return self.serve_waiting(host, now, id);
         }
         if replica.busy < limit
-            && let Some(next) = replica.queue.pop(&mut self.fibers)
+            && let Some(next) = replica.queue.pop(&mut self.fibers, &self.routes)
         {
             return self.dequeued(host, now, id, next);
         }

@@ -1,0 +1,86 @@
+//! The line before a replica's workers, where nothing more than a plain queue stands there: first come, first served.
+//! A guest's request needs no fiber while it waits.
+
+use std::collections::VecDeque;
+
+use squall_policies::SimTime;
+
+use super::express::enter;
+use super::fiber::{Fibers, State};
+use super::key::Key;
+use super::route::Route;
+use super::system::System;
+use crate::plan::{ReplicaId, SegmentId, SiteId};
+
+/// One that waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Waiting {
+    /// A request that has a fiber.
+    Fiber(u32),
+    /// A guest's.
+    Guest { came: SimTime, ticket: Key, site: SiteId, segment: u16 },
+}
+
+/// All that wait for a replica's workers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Line {
+    waiting: VecDeque<Waiting>,
+}
+
+impl Line {
+    #[inline(always)]
+    pub(super) fn len(&self) -> u32 {
+        self.waiting.len() as u32
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, one: Waiting) {
+        if self.waiting.len() == self.waiting.capacity() {
+            self.grow();
+        }
+        self.waiting.push_back(one);
+    }
+
+    /// By a quarter rather than by half: what waits in long queues is most of a run's memory.
+    #[cold]
+    fn grow(&mut self) {
+        self.waiting.reserve_exact((self.waiting.len() / 4).max(16));
+    }
+
+    /// The fiber of the next; a guest's request has one from here on.
+    #[inline(always)]
+    pub(super) fn pop(&mut self, fibers: &mut Fibers, routes: &[Route]) -> Option<u32> {
+        let one = self.waiting.pop_front()?;
+        Some(fiber_of(one, fibers, routes))
+    }
+}
+
+#[inline(always)]
+fn fiber_of(one: Waiting, fibers: &mut Fibers, routes: &[Route]) -> u32 {
+    match one {
+        Waiting::Fiber(index) => index,
+        Waiting::Guest { came, ticket, site, segment } => {
+            let (index, fiber) = fibers.uncounted();
+            enter(fiber, came, &routes[site.index()], ticket, SegmentId(u32::from(segment)));
+            fiber.state = State::Queued;
+            index
+        }
+    }
+}
+
+impl System<'_> {
+    /// The fiber of the next that waits for a worker of a replica with a plain queue.
+    #[inline(always)]
+    pub(super) fn next_in_line(&mut self, id: ReplicaId) -> Option<u32> {
+        self.replicas[id.index()].queue.pop(&mut self.fibers, &self.routes)
+    }
+
+    /// Gives every guest's request that waits a fiber.
+    pub(super) fn seat_guests(&mut self) {
+        for replica in &mut self.replicas {
+            for one in &mut replica.queue.waiting {
+                *one = Waiting::Fiber(fiber_of(*one, &mut self.fibers, &self.routes));
+            }
+        }
+    }
+}
