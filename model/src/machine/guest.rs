@@ -91,9 +91,8 @@ impl System<'_> {
         }
     }
 
-    /// All guests have fibers from here on: something is about to happen to services.
+    /// All guests who are served have fibers from here on: something is about to happen to services.
     pub(super) fn register_guests(&mut self) {
-        self.seat_guests();
         for index in self.fibers.of_guests() {
             self.register_guest(index);
         }

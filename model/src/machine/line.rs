@@ -1,5 +1,6 @@
 //! The line before a replica's workers, where nothing more than a plain queue stands there: first come, first served.
-//! A guest's request needs no fiber while it waits.
+//! A guest's request needs no fiber while it waits, whatever happens meanwhile; nor does its user, unless something is the
+//! matter with the replica when its turn comes.
 
 use std::collections::VecDeque;
 
@@ -50,37 +51,28 @@ impl Line {
     /// The fiber of the next; a guest's request has one from here on.
     #[inline(always)]
     pub(super) fn pop(&mut self, fibers: &mut Fibers, routes: &[Route]) -> Option<u32> {
-        let one = self.waiting.pop_front()?;
-        Some(fiber_of(one, fibers, routes))
-    }
-}
-
-#[inline(always)]
-fn fiber_of(one: Waiting, fibers: &mut Fibers, routes: &[Route]) -> u32 {
-    match one {
-        Waiting::Fiber(index) => index,
-        Waiting::Guest { came, ticket, site, segment } => {
-            let (index, fiber) = fibers.uncounted();
-            enter(fiber, came, &routes[site.index()], ticket, SegmentId(u32::from(segment)));
-            fiber.state = State::Queued;
-            index
+        match self.waiting.pop_front()? {
+            Waiting::Fiber(index) => Some(index),
+            Waiting::Guest { came, ticket, site, segment } => {
+                let (index, fiber) = fibers.uncounted();
+                enter(fiber, came, &routes[site.index()], ticket, SegmentId(u32::from(segment)));
+                fiber.state = State::Queued;
+                Some(index)
+            }
         }
     }
 }
 
 impl System<'_> {
-    /// The fiber of the next that waits for a worker of a replica with a plain queue.
+    /// The fiber of the next that waits for a worker of a replica with a plain queue. If anything is the matter with it,
+    /// its user has one as well.
     #[inline(always)]
     pub(super) fn next_in_line(&mut self, id: ReplicaId) -> Option<u32> {
-        self.replicas[id.index()].queue.pop(&mut self.fibers, &self.routes)
-    }
-
-    /// Gives every guest's request that waits a fiber.
-    pub(super) fn seat_guests(&mut self) {
-        for replica in &mut self.replicas {
-            for one in &mut replica.queue.waiting {
-                *one = Waiting::Fiber(fiber_of(*one, &mut self.fibers, &self.routes));
-            }
+        let replica = &mut self.replicas[id.index()];
+        let index = replica.queue.pop(&mut self.fibers, &self.routes)?;
+        if replica.disturbed || !replica.ready || self.on_guard {
+            self.register_guest(index);
         }
+        Some(index)
     }
 }

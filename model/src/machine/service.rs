@@ -277,10 +277,11 @@ impl System<'_> {
             return self.serve_waiting(host, now, id);
         }
         if replica.busy < limit
-            && let Some(next) = replica.queue.pop(&mut self.fibers, &self.routes)
+            && let Some(next) = self.next_in_line(id)
         {
             return self.dequeued(host, now, id, next);
         }
+        let replica = &mut self.replicas[id.index()];
         if replica.saturated && replica.busy < limit {
             replica.saturated = false;
             host.observe(now, Observation::Relieved { replica: id });
