@@ -453,6 +453,52 @@ pub struct Relayed<'a> {
     pub legs: &'a [Called],
     /// What the last service asks, if its work is a query.
     pub database: Option<DatabaseId>,
+    /// The calls that take the last worker of their replica when it sets out, or free it when it comes back: a bit each.
+    pub full: u16,
+}
+
+impl<'a> Relayed<'a> {
+    /// The calls in order, each with whether it takes or frees the last worker of its replica.
+    fn stations(&self) -> impl DoubleEndedIterator<Item = (Called, bool)> + ExactSizeIterator + use<'a> {
+        let (segment, full) = (self.segment, self.full);
+        self.legs.iter().enumerate().map(move |(at, leg)| (Called { segment, ..*leg }, full >> at & 1 == 1))
+    }
+
+    /// Tells all that it is when it sets out, from the user's request to the query's start.
+    #[inline(never)]
+    pub fn tell_set_out(self, at: SimTime, sink: &mut (impl Sink + ?Sized)) {
+        let segment = self.segment;
+        if let Some((endpoint, replica)) = self.user {
+            sink.observe(at, Observation::Admitted { endpoint, replica, segment });
+        }
+        for (leg, full) in self.stations() {
+            sink.called(at, leg);
+            if full {
+                sink.observe(at, Observation::Saturated { replica: leg.replica });
+            }
+        }
+        if let Some(database) = self.database {
+            sink.observe(at, Observation::QueryStarted { database, segment, waited: Span::ZERO, queued: false });
+        }
+    }
+
+    /// Tells all that it is when it comes back after `took`, from the query's end to the end of the user's request.
+    #[inline(never)]
+    pub fn tell_return(self, at: SimTime, took: Span, sink: &mut (impl Sink + ?Sized)) {
+        let (segment, outcome) = (self.segment, Outcome::Ok);
+        if let Some(database) = self.database {
+            sink.observe(at, Observation::QueryEnded { database, segment, outcome, took });
+        }
+        for (leg, full) in self.stations().rev() {
+            sink.returned(at, Returned { of: leg, took });
+            if full {
+                sink.observe(at, Observation::Relieved { replica: leg.replica });
+            }
+        }
+        if let Some((endpoint, replica)) = self.user {
+            sink.observe(at, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
+        }
+    }
 }
 
 /// Takes observations, in order. `at` never goes back.
@@ -489,32 +535,14 @@ pub trait Sink {
     /// A request was let in all the way. By default, all that this is, from the user's request to the query's start.
     #[inline(always)]
     fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
-        let segment = what.segment;
-        if let Some((endpoint, replica)) = what.user {
-            self.observe(at, Observation::Admitted { endpoint, replica, segment });
-        }
-        for leg in what.legs {
-            self.called(at, Called { segment, ..*leg });
-        }
-        if let Some(database) = what.database {
-            self.observe(at, Observation::QueryStarted { database, segment, waited: Span::ZERO, queued: false });
-        }
+        what.tell_set_out(at, self);
     }
 
     /// A request that was [`relayed`](Self::relayed) has come back well all the way, after `took`. By default, all that
     /// this is, from the query's end to the end of the user's request.
     #[inline(always)]
     fn relay_returned(&mut self, at: SimTime, what: Relayed<'_>, took: Span) {
-        let (segment, outcome) = (what.segment, Outcome::Ok);
-        if let Some(database) = what.database {
-            self.observe(at, Observation::QueryEnded { database, segment, outcome, took });
-        }
-        for leg in what.legs.iter().rev() {
-            self.returned(at, Returned { of: Called { segment, ..*leg }, took });
-        }
-        if let Some((endpoint, replica)) = what.user {
-            self.observe(at, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
-        }
+        what.tell_return(at, took, self);
     }
 
     /// A request and its call have ended well. By default, the two observations that it is.

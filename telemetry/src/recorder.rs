@@ -394,6 +394,9 @@ impl Sink for Recorder {
 
     #[inline(always)]
     fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
+        if what.full != 0 {
+            return what.tell_set_out(at, self);
+        }
         let now = self.quick_tick(at);
         let Self { through, busy, connections, digest, .. } = self;
         through.set_out(what, now, (busy, connections, digest));
@@ -401,6 +404,9 @@ impl Sink for Recorder {
 
     #[inline(always)]
     fn relay_returned(&mut self, at: SimTime, what: Relayed<'_>, took: Span) {
+        if what.full != 0 {
+            return what.tell_return(at, took, self);
+        }
         let now = self.quick_tick(at);
         let Self { through, busy, connections, digest, .. } = self;
         through.come_back(what, (now, took), (busy, connections, digest));

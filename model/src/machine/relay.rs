@@ -100,8 +100,13 @@ impl Relay {
 impl Relay {
     /// What is told of one request on this way.
     #[inline(always)]
-    fn told(&self, site: SiteId, segment: SegmentId, user: Option<(EndpointId, ReplicaId)>) -> Relayed<'_> {
-        Relayed { user, site, segment, legs: &self.legs, database: self.database }
+    fn told(
+        &self,
+        (site, full): (SiteId, u16),
+        segment: SegmentId,
+        user: Option<(EndpointId, ReplicaId)>,
+    ) -> Relayed<'_> {
+        Relayed { user, site, segment, legs: &self.legs, database: self.database, full }
     }
 
     /// Gives back what was taken for the first few legs, and the connection.
@@ -109,7 +114,9 @@ impl Relay {
     #[inline(never)]
     fn make_room(&self, legs: usize, replicas: &mut [Replica], databases: &mut [DatabaseState]) {
         for leg in &self.legs[..legs] {
-            replicas[leg.replica.index()].busy -= 1;
+            let replica = &mut replicas[leg.replica.index()];
+            replica.saturated = false;
+            replica.busy -= 1;
         }
         if let Some(database) = self.database {
             databases[database.index()].busy -= 1;
@@ -126,8 +133,8 @@ struct Start {
     caller: Key,
     /// The user's task and client.
     user: Option<(EndpointId, ReplicaId)>,
-    /// Whether it takes the last worker of some replica.
-    filled: bool,
+    /// The legs that take the last worker of their replicas, a bit each.
+    filled: u16,
 }
 
 /// What a key was for.
@@ -141,27 +148,7 @@ pub(super) enum Back {
     To(u32),
 }
 
-/// A relay sets out, and takes the last worker of some replica: leg by leg.
-#[inline(never)]
-fn tell_set_out(host: &mut impl Host, now: SimTime, what: Relayed<'_>, replicas: &mut [Replica]) {
-    let Relayed { user, segment, database, .. } = what;
-    if let Some((endpoint, replica)) = user {
-        host.observe(now, Observation::Admitted { endpoint, replica, segment });
-    }
-    for leg in what.legs {
-        host.called(now, Called { segment: what.segment, ..*leg });
-        let replica = &mut replicas[leg.replica.index()];
-        if replica.busy == replica.workers {
-            replica.saturated = true;
-            host.observe(now, Observation::Saturated { replica: leg.replica });
-        }
-    }
-    if let Some(database) = database {
-        host.observe(now, Observation::QueryStarted { database, segment, waited: Span::ZERO, queued: false });
-    }
-}
-
-/// A relay comes back, and frees the last worker of some replica: leg by leg.
+/// A relay comes back, and frees a worker that somebody waits for: leg by leg.
 #[inline(never)]
 fn tell_return(
     host: &mut impl Host,
@@ -245,9 +232,9 @@ impl System<'_> {
     }
 
     /// A worker for each leg of the relay that begins with `site`, and a connection if its end is a query. If one is
-    /// missing, none is taken. Whether some replica's last worker was among them.
+    /// missing, none is taken. The legs whose replica's last worker was among them, a bit each.
     #[inline(always)]
-    fn room_all_the_way(&mut self, site: SiteId) -> Option<bool> {
+    fn room_all_the_way(&mut self, site: SiteId) -> Option<u16> {
         let Self { relays, replicas, databases, .. } = self;
         let relay = &relays[site.index()];
         let full = |leg: &Called| replicas[leg.replica.index()].busy >= replicas[leg.replica.index()].workers;
@@ -263,7 +250,7 @@ impl System<'_> {
             }
             database.busy += 1;
         }
-        let mut filled = false;
+        let mut filled = 0;
         for (taken, leg) in relay.legs.iter().enumerate() {
             let replica = &mut replicas[leg.replica.index()];
             if replica.busy >= replica.workers {
@@ -271,7 +258,10 @@ impl System<'_> {
                 return None;
             }
             replica.busy += 1;
-            filled |= replica.busy == replica.workers;
+            if replica.busy == replica.workers {
+                replica.saturated = true;
+                filled |= 1 << taken;
+            }
         }
         Some(filled)
     }
@@ -319,12 +309,7 @@ impl System<'_> {
         let Start { site, segment, caller, user, filled } = start;
         let relay = &self.relays[site.index()];
         let [.., leg] = &*relay.legs else { return };
-        let what = relay.told(site, segment, user);
-        if filled {
-            tell_set_out(host, now, what, &mut self.replicas);
-        } else {
-            host.relayed(now, what);
-        }
+        host.relayed(now, relay.told((site, filled), segment, user));
         self.tickets.skip(relay.legs.len() as u64 - 1);
         self.fibers.hide(relay.legs.len() as u32 - 1 + u32::from(user.is_some()));
         let (index, fiber) = self.fibers.fresh();
@@ -416,14 +401,20 @@ impl System<'_> {
         if let Some(caller) = caller {
             fibers[caller].key = Key::NONE;
         }
-        let mut full = false;
-        for leg in &relay.legs {
+        let (mut full, mut awaited) = (0, false);
+        for (at, leg) in relay.legs.iter().enumerate() {
             let replica = &mut replicas[leg.replica.index()];
             replica.busy -= 1;
-            full |= replica.saturated;
+            if replica.saturated {
+                full |= 1 << at;
+                awaited |= replica.queue.len() > 0;
+            }
         }
-        let what = relay.told(site, segment, user);
-        if full {
+        if full != 0 && !awaited {
+            relay.legs.iter().for_each(|leg| replicas[leg.replica.index()].saturated = false);
+        }
+        let what = relay.told((site, full), segment, user);
+        if awaited {
             tell_return(host, now, (what, took), (replicas, fibers, routes, later));
         } else {
             host.relay_returned(now, what, took);
