@@ -7,6 +7,7 @@ mod heads;
 mod heap;
 mod network;
 mod queue;
+mod ring;
 mod run;
 mod soon;
 

@@ -4,12 +4,11 @@
 //! winners; of everything else the soonest stand in a ring of buckets. The order does not hang on where something stands.
 //! Timeouts are never taken out: most go stale, and are forgotten when their turn comes, or before if they are many.
 
-use std::collections::VecDeque;
-
 use squall_model::machine::{Key, Place};
 use squall_model::{SimTime, Span};
 
 use crate::heads::Heads;
+use crate::ring::Ring;
 use crate::soon::Soon;
 
 /// At the same instant, what comes first: messages and work that is done before new work, and all of it before somebody
@@ -63,15 +62,11 @@ const PLACE_MASK: u128 = (1 << Key::PLACE_BITS) - 1;
 const SWEEP_FROM: usize = 1 << 12;
 
 /// One constant delay and one rank: what is added last happens last.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Lane {
-    line: VecDeque<u128>,
+    line: Ring,
     /// How long the line may get before it is swept.
     sweep_at: usize,
-}
-
-impl Lane {
-    const EMPTY: Self = Self { line: VecDeque::new(), sweep_at: SWEEP_FROM };
 }
 
 /// All that is still to come.
@@ -122,7 +117,7 @@ impl Queue {
     #[inline(never)]
     fn open_lane(&mut self, delay: u32, rank: Rank) -> u32 {
         let place = self.heads.add_lane() as u32;
-        self.lanes.push(Lane::EMPTY);
+        self.lanes.push(Lane { line: Ring::default(), sweep_at: SWEEP_FROM });
         self.places[delay as usize][rank as usize] = place;
         place
     }
@@ -152,7 +147,7 @@ impl Queue {
         };
         let line = &mut self.lanes[lane as usize].line;
         let before = line.len();
-        while line.front().is_some_and(|order| !waits(*order)) {
+        while line.front().is_some_and(|order| !waits(order)) {
             line.pop_front();
         }
         let is_next = line.len() == before;
@@ -169,8 +164,10 @@ impl Queue {
             self.soon.take(top);
             return Event::from_order(top);
         };
-        let order = self.lanes[lane as usize].line.pop_front();
-        self.post(lane);
+        let line = &mut self.lanes[lane as usize].line;
+        let order = line.pop_front();
+        let next = line.front();
+        self.heads.set(lane as usize, next.map_or(u128::MAX, |next| head(next, lane)));
         Event::from_order(order.unwrap_or(top))
     }
 
@@ -180,9 +177,9 @@ impl Queue {
             let lane = places[Rank::Timeout as usize];
             let Some(row) = self.lanes.get_mut(lane as usize) else { continue };
             if row.line.len() >= row.sweep_at {
-                row.line.retain(|order| waits(Key::from_bits(*order as u64)));
+                row.line.retain(|order| waits(Key::from_bits(order as u64)));
                 row.sweep_at = (row.line.len() * 2).max(SWEEP_FROM);
-                self.heads.set(lane as usize, row.line.front().map_or(u128::MAX, |first| head(*first, lane)));
+                self.heads.set(lane as usize, row.line.front().map_or(u128::MAX, |first| head(first, lane)));
             }
         }
     }
@@ -191,7 +188,7 @@ impl Queue {
     #[inline(always)]
     fn post(&mut self, lane: u32) {
         let first = self.lanes[lane as usize].line.front();
-        self.heads.set(lane as usize, first.map_or(u128::MAX, |first| head(*first, lane)));
+        self.heads.set(lane as usize, first.map_or(u128::MAX, |first| head(first, lane)));
     }
 }
 

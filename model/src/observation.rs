@@ -465,7 +465,6 @@ impl<'a> Relayed<'a> {
     }
 
     /// Tells all that it is when it sets out, from the user's request to the query's start.
-    #[inline(never)]
     pub fn tell_set_out(self, at: SimTime, sink: &mut (impl Sink + ?Sized)) {
         let segment = self.segment;
         if let Some((endpoint, replica)) = self.user {
@@ -483,7 +482,6 @@ impl<'a> Relayed<'a> {
     }
 
     /// Tells all that it is when it comes back after `took`, from the query's end to the end of the user's request.
-    #[inline(never)]
     pub fn tell_return(self, at: SimTime, took: Span, sink: &mut (impl Sink + ?Sized)) {
         let (segment, outcome) = (self.segment, Outcome::Ok);
         if let Some(database) = self.database {
@@ -498,6 +496,41 @@ impl<'a> Relayed<'a> {
         if let Some((endpoint, replica)) = self.user {
             sink.observe(at, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
         }
+    }
+}
+
+/// A request that was [`Relayed`] for a service that had made it wait has come back, its service answers its user, and the
+/// next that waits there goes the same way: all in one instant, and all as one fact.
+#[derive(Clone, Copy, Debug)]
+pub struct TurnedOver<'a> {
+    /// The user's task and client.
+    pub user: (EndpointId, ReplicaId),
+    /// The user's call, and the service that hands on.
+    pub of: Called,
+    /// What comes back, without its user. What goes the same way next takes the last workers that this frees.
+    pub back: Relayed<'a>,
+    /// From the user's asking to now.
+    pub took: Span,
+    /// From the service's getting a worker for it, which was when it set out, to now. It did wait for one.
+    pub held: Span,
+    /// The segment in which the user of the next request asked.
+    pub next: SegmentId,
+    /// How long the next request has waited.
+    pub waited: Span,
+}
+
+impl TurnedOver<'_> {
+    /// Tells all that it is, from the query's end of the one to the query's start of the other.
+    pub fn tell(self, at: SimTime, sink: &mut (impl Sink + ?Sized)) {
+        let Self { user, of: Called { edge, endpoint, replica, segment, .. }, back, took, held, next, waited } = self;
+        let outcome = Outcome::Ok;
+        sink.relay_returned(at, back, held);
+        sink.observe(at, Observation::Ended { endpoint, replica, segment, outcome, took, held });
+        sink.observe(at, Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
+        sink.observe(at, Observation::Dequeued { endpoint, replica, segment: next, waited });
+        let (endpoint, replica) = user;
+        sink.observe(at, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
+        sink.relayed(at, Relayed { segment: next, ..back });
     }
 }
 
@@ -545,6 +578,12 @@ pub trait Sink {
         what.tell_return(at, took, self);
     }
 
+    /// A request was answered, and the next that waited goes its way. By default, all that this is.
+    #[inline(always)]
+    fn turned_over(&mut self, at: SimTime, what: TurnedOver<'_>) {
+        what.tell(at, self);
+    }
+
     /// A request and its call have ended well. By default, the two observations that it is.
     #[inline(always)]
     fn returned(&mut self, at: SimTime, what: Returned) {
@@ -564,6 +603,12 @@ impl Sink for () {
 /// Both listen, the first one first.
 impl<A: Sink, B: Sink> Sink for (&mut A, &mut B) {
     const TRACED: bool = A::TRACED || B::TRACED;
+
+    #[inline(always)]
+    fn turned_over(&mut self, at: SimTime, what: TurnedOver<'_>) {
+        self.0.turned_over(at, what);
+        self.1.turned_over(at, what);
+    }
 
     #[inline(always)]
     fn lined_up(&mut self, at: SimTime, what: LinedUp) {

@@ -18,9 +18,10 @@ const NO_PAGE: u8 = u8::MAX;
 /// Counts of values by size, with exact sum, least and greatest.
 #[derive(Clone, Debug)]
 pub struct Histogram {
-    /// Where each page of counts begins in `counts`, in pages. 56 are possible; 64 save the bounds check.
+    /// Where each page of counts stands in `pages`. 56 are possible; 64 save the bounds check.
     directory: [u8; 64],
-    counts: Vec<u64>,
+    /// Each made when its first value came, and never moved.
+    pages: Vec<Box<[u64; PAGE]>>,
     sum: u128,
     least: u64,
     greatest: u64,
@@ -35,7 +36,7 @@ impl Default for Histogram {
 impl Histogram {
     /// No values.
     pub const fn new() -> Self {
-        Self { directory: [NO_PAGE; 64], counts: Vec::new(), sum: 0, least: u64::MAX, greatest: 0 }
+        Self { directory: [NO_PAGE; 64], pages: Vec::new(), sum: 0, least: u64::MAX, greatest: 0 }
     }
 
     /// One more value.
@@ -46,9 +47,9 @@ impl Histogram {
             self.widen(value);
         }
         let bucket = bucket_of(value);
-        let place = self.place_of(bucket);
-        match self.counts.get_mut(place) {
-            Some(count) => *count += 1,
+        let place = usize::from(self.directory[(bucket >> PAGE_BITS) & 63]);
+        match self.pages.get_mut(place) {
+            Some(page) => page[bucket % PAGE] += 1,
             None => self.add_to_new_page(bucket, 1),
         }
     }
@@ -61,11 +62,7 @@ impl Histogram {
         self.sum += u128::from(value) * u128::from(times);
         self.widen(value);
         let bucket = bucket_of(value);
-        let place = self.place_of(bucket);
-        match self.counts.get_mut(place) {
-            Some(count) => *count += times,
-            None => self.add_to_new_page(bucket, times),
-        }
+        self.page_mut(bucket >> PAGE_BITS)[bucket % PAGE] += times;
     }
 
     /// A value beyond all others: rarer and rarer as values come.
@@ -83,8 +80,7 @@ impl Histogram {
             if theirs.is_empty() {
                 continue;
             }
-            let start = self.page_start(page);
-            for (count, more) in self.counts[start..start + PAGE].iter_mut().zip(theirs) {
+            for (count, more) in self.page_mut(page).iter_mut().zip(theirs) {
                 *count += more;
             }
         }
@@ -96,8 +92,7 @@ impl Histogram {
     /// Forgets the values and keeps the memory. Only pages that hold values are touched.
     pub fn reset(&mut self) {
         for page in self.pages_in_use() {
-            let start = usize::from(self.directory[page]) << PAGE_BITS;
-            if let Some(counts) = self.counts.get_mut(start..start + PAGE) {
+            if let Some(counts) = self.pages.get_mut(usize::from(self.directory[page])) {
                 counts.fill(0);
             }
         }
@@ -187,26 +182,19 @@ impl Histogram {
         halves.filter(|(_, count)| *count > 0).collect()
     }
 
-    #[inline]
-    fn place_of(&self, bucket: usize) -> usize {
-        let page = (bucket >> PAGE_BITS) & 63;
-        (usize::from(self.directory[page]) << PAGE_BITS) | (bucket & (PAGE - 1))
-    }
-
     #[cold]
     #[inline(never)]
     fn add_to_new_page(&mut self, bucket: usize, times: u64) {
-        let start = self.page_start(bucket >> PAGE_BITS);
-        self.counts[start | (bucket & (PAGE - 1))] += times;
+        self.page_mut(bucket >> PAGE_BITS)[bucket % PAGE] += times;
     }
 
-    /// Where the page's counts begin; makes the page if it is not there.
-    fn page_start(&mut self, page: usize) -> usize {
+    /// The page's counts; makes the page if it is not there.
+    fn page_mut(&mut self, page: usize) -> &mut [u64; PAGE] {
         if self.directory[page] == NO_PAGE {
-            self.directory[page] = (self.counts.len() >> PAGE_BITS) as u8;
-            self.counts.resize(self.counts.len() + PAGE, 0);
+            self.directory[page] = self.pages.len() as u8;
+            self.pages.push(Box::new([0; PAGE]));
         }
-        usize::from(self.directory[page]) << PAGE_BITS
+        &mut self.pages[usize::from(self.directory[page])]
     }
 
     /// The pages that may hold values: those from the least value's to the greatest's.
@@ -219,8 +207,7 @@ impl Histogram {
 
     /// The page's counts; nothing if it was never made.
     fn page(&self, page: usize) -> &[u64] {
-        let start = usize::from(self.directory[page]) << PAGE_BITS;
-        self.counts.get(start..start + PAGE).unwrap_or_default()
+        self.pages.get(usize::from(self.directory[page])).map_or(&[], |page| &page[..])
     }
 }
 
@@ -335,12 +322,12 @@ mod tests {
     #[test]
     fn a_reset_histogram_is_like_a_new_one_and_keeps_its_pages() {
         let mut used = histogram(&[1, 5_000, 7_000_000]);
-        let memory = used.counts.capacity();
+        let memory = used.pages.len();
         used.reset();
         assert!(used.is_empty());
-        assert!(used.counts.iter().all(|count| *count == 0));
+        assert!(used.pages.iter().all(|page| page.iter().all(|count| *count == 0)));
         used.record(6_000);
-        assert_eq!((used.count(), used.percentile(500), used.counts.capacity()), (1, Some(6_000), memory));
+        assert_eq!((used.count(), used.percentile(500), used.pages.len()), (1, Some(6_000), memory));
     }
 
     proptest! {

@@ -5,7 +5,7 @@
 //! no division; nothing is recorded twice. What can be had from what is kept anyway is worked out later: windows are
 //! differences of running counts, a load's figures are the sum of its tasks', a service's of its endpoints'.
 
-use squall_model::observation::{Called, Failure, LinedUp, Observation, Relayed, Returned, Sink};
+use squall_model::observation::{Called, Failure, LinedUp, Observation, Relayed, Returned, Sink, TurnedOver};
 use squall_model::plan::{Claim, EdgeId, EndpointId, FaultId, Metric, Plan, ReplicaId, SegmentId, Subject};
 use squall_model::{SimTime, Span};
 use squall_policies::Outcome;
@@ -288,6 +288,82 @@ impl Recorder {
         }
     }
 
+    /// A relay sets out that takes the last workers of some replicas.
+    #[inline(never)]
+    fn relayed_full(&mut self, at: SimTime, what: Relayed<'_>) {
+        let now = self.quick_tick(at);
+        let Self { through, busy, connections, digest, services_full, resources, .. } = self;
+        through.set_out::<true>(what, now, (busy, connections, digest), |digest, replica, service| {
+            digest.take(Observation::Saturated { replica });
+            if resources.filled(replica, true) {
+                services_full.fill(service, now);
+            }
+        });
+    }
+
+    /// A relay is back that frees the last workers of some replicas.
+    #[inline(never)]
+    fn relay_returned_full(&mut self, at: SimTime, what: Relayed<'_>, took: Span) {
+        let now = self.quick_tick(at);
+        let Self { through, busy, connections, digest, services_full, resources, .. } = self;
+        through.come_back::<true>(what, (now, took), (busy, connections, digest), |digest, replica, service| {
+            digest.take(Observation::Relieved { replica });
+            if resources.filled(replica, false) {
+                services_full.relieve(service, now);
+            }
+        });
+        self.answered(what, took);
+    }
+
+    /// A request is answered, and the next takes its place on the way: no level changes but that of those who wait and of
+    /// users.
+    #[inline(never)]
+    fn turn_over(&mut self, at: SimTime, what: TurnedOver<'_>) {
+        let now = self.quick_tick(at);
+        let TurnedOver { user: (task, client), of, back, took, held, next, waited } = what;
+        let Called { edge, endpoint, replica, segment, .. } = of;
+        let outcome = Outcome::Ok;
+        let Self { through, digest, services_full, resources, .. } = self;
+        through.digest_back(back, held, digest, |digest, replica, service| {
+            digest.take(Observation::Relieved { replica });
+            if resources.filled(replica, true) {
+                services_full.pass_on(service, now);
+            }
+        });
+        digest.take(Observation::Ended { endpoint, replica, segment, outcome, took, held });
+        digest.take(Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
+        digest.take(Observation::Dequeued { endpoint, replica, segment: next, waited });
+        digest.take(Observation::Ended { endpoint: task, replica: client, segment, outcome, took, held: took });
+        let set_out = Relayed { segment: next, ..back };
+        through.digest_out(set_out, digest, |digest, replica, _| digest.take(Observation::Saturated { replica }));
+        through.turn_over(back, held, next);
+
+        let (row, segment, took, held) = (endpoint.index(), segment.index(), took.as_nanos(), held.as_nanos());
+        let cell = self.requests.cell(row, segment);
+        cell.count.end(outcome);
+        let service = cell.owner as usize;
+        self.busy.pass_on(service, took);
+        self.waiting.fall(service, now);
+        self.times.queued.record(row, segment, took);
+        self.times.held.record(row, segment, held);
+        self.times.waited.record(row, next.index(), waited.as_nanos());
+        let call = self.calls.cell(edge.index(), segment);
+        call.count.end(outcome, took);
+        self.times.calls.record_in(call.slot, took);
+        let asked = self.requests.cell(task.index(), segment);
+        asked.count.end(outcome);
+        self.busy.leave(asked.owner as usize, now, took);
+        self.times.fresh.record_in(asked.slot, took);
+    }
+
+    /// A relay is back: if it was a user's, that is an answer.
+    #[inline(always)]
+    fn answered(&mut self, what: Relayed<'_>, took: Span) {
+        if let Some((task, _)) = what.user {
+            self.times.fresh.record(task.index() - self.first_task, what.segment.index(), took.as_nanos());
+        }
+    }
+
     /// A request left the queue without a worker.
     fn withdrawn(&mut self, now: u64, endpoint: EndpointId, segment: SegmentId, outcome: Outcome, waited: Span) {
         let cell = self.requests.cell(endpoint.index(), segment.index());
@@ -374,6 +450,11 @@ impl Recorder {
 
 impl Sink for Recorder {
     #[inline(always)]
+    fn turned_over(&mut self, at: SimTime, what: TurnedOver<'_>) {
+        self.turn_over(at, what);
+    }
+
+    #[inline(always)]
     fn lined_up(&mut self, at: SimTime, what: LinedUp) {
         let now = self.quick_tick(at);
         let LinedUp { user: (task, client), of: Called { site, edge, endpoint, replica, segment } } = what;
@@ -395,24 +476,22 @@ impl Sink for Recorder {
     #[inline(always)]
     fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
         if what.full != 0 {
-            return what.tell_set_out(at, self);
+            return self.relayed_full(at, what);
         }
         let now = self.quick_tick(at);
         let Self { through, busy, connections, digest, .. } = self;
-        through.set_out(what, now, (busy, connections, digest));
+        through.set_out::<false>(what, now, (busy, connections, digest), |_, _, _| ());
     }
 
     #[inline(always)]
     fn relay_returned(&mut self, at: SimTime, what: Relayed<'_>, took: Span) {
         if what.full != 0 {
-            return what.tell_return(at, took, self);
+            return self.relay_returned_full(at, what, took);
         }
         let now = self.quick_tick(at);
         let Self { through, busy, connections, digest, .. } = self;
-        through.come_back(what, (now, took), (busy, connections, digest));
-        if let Some((task, _)) = what.user {
-            self.times.fresh.record(task.index() - self.first_task, what.segment.index(), took.as_nanos());
-        }
+        through.come_back::<false>(what, (now, took), (busy, connections, digest), |_, _, _| ());
+        self.answered(what, took);
     }
 
     #[inline(always)]

@@ -56,6 +56,25 @@ impl Watch {
         }
     }
 
+    /// All of it is taken.
+    #[inline]
+    fn begin(&mut self, now: u64) {
+        self.balance = self.balance.wrapping_sub(now);
+        self.first = self.first.min(now);
+        // Handed from one to the next in no time, it was never free.
+        if self.ended != now {
+            self.began = now;
+        }
+    }
+
+    /// Some of it is free again.
+    #[inline]
+    const fn end(&mut self, now: u64) {
+        self.balance = self.balance.wrapping_add(now);
+        self.ended = now;
+        self.note_if_lasting(now);
+    }
+
     fn cut(&mut self, now: u64) -> Full {
         let full = self.is_full();
         if full {
@@ -91,13 +110,31 @@ impl Saturation {
     /// One more part is saturated.
     #[inline]
     pub(crate) fn fill(&mut self, row: usize, now: u64) {
-        self.change(row, now, 0, 1);
+        let watch = &mut self.watches[row];
+        watch.full_parts += 1;
+        if watch.full_parts == watch.parts {
+            watch.begin(now);
+        }
     }
 
     /// One part less is saturated.
     #[inline]
     pub(crate) fn relieve(&mut self, row: usize, now: u64) {
-        self.change(row, now, 0, -1);
+        let watch = &mut self.watches[row];
+        if watch.full_parts == watch.parts && watch.parts > 0 {
+            watch.end(now);
+        }
+        watch.full_parts = watch.full_parts.saturating_sub(1);
+    }
+
+    /// One part is relieved, and in the same instant saturated again.
+    #[inline]
+    pub(crate) fn pass_on(&mut self, row: usize, now: u64) {
+        let watch = &mut self.watches[row];
+        if watch.full_parts == watch.parts && watch.parts > 0 {
+            watch.ended = now;
+            watch.note_if_lasting(now);
+        }
     }
 
     /// So many parts more or less there are, and are saturated.
@@ -107,16 +144,9 @@ impl Saturation {
         watch.parts = watch.parts.saturating_add_signed(parts);
         watch.full_parts = watch.full_parts.saturating_add_signed(full_parts);
         if was_full && !watch.is_full() {
-            watch.balance = watch.balance.wrapping_add(now);
-            watch.ended = now;
-            watch.note_if_lasting(now);
+            watch.end(now);
         } else if watch.is_full() && !was_full {
-            watch.balance = watch.balance.wrapping_sub(now);
-            watch.first = watch.first.min(now);
-            // Handed from one to the next in no time, it was never free.
-            if watch.ended != now {
-                watch.began = now;
-            }
+            watch.begin(now);
         }
     }
 

@@ -4,7 +4,7 @@
 use squall_model::Span;
 use squall_model::machine::RelayWay;
 use squall_model::observation::Relayed;
-use squall_model::plan::{DatabaseId, EndpointId, Plan, SiteId};
+use squall_model::plan::{DatabaseId, EndpointId, Plan, ReplicaId, SegmentId, SiteId};
 
 use crate::Digest;
 use crate::digest::PassWords;
@@ -94,13 +94,14 @@ impl Through {
         }
     }
 
-    /// One more has set out.
+    /// One more has set out. If `FULL`, it takes the last workers of some replicas, which is told of each.
     #[inline(always)]
-    pub(crate) fn set_out(
+    pub(crate) fn set_out<const FULL: bool>(
         &mut self,
         what: Relayed<'_>,
         now: u64,
         (busy, connections, digest): (&mut Levels, &mut Levels, &mut Digest),
+        mut tell: impl FnMut(&mut Digest, ReplicaId, usize),
     ) {
         let (row, segment) = (self.row(what), what.segment);
         self.cells[segment.index() * self.ways.len() + row].set_out += 1;
@@ -110,9 +111,12 @@ impl Through {
             digest.take_passed(user.words.by(replica), segment);
             busy.come(user.row);
         }
-        for leg in &way.legs {
+        for (at, leg) in way.legs.iter().enumerate() {
             digest.take_passed(leg.words, segment);
             busy.come(leg.row);
+            if FULL && what.full >> at & 1 == 1 {
+                tell(digest, what.legs[at].replica, leg.row);
+            }
         }
         if let Some(query) = way.query {
             digest.take_passed(query.words, segment);
@@ -120,13 +124,14 @@ impl Through {
         }
     }
 
-    /// One more has come back.
+    /// One more has come back. If `FULL`, it frees the last workers of some replicas, which is told of each.
     #[inline(always)]
-    pub(crate) fn come_back(
+    pub(crate) fn come_back<const FULL: bool>(
         &mut self,
         what: Relayed<'_>,
         (now, took): (u64, Span),
         (busy, connections, digest): (&mut Levels, &mut Levels, &mut Digest),
+        mut tell: impl FnMut(&mut Digest, ReplicaId, usize),
     ) {
         let (row, segment) = (self.row(what), what.segment);
         let cell = &mut self.cells[segment.index() * self.ways.len() + row];
@@ -135,22 +140,88 @@ impl Through {
         let way = &mut self.ways[row];
         way.balance = way.balance.wrapping_add(now);
         way.took = way.took.wrapping_add(took.as_nanos());
-        let mut legs = way.legs.iter().rev();
+        let mut legs = way.legs.iter().enumerate().rev();
+        let mut leave = |busy: &mut Levels, digest: &mut Digest, (at, leg): (usize, &Stop)| {
+            busy.go(leg.row);
+            if FULL && what.full >> at & 1 == 1 {
+                tell(digest, what.legs[at].replica, leg.row);
+            }
+        };
         // The first says how long it took, and all others took as long.
         if let Some(query) = way.query {
             digest.take_passed_back(query.words, segment, took);
             connections.go(query.row);
         } else if let Some(leg) = legs.next() {
-            digest.take_passed_back(leg.words, segment, took);
-            busy.go(leg.row);
+            digest.take_passed_back(leg.1.words, segment, took);
+            leave(busy, digest, leg);
         }
         for leg in legs {
-            digest.take_passed_back_too(leg.words, segment);
-            busy.go(leg.row);
+            digest.take_passed_back_too(leg.1.words, segment);
+            leave(busy, digest, leg);
         }
         if let (Some((_, replica)), Some(user)) = (what.user, way.user) {
             digest.take_passed_back_too(user.words.by(replica), segment);
             busy.go(user.row);
+        }
+    }
+
+    /// One has come back, and in the same instant one more has set out, of this segment.
+    #[inline(always)]
+    pub(crate) fn turn_over(&mut self, what: Relayed<'_>, took: Span, next: SegmentId) {
+        let (row, rows) = (self.row(what), self.ways.len());
+        let cell = &mut self.cells[what.segment.index() * rows + row];
+        cell.came_back += 1;
+        self.times.record_in(cell.slot, took.as_nanos());
+        self.cells[next.index() * rows + row].set_out += 1;
+        let way = &mut self.ways[row];
+        way.took = way.took.wrapping_add(took.as_nanos());
+    }
+
+    /// Takes in that it has come back, but for its user, and tells of the last workers that it frees.
+    #[inline(always)]
+    pub(crate) fn digest_back(
+        &self,
+        what: Relayed<'_>,
+        took: Span,
+        digest: &mut Digest,
+        mut tell: impl FnMut(&mut Digest, ReplicaId, usize),
+    ) {
+        let way = &self.ways[self.row(what)];
+        let mut legs = way.legs.iter().enumerate().rev();
+        let mut leave = |digest: &mut Digest, (at, leg): (usize, &Stop)| {
+            if what.full >> at & 1 == 1 {
+                tell(digest, what.legs[at].replica, leg.row);
+            }
+        };
+        if let Some(query) = way.query {
+            digest.take_passed_back(query.words, what.segment, took);
+        } else if let Some(leg) = legs.next() {
+            digest.take_passed_back(leg.1.words, what.segment, took);
+            leave(digest, leg);
+        }
+        for leg in legs {
+            digest.take_passed_back_too(leg.1.words, what.segment);
+            leave(digest, leg);
+        }
+    }
+
+    /// Takes in that one has set out, but for its user, and tells of the last workers that it takes.
+    #[inline(always)]
+    pub(crate) fn digest_out(
+        &self,
+        what: Relayed<'_>,
+        digest: &mut Digest,
+        mut tell: impl FnMut(&mut Digest, ReplicaId, usize),
+    ) {
+        let way = &self.ways[self.row(what)];
+        for (at, leg) in way.legs.iter().enumerate() {
+            digest.take_passed(leg.words, what.segment);
+            if what.full >> at & 1 == 1 {
+                tell(digest, what.legs[at].replica, leg.row);
+            }
+        }
+        if let Some(query) = way.query {
+            digest.take_passed(query.words, what.segment);
         }
     }
 

@@ -2,7 +2,7 @@
 //! the run is what is seen when every service has its own part in it.
 
 use squall_engine::Ended;
-use squall_model::observation::{Called, LinedUp, Observation, Relayed, Returned, Sink};
+use squall_model::observation::{Called, LinedUp, Observation, Relayed, Returned, Sink, TurnedOver};
 use squall_model::plan::{self, Plan};
 use squall_model::{SimTime, Span, spec};
 use squall_telemetry::report::{Report, World};
@@ -14,11 +14,12 @@ struct Counting<const FOLLOWS: bool> {
     recorder: Recorder,
     relayed: u64,
     back: u64,
+    turned_over: u64,
 }
 
 impl<const FOLLOWS: bool> Counting<FOLLOWS> {
     fn new(plan: &Plan) -> Self {
-        Self { recorder: Recorder::new(plan, step_for(plan.duration)), relayed: 0, back: 0 }
+        Self { recorder: Recorder::new(plan, step_for(plan.duration)), relayed: 0, back: 0, turned_over: 0 }
     }
 
     fn report(self, plan: &Plan, ended: &Ended) -> Report {
@@ -40,6 +41,11 @@ impl<const FOLLOWS: bool> Sink for Counting<FOLLOWS> {
 
     fn returned(&mut self, at: SimTime, what: Returned) {
         self.recorder.returned(at, what);
+    }
+
+    fn turned_over(&mut self, at: SimTime, what: TurnedOver<'_>) {
+        self.turned_over += 1;
+        self.recorder.turned_over(at, what);
     }
 
     fn lined_up(&mut self, at: SimTime, what: LinedUp) {

@@ -192,7 +192,7 @@ impl System<'_> {
 
     /// A guest's request has ended well.
     #[inline(always)]
-    fn answer_guest<H: Host>(
+    pub(super) fn answer_guest<H: Host>(
         &mut self,
         host: &mut H,
         now: SimTime,

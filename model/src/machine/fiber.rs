@@ -102,6 +102,8 @@ pub(super) enum Folded {
     Call,
     /// An open loop's user, who has no fiber.
     User,
+    /// A guest's request, which its service has handed on and is to answer: its own fiber stands for all.
+    Guest,
     /// Nothing any more: it is a message on its way, all that is left of a journey.
     Letter,
 }
@@ -313,7 +315,7 @@ impl Fibers {
     /// The fibers that stand for a whole relay, in the order in which those set out.
     pub(super) fn folded(&self) -> Vec<u32> {
         let all = self.places.iter().enumerate();
-        let folds = |(_, fiber): &(usize, &Fiber)| matches!(fiber.folded, Folded::Call | Folded::User);
+        let folds = |(_, fiber): &(usize, &Fiber)| !matches!(fiber.folded, Folded::No | Folded::Letter);
         let mut folded: Vec<_> = all.filter(folds).map(|(index, _)| index as u32).collect();
         folded.sort_unstable_by_key(|index| self[*index].key);
         folded

@@ -119,7 +119,7 @@ impl System<'_> {
             return false;
         }
         let Some((site, endpoint)) = self.clients[load.index()].call else { return false };
-        if !self.relays[site.index()].hops.open {
+        if !self.looks_free(site) {
             return false;
         }
         let segment = self.segment_at(now);
@@ -138,7 +138,7 @@ impl System<'_> {
     /// A fiber's call sets out on a journey, if it can.
     #[inline(always)]
     pub(super) fn journey<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, site: SiteId) -> bool {
-        if H::TRACED || !H::INSTANT || !self.relays[site.index()].hops.open {
+        if H::TRACED || !H::INSTANT || !self.looks_free(site) {
             return false;
         }
         let key = self.ticket(index);
@@ -157,6 +157,14 @@ impl System<'_> {
         fiber.folded = Folded::Call;
         self.depart(host, now, traveller, (site, segment, key));
         true
+    }
+
+    /// Whether a journey may begin with this call, and no service on its way is full at the moment: one that is will most
+    /// likely be so when the journey comes there, and then all was in vain.
+    #[inline(always)]
+    fn looks_free(&self, site: SiteId) -> bool {
+        let relay = &self.relays[site.index()];
+        relay.hops.open && !relay.legs.iter().any(|leg| self.replicas[leg.replica.index()].saturated)
     }
 
     /// A journey sets out.
@@ -340,7 +348,7 @@ impl System<'_> {
     #[inline(never)]
     pub(super) fn leave_off(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         let traveller = self.fibers[index].clone();
-        let relay = self.relays[traveller.site.index()].clone();
+        let relay = core::mem::take(&mut self.relays[traveller.site.index()]);
         let keys = self.trails.keys[traveller.next as usize];
         self.trails.give_back(traveller.next);
         let stage = Stage::new(usize::from(traveller.attempts), relay.legs.len());
@@ -359,19 +367,18 @@ impl System<'_> {
             caller = self.wait_for(&handing_on, &relay.legs[at + 1], keys[at + 1]);
             self.arm_leg(host, now, (&relay, at + 1, traveller.arrived), caller);
         }
-        let [.., leg] = &*relay.legs else { return };
-        self.fibers[index] = if stage == Stage::Work {
-            Fiber {
+        self.fibers[index] = match relay.legs.last() {
+            Some(last) if stage == Stage::Work => Fiber {
                 key: traveller.key,
                 step_began: traveller.step_began,
                 mark: traveller.mark,
                 pc: relay.end,
                 state: traveller.state,
-                ..self.handing_on(&traveller, leg, (traveller.step_began, caller))
-            }
-        } else {
-            Fiber { reply_to: caller, state: State::Free, folded: Folded::Letter, next: NIL, ..traveller }
+                ..self.handing_on(&traveller, last, (traveller.step_began, caller))
+            },
+            _ => Fiber { reply_to: caller, state: State::Free, folded: Folded::Letter, next: NIL, ..traveller },
         };
+        self.relays[traveller.site.index()] = relay;
     }
 
     /// The fiber of a service on the way, which it reached at that time and owes an answer to that key.

@@ -48,6 +48,23 @@ impl Line {
         self.waiting.reserve_exact((self.waiting.len() / 4).max(16));
     }
 
+    /// The next, if it is a guest's request along this call: when it came, its ticket, and its segment.
+    #[inline(always)]
+    pub(super) fn first_guest(&self, along: SiteId) -> Option<(SimTime, Key, SegmentId)> {
+        match self.waiting.front()? {
+            Waiting::Guest { came, ticket, site, segment } if *site == along => {
+                Some((*came, *ticket, SegmentId(u32::from(*segment))))
+            }
+            _ => None,
+        }
+    }
+
+    /// The next needs to wait no more.
+    #[inline(always)]
+    pub(super) fn drop_first(&mut self) {
+        self.waiting.pop_front();
+    }
+
     /// The fiber of the next; a guest's request has one from here on.
     #[inline(always)]
     pub(super) fn pop(&mut self, fibers: &mut Fibers, routes: &[Route]) -> Option<u32> {

@@ -10,7 +10,6 @@ use std::collections::VecDeque;
 
 use squall_policies::{Outcome, SimTime, Span};
 
-use super::database::DatabaseState;
 use super::express::hand_on;
 use super::fiber::{Fiber, Fibers, Folded, Kind, State};
 use super::host::{Class, Delay, Host};
@@ -19,7 +18,7 @@ use super::key::{Key, Place};
 use super::route::Route;
 use super::service::Replica;
 use super::system::{Step, System};
-use crate::observation::{Called, Observation, Relayed, Returned};
+use crate::observation::{Called, Observation, Relayed, Returned, TurnedOver};
 use crate::plan::{DatabaseId, EndpointId, Load, LoadId, Op, Pc, Plan, ReplicaId, SegmentId, SiteId, Source, TimeId};
 
 /// Services on the way of one relay, at most.
@@ -44,14 +43,10 @@ pub(super) struct Relay {
     pub hops: Hops,
 }
 
-impl Relay {
-    /// The relays of a plan, by the call step that they begin with.
-    pub(super) fn all(plan: &Plan, routes: &[Route]) -> Vec<Self> {
-        (0..plan.sites.len()).map(|site| Self::from(plan, routes, site.into())).collect()
-    }
-
-    fn from(plan: &Plan, routes: &[Route], first: SiteId) -> Self {
-        let none = Self {
+impl Default for Relay {
+    /// No way.
+    fn default() -> Self {
+        Self {
             legs: Box::default(),
             database: None,
             time: TimeId(0),
@@ -59,7 +54,18 @@ impl Relay {
             patience: Span::ZERO,
             open: false,
             hops: Hops::default(),
-        };
+        }
+    }
+}
+
+impl Relay {
+    /// The relays of a plan, by the call step that they begin with.
+    pub(super) fn all(plan: &Plan, routes: &[Route]) -> Vec<Self> {
+        (0..plan.sites.len()).map(|site| Self::from(plan, routes, site.into())).collect()
+    }
+
+    fn from(plan: &Plan, routes: &[Route], first: SiteId) -> Self {
+        let none = Self::default();
         let (mut legs, mut network, mut site) = (Vec::new(), Vec::new(), first);
         loop {
             let route = &routes[site.index()];
@@ -109,17 +115,35 @@ impl Relay {
         Relayed { user, site, segment, legs: &self.legs, database: self.database, full }
     }
 
-    /// Gives back what was taken for the first few legs, and the connection.
-    #[cold]
+    /// The last workers of some replicas were taken: of which legs, a bit each.
     #[inline(never)]
-    fn make_room(&self, legs: usize, replicas: &mut [Replica], databases: &mut [DatabaseState]) {
-        for leg in &self.legs[..legs] {
+    fn fill(&self, replicas: &mut [Replica]) -> u16 {
+        self.legs.iter().enumerate().fold(0, |full, (at, leg)| {
             let replica = &mut replicas[leg.replica.index()];
-            replica.saturated = false;
-            replica.busy -= 1;
+            replica.saturated |= replica.busy == replica.workers;
+            full | u16::from(replica.saturated) << at
+        })
+    }
+
+    /// The legs that free the last workers of their replicas when it comes back, a bit each; `None` if somebody waits for
+    /// one of them.
+    fn relieved(&self, replicas: &[Replica]) -> Option<u16> {
+        let mut full = 0;
+        for (at, leg) in self.legs.iter().enumerate() {
+            let replica = &replicas[leg.replica.index()];
+            if replica.saturated && replica.queue.len() > 0 {
+                return None;
+            }
+            full |= u16::from(replica.saturated) << at;
         }
-        if let Some(database) = self.database {
-            databases[database.index()].busy -= 1;
+        Some(full)
+    }
+
+    /// Gives back what was taken for the first few legs.
+    #[inline(never)]
+    fn make_room(&self, legs: usize, replicas: &mut [Replica]) {
+        for leg in &self.legs[..legs] {
+            replicas[leg.replica.index()].busy -= 1;
         }
     }
 }
@@ -129,12 +153,20 @@ impl Relay {
 struct Start {
     site: SiteId,
     segment: SegmentId,
-    /// The fiber that waits for the answer; none if it is a user's.
-    caller: Key,
-    /// The user's task and client.
-    user: Option<(EndpointId, ReplicaId)>,
+    from: From,
     /// The legs that take the last worker of their replicas, a bit each.
     filled: u16,
+}
+
+/// Whose relay it is.
+#[derive(Clone, Copy)]
+enum From {
+    /// A fiber's, which waits for the answer to this attempt.
+    Call(Key),
+    /// A user's: the task and the client.
+    User(EndpointId, ReplicaId),
+    /// Of a guest's request with this fiber.
+    Guest(u32),
 }
 
 /// What a key was for.
@@ -237,33 +269,29 @@ impl System<'_> {
     fn room_all_the_way(&mut self, site: SiteId) -> Option<u16> {
         let Self { relays, replicas, databases, .. } = self;
         let relay = &relays[site.index()];
-        let full = |leg: &Called| replicas[leg.replica.index()].busy >= replicas[leg.replica.index()].workers;
-        // The first service's queue is what fills.
-        if !relay.open || relay.legs.first().is_none_or(full) {
+        if !relay.open {
             return None;
+        }
+        let mut filled = false;
+        for (taken, leg) in relay.legs.iter().enumerate() {
+            let replica = &mut replicas[leg.replica.index()];
+            if replica.busy >= replica.workers {
+                relay.make_room(taken, replicas);
+                return None;
+            }
+            replica.busy += 1;
+            filled |= replica.busy == replica.workers;
         }
         if let Some(database) = relay.database {
             let database = &mut databases[database.index()];
             // The last connection is the general way's: taking it is news.
             if database.busy.saturating_add(1) >= database.connections {
+                relay.make_room(relay.legs.len(), replicas);
                 return None;
             }
             database.busy += 1;
         }
-        let mut filled = 0;
-        for (taken, leg) in relay.legs.iter().enumerate() {
-            let replica = &mut replicas[leg.replica.index()];
-            if replica.busy >= replica.workers {
-                relay.make_room(taken, replicas, databases);
-                return None;
-            }
-            replica.busy += 1;
-            if replica.busy == replica.workers {
-                replica.saturated = true;
-                filled |= 1 << taken;
-            }
-        }
-        Some(filled)
+        Some(if filled { relay.fill(replicas) } else { 0 })
     }
 
     /// A fiber's call sets out as a relay, if it can.
@@ -273,6 +301,14 @@ impl System<'_> {
             return false;
         }
         let Some(filled) = self.room_all_the_way(site) else { return false };
+        if let Some(client) = self.fibers[index].reply_to.guest()
+            && self.hands_on(index, client)
+        {
+            self.tickets.skip(1);
+            let segment = self.fibers[index].segment();
+            self.set_out(host, now, Start { site, segment, from: From::Guest(index), filled });
+            return true;
+        }
         let key = self.ticket(index);
         let fiber = &mut self.fibers[index];
         fiber.site = site;
@@ -282,8 +318,16 @@ impl System<'_> {
         fiber.state = State::Calling;
         fiber.target = self.routes[site.index()].target;
         let segment = fiber.segment();
-        self.set_out(host, now, Start { site, segment, caller: key, user: None, filled });
+        self.set_out(host, now, Start { site, segment, from: From::Call(key), filled });
         true
+    }
+
+    /// Whether all that a guest's request does, which is about to call, is to hand on.
+    #[inline(always)]
+    fn hands_on(&self, index: u32, client: ReplicaId) -> bool {
+        let fiber = &self.fibers[index];
+        let entry = self.routes[self.guests_call(client).0.index()].entry;
+        fiber.pc.0 == entry.0 + 1 && self.plan.ops[fiber.pc.index()] == Op::Reply
     }
 
     /// The request of an open loop's user sets out as a relay, if it can.
@@ -298,48 +342,70 @@ impl System<'_> {
         let replica = self.clients[load.index()].turn();
         self.replicas[replica.index()].busy += 1;
         self.tickets.skip(1);
-        self.set_out(host, now, Start { site, segment, caller: Key::NONE, user: Some((endpoint, replica)), filled });
+        self.set_out(host, now, Start { site, segment, from: From::User(endpoint, replica), filled });
         true
     }
 
     /// A relay that has room all the way sets out.
     #[inline(always)]
     fn set_out<H: Host>(&mut self, host: &mut H, now: SimTime, start: Start) {
-        let plan = self.plan;
-        let Start { site, segment, caller, user, filled } = start;
+        let Start { site, segment, from, filled } = start;
         let relay = &self.relays[site.index()];
         let [.., leg] = &*relay.legs else { return };
+        let user = if let From::User(endpoint, replica) = from { Some((endpoint, replica)) } else { None };
         host.relayed(now, relay.told((site, filled), segment, user));
         self.tickets.skip(relay.legs.len() as u64 - 1);
-        self.fibers.hide(relay.legs.len() as u32 - 1 + u32::from(user.is_some()));
-        let (index, fiber) = self.fibers.fresh();
-        let key = self.tickets.next(Place::Fiber(index));
-        let (state, stream) = if let Some(id) = relay.database {
-            (State::Querying, &mut self.databases[id.index()].time)
-        } else {
-            let service = self.replicas[leg.replica.index()].service;
-            (State::Busy, &mut self.services[service.index()].work)
+        self.fibers.hide(relay.legs.len() as u32 + u32::from(user.is_some()));
+        let (index, fiber) = match from {
+            From::Guest(index) => (index, &mut self.fibers[index]),
+            _ => self.fibers.uncounted(),
         };
-        let delay = Self::draw(plan, relay.time, stream);
-        fiber.key = key;
-        fiber.reply_to = caller;
-        fiber.arrived = now;
-        fiber.started = now;
-        fiber.step_began = now;
-        fiber.mark = now + delay.span;
+        fiber.folded = match from {
+            From::Guest(_) => Folded::Guest,
+            From::User(_, client) => {
+                fiber.reply_to = Key::NONE;
+                fiber.target = client;
+                Folded::User
+            }
+            From::Call(caller) => {
+                fiber.reply_to = caller;
+                Folded::Call
+            }
+        };
+        if fiber.folded != Folded::Guest {
+            fiber.arrived = now;
+            fiber.started = now;
+        }
         fiber.replica = leg.replica;
         fiber.endpoint = leg.endpoint;
         fiber.edge = leg.edge;
         fiber.pc = relay.end;
         fiber.site = site;
-        fiber.target = user.map_or(ReplicaId(0), |(_, replica)| replica);
         fiber.own_share = 1.0;
         fiber.outcome = Outcome::Ok;
         fiber.segment = segment.0 as u16;
-        fiber.state = state;
         fiber.kind = Kind::Request;
         fiber.express = true;
-        fiber.folded = if user.is_some() { Folded::User } else { Folded::Call };
+        self.begin_end(host, now, index, site);
+    }
+
+    /// A relay begins the work or the query at its end.
+    #[inline(always)]
+    fn begin_end<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, site: SiteId) {
+        let Self { fibers, relays, replicas, databases, services, tickets, plan, .. } = self;
+        let (fiber, relay) = (&mut fibers[index], &relays[site.index()]);
+        let (state, stream) = if let Some(id) = relay.database {
+            (State::Querying, &mut databases[id.index()].time)
+        } else {
+            let service = replicas[fiber.replica.index()].service;
+            (State::Busy, &mut services[service.index()].work)
+        };
+        let delay = Self::draw(plan, relay.time, stream);
+        let key = tickets.next(Place::Fiber(index));
+        fiber.key = key;
+        fiber.step_began = now;
+        fiber.mark = now + delay.span;
+        fiber.state = state;
         let in_time = delay.span < relay.patience;
         let takes_time = !delay.span.is_zero() || state == State::Querying;
         if takes_time {
@@ -354,6 +420,41 @@ impl System<'_> {
         }
     }
 
+    /// A guest's relay is back, and in the same instant the next guest who waits at the service that handed it on goes the
+    /// same way; if all is so that nothing else follows from the one, nor stands in the way of the other.
+    #[inline(always)]
+    fn turn_over<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> bool {
+        let Some(client) = self.fibers[index].reply_to.guest() else { return false };
+        let (first, task) = self.guests_call(client);
+        let Self { fibers, relays, routes, replicas, databases, tickets, .. } = self;
+        let fiber = &mut fibers[index];
+        let (site, segment, route) = (fiber.site, fiber.segment(), &routes[first.index()]);
+        let relay = &relays[site.index()];
+        let gate = &replicas[route.target.index()];
+        let next = gate.queue.first_guest(first);
+        let waited = gate.saturated && fiber.started != fiber.arrived;
+        let Some((came, ticket, next)) = next.filter(|_| waited) else { return false };
+        let Some(full) = relay.relieved(replicas) else { return false };
+        if relay.database.is_some_and(|database| databases[database.index()].saturated) {
+            return false;
+        }
+        replicas[route.target.index()].queue.drop_first();
+        replicas[client.index()].busy -= 1;
+        tickets.skip(relay.legs.len() as u64);
+        let of = Called { site: first, edge: route.edge, endpoint: route.endpoint, replica: route.target, segment };
+        let back = relay.told((site, full), segment, None);
+        let (took, held, waited) = (now - fiber.arrived, now - fiber.started, now - came);
+        host.turned_over(now, TurnedOver { user: (task, client), of, back, took, held, next, waited });
+        fiber.reply_to = ticket;
+        fiber.arrived = came;
+        fiber.started = now;
+        fiber.segment = next.0 as u16;
+        // The user and the request that are answered.
+        self.fibers.unhide(2);
+        self.begin_end(host, now, index, site);
+        true
+    }
+
     /// The work or the query at a relay's end is over, and so is all of it, if the key was for this.
     #[inline(always)]
     pub(super) fn come_back<H: Host>(&mut self, host: &mut H, now: SimTime, key: Key) -> Back {
@@ -363,11 +464,15 @@ impl System<'_> {
         let Some(index) = self.fibers.waiting(key) else { return Back::No };
         let fiber = &self.fibers[index];
         let (folded, client, reply_to) = (fiber.folded, fiber.target, fiber.reply_to);
-        let (site, segment, took) = (fiber.site, fiber.segment(), now - fiber.arrived);
+        let (site, segment, took) = (fiber.site, fiber.segment(), now - fiber.step_began);
+        let (arrived, started) = (fiber.arrived, fiber.started);
         if folded == Folded::No {
             return Back::No;
         }
         let caller = if folded == Folded::Call { self.fibers.waiting(reply_to) } else { None };
+        if folded == Folded::Guest && self.turn_over(host, now, index) {
+            return Back::Done;
+        }
         if !self.relays[site.index()].hops.is_empty() {
             return if self.turn_back(host, now, index) { Back::Done } else { Back::No };
         }
@@ -388,8 +493,8 @@ impl System<'_> {
         let Self { fibers, relays, replicas, routes, later, plan, .. } = self;
         let relay = &relays[site.index()];
         fibers[index].folded = Folded::No;
-        fibers.release(index);
-        fibers.unhide(relay.legs.len() as u32 - 1 + u32::from(folded == Folded::User));
+        fibers.release_uncounted(index);
+        fibers.unhide(relay.legs.len() as u32 + u32::from(folded != Folded::Call));
         let user = match folded {
             Folded::User => {
                 let replica = &mut replicas[client.index()];
@@ -401,23 +506,30 @@ impl System<'_> {
         if let Some(caller) = caller {
             fibers[caller].key = Key::NONE;
         }
-        let (mut full, mut awaited) = (0, false);
-        for (at, leg) in relay.legs.iter().enumerate() {
+        let mut full = false;
+        for leg in &relay.legs {
             let replica = &mut replicas[leg.replica.index()];
             replica.busy -= 1;
-            if replica.saturated {
-                full |= 1 << at;
-                awaited |= replica.queue.len() > 0;
-            }
+            full |= replica.saturated;
         }
-        if full != 0 && !awaited {
+        let relieved = if full { relay.relieved(replicas) } else { Some(0) };
+        if full && relieved.is_some() {
             relay.legs.iter().for_each(|leg| replicas[leg.replica.index()].saturated = false);
         }
-        let what = relay.told((site, full), segment, user);
-        if awaited {
+        let what = relay.told((site, relieved.unwrap_or(0)), segment, user);
+        if relieved.is_none() {
             tell_return(host, now, (what, took), (replicas, fibers, routes, later));
         } else {
             host.relay_returned(now, what, took);
+        }
+        if folded == Folded::Guest
+            && let Some(client) = reply_to.guest()
+        {
+            let site = self.guests_call(client).0;
+            let Route { edge, endpoint, target: replica, .. } = self.routes[site.index()];
+            let held = (started != arrived).then(|| now - started);
+            let called = Called { site, edge, endpoint, replica, segment };
+            self.answer_guest(host, now, client, (called, now - arrived), held);
         }
         caller.map_or(Back::Done, Back::To)
     }
@@ -444,20 +556,27 @@ impl System<'_> {
         let last = self.fibers[index].clone();
         let relay = self.relays[last.site.index()].clone();
         let first_ticket = last.key.earlier(relay.legs.len() as u64);
-        self.fibers.unhide(relay.legs.len() as u32 - 1 + u32::from(last.folded == Folded::User));
+        self.fibers.unhide(relay.legs.len() as u32 - u32::from(last.folded == Folded::Call));
         let mut caller = last.reply_to;
         if last.folded == Folded::User {
             let user = self.waiting_user(last.target, last.arrived, last.segment());
             caller = self.wait_for(&user, &relay.legs[0], first_ticket);
         }
-        let began = if fresh { None } else { Some(last.arrived) };
+        if let (Folded::Guest, Some(client)) = (last.folded, last.reply_to.guest()) {
+            let route = &self.routes[self.guests_call(client).0.index()];
+            let (replica, endpoint, edge, pc) = (route.target, route.endpoint, route.edge, Pc(route.entry.0 + 1));
+            let request = Fiber { replica, endpoint, edge, pc, ..last.clone() };
+            caller = self.wait_for(&Fiber { folded: Folded::No, ..request }, &relay.legs[0], first_ticket);
+            self.fibers[caller.index()].step_began = last.step_began;
+        }
+        let began = if fresh { None } else { Some(last.step_began) };
         self.arm_late(host, now, began, &relay.legs[0], caller);
         for (at, legs) in relay.legs.windows(2).enumerate() {
             let [leg, next] = legs else { continue };
             let handing_on = Fiber {
                 reply_to: caller,
-                arrived: last.arrived,
-                started: last.arrived,
+                arrived: last.step_began,
+                started: last.step_began,
                 replica: leg.replica,
                 endpoint: leg.endpoint,
                 edge: leg.edge,
@@ -471,6 +590,7 @@ impl System<'_> {
         }
         let fiber = &mut self.fibers[index];
         fiber.reply_to = caller;
+        (fiber.arrived, fiber.started) = (last.step_began, last.step_began);
         fiber.folded = Folded::No;
     }
 
@@ -501,8 +621,13 @@ impl System<'_> {
     /// What follows when a user's relay has set out or is back.
     #[inline(always)]
     pub(super) fn after_relay<H: Host>(&mut self, host: &mut H, now: SimTime) {
-        if !self.later.is_empty() {
-            self.drive(host, now, Step::Rest);
+        match self.later.pop_front() {
+            None => {}
+            Some(Step::Serve(next)) if !self.replicas[self.fibers[next].replica.index()].disturbed => {
+                self.fibers[next].started = now;
+                self.go(host, now, next);
+            }
+            Some(step) => self.drive(host, now, step),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 use squall_engine::Ended;
-use squall_model::observation::{Called, LinedUp, Observation, Relayed, Returned, Sink};
+use squall_model::observation::{Called, LinedUp, Observation, Relayed, Returned, Sink, TurnedOver};
 use squall_model::plan::{self, Plan};
 use squall_model::{SimTime, Span, spec};
 use squall_telemetry::report::{Report, World};
@@ -130,6 +130,11 @@ impl Sink for Pair<'_> {
     fn returned(&mut self, at: SimTime, what: Returned) {
         self.laws.returned(at, what);
         self.recorder.returned(at, what);
+    }
+
+    fn turned_over(&mut self, at: SimTime, what: TurnedOver<'_>) {
+        self.laws.turned_over(at, what);
+        self.recorder.turned_over(at, what);
     }
 
     fn lined_up(&mut self, at: SimTime, what: LinedUp) {
