@@ -63,13 +63,14 @@ impl<const FOLLOWS: bool> Sink for Counting<FOLLOWS> {
     }
 }
 
-/// `front` and `middle` hand on to `back`, which does what `last` says; a message takes so long.
-fn chain(network: &str, last: &str, rest: &str) -> Plan {
+/// `front` and `middle` hand on to `back`, which does what `last` says; a message takes so long, and each has so many workers.
+fn chain(network: &str, workers: [u32; 3], last: &str, rest: &str) -> Plan {
+    let [front, middle, back] = workers;
     let text = format!(
-        "name: chain\nduration: 5s\nnetwork: {network}\nservices:\n  front:\n    workers: 12\n    endpoints: {{go: {{steps: [{{call: middle.go}}]}}}}\n    \
+        "name: chain\nduration: 5s\nnetwork: {network}\nservices:\n  front:\n    workers: {front}\n    endpoints: {{go: {{steps: [{{call: middle.go}}]}}}}\n    \
          calls: {{middle: {{timeout: 120ms, retry: {{attempts: 3, backoff: exponential(10ms 2 1s), jitter: full}}}}}}\n  \
-         middle:\n    workers: 10\n    endpoints: {{go: {{steps: [{{call: back.go}}]}}}}\n    calls: {{back: {{timeout: 80ms}}}}\n  \
-         back:\n    workers: 8\n    endpoints: {{go: {{steps: [{last}]}}}}\ndatabases:\n  db: {{query: exponential(20ms), connections: 9}}\n\
+         middle:\n    workers: {middle}\n    endpoints: {{go: {{steps: [{{call: back.go}}]}}}}\n    calls: {{back: {{timeout: 80ms}}}}\n  \
+         back:\n    workers: {back}\n    endpoints: {{go: {{steps: [{last}]}}}}\ndatabases:\n  db: {{query: exponential(20ms), connections: 9}}\n\
          load:\n  - {{name: users, to: front.go, rate: 220/s, arrivals: poisson}}\n{rest}"
     );
     let read = spec::load(&text, &[], &|_| Err(String::new()));
@@ -111,23 +112,24 @@ fn table() -> Vec<(&'static str, &'static str, String)> {
     ]
 }
 
-/// Runs it with every service's own part in each request, and without; how many requests set out and came back as one.
-fn seen_the_same(name: &str, plan: &Plan) -> (u64, u64) {
+/// Runs it with every service's own part in each request, and without; how many requests set out and came back as one, and
+/// how many of them came back as another set out.
+fn seen_the_same(name: &str, plan: &Plan) -> [u64; 3] {
     let (mut counting, mut following) = (Counting::<false>::new(plan), Counting::<true>::new(plan));
     let relayed = squall_engine::run(plan, &mut counting);
     let followed = squall_engine::run(plan, &mut following);
-    let (out, back) = (counting.relayed, counting.back);
+    let counted = [counting.relayed, counting.back, counting.turned_over];
     assert_eq!(following.relayed, 0, "{name}");
     assert_eq!((relayed.at, relayed.census), (followed.at, followed.census), "{name}");
     let (one, other) = (counting.report(plan, &relayed), following.report(plan, &followed));
     assert!(one == other, "{name}: {one:#?}\n\nis not\n\n{other:#?}");
-    (out, back)
+    counted
 }
 
 #[test]
 fn what_is_seen_of_requests_that_are_relayed_is_what_is_seen_when_each_service_has_its_part() {
     for (name, last, rest) in table() {
-        let (out, back) = seen_the_same(name, &chain("0ms", last, &rest));
+        let [out, back, _] = seen_the_same(name, &chain("0ms", [12, 10, 8], last, &rest));
         assert!(out > 0 && back <= out, "{name}: {out} set out, {back} came back");
     }
 }
@@ -136,8 +138,21 @@ fn what_is_seen_of_requests_that_are_relayed_is_what_is_seen_when_each_service_h
 fn nor_is_anything_else_seen_of_requests_that_travel_over_a_network_as_one() {
     for (name, last, rest) in table() {
         for network in ["1ms", "7ms", "13ms", "25ms", "40ms"] {
-            let (out, _) = seen_the_same(&format!("{name}, network {network}"), &chain(network, last, &rest));
+            let plan = chain(network, [12, 10, 8], last, &rest);
+            let [out, ..] = seen_the_same(&format!("{name}, network {network}"), &plan);
             assert_eq!(out, 0, "{name}: it takes time");
         }
     }
+}
+
+#[test]
+fn nor_when_one_comes_back_in_the_instant_in_which_the_next_that_waits_sets_out() {
+    let mut turned_over = 0;
+    for (name, last, rest) in table() {
+        for workers in [[4, 4, 4], [3, 5, 3], [4, 4, 9]] {
+            let counted = seen_the_same(&format!("{name}, workers {workers:?}"), &chain("0ms", workers, last, &rest));
+            turned_over += counted[2];
+        }
+    }
+    assert!(turned_over > 10_000, "{turned_over} times");
 }

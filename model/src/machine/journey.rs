@@ -421,3 +421,50 @@ impl System<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{self, Plan};
+    use crate::spec;
+
+    /// Three services in a row with so long a network and so long a timeout.
+    fn plan(network: &str, timeout: &str, last: &str) -> Plan {
+        let text = format!(
+            "{{name: row, duration: 1s, network: {network}, load: [{{name: load, to: a.go, rate: 1/s}}], services: {{\
+             a: {{endpoints: {{go: {{steps: [{{call: b.go}}]}}}}, calls: {{b: {{timeout: {timeout}}}}}}}, \
+             b: {{endpoints: {{go: {{steps: [{{call: c.go}}]}}}}, calls: {{c: {{timeout: {timeout}}}}}}}, \
+             c: {{endpoints: {{go: {{steps: [{last}]}}}}}}}}}}"
+        );
+        plan::compile(&spec::read(&text, &[], &|_| Err(String::new())).topology.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_request_may_travel_where_the_network_takes_some_time_that_is_always_the_same_and_no_timeout_is_over_on_the_way()
+     {
+        let table = [
+            ("5ms", "21ms", "{work: 1ms}", [true, true, true]),
+            // From `a` there and back takes 20 ms, and then its timeout is over.
+            ("5ms", "20ms", "{work: 1ms}", [false, true, false]),
+            ("5ms", "10ms", "{work: 1ms}", [false, false, false]),
+            ("0ms", "20ms", "{work: 1ms}", [false, false, false]),
+            ("uniform(1ms 2ms)", "20ms", "{work: 1ms}", [false, false, false]),
+            ("5ms", "1s", "{work: 1ms}, {work: 1ms}", [false, false, false]),
+        ];
+        for (network, timeout, last, expected) in table {
+            let plan = plan(network, timeout, last);
+            let system = System::new(&plan);
+            let open: Vec<bool> = system.relays.iter().map(|relay| relay.hops.open).collect();
+            assert_eq!(open, expected, "{network}, {timeout}, {last}");
+        }
+    }
+
+    #[test]
+    fn stages_go_there_and_back() {
+        let stages = (0..=6).map(|count| Stage::new(count, 3)).collect::<Vec<_>>();
+        let (there, back) = (Stage::There, Stage::Back);
+        assert_eq!(stages, [there(0), there(1), there(2), Stage::Work, back(2), back(1), back(0)]);
+        let waiting: Vec<usize> = stages.iter().map(|stage| stage.waiting(3)).collect();
+        assert_eq!(waiting, [0, 1, 2, 2, 2, 1, 0]);
+    }
+}
