@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use squall_policies::{Outcome, SimTime, Span};
 
-use super::fiber::{Fiber, Fibers, Kind, State};
+use super::fiber::{Fiber, Fibers, Folded, Kind, State};
 use super::host::{Class, Host};
 use super::key::{Key, Place};
 use super::line::Waiting;
@@ -79,7 +79,7 @@ pub(super) fn hand_on(
     let fiber = &fibers[next];
     let (endpoint, segment, waited) = (fiber.endpoint, fiber.segment(), now - fiber.arrived);
     host.observe(now, Observation::Dequeued { endpoint, replica: id, segment, waited });
-    later.push_back(Step::Serve(next));
+    later.push_back(if fiber.folded == Folded::No { Step::Serve(next) } else { Step::Travel(next) });
 }
 
 impl System<'_> {

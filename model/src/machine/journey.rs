@@ -3,17 +3,21 @@
 //! an event each, and takes a worker wherever it comes; the services that hand it on need no fibers, and no timers for
 //! timeouts that cannot fire.
 //!
-//! One that finds no room is taken apart there, as all are before something happens to services: from then on every
+//! At the first service it may wait for that, if its call has no timeout. One that finds no room further on is taken apart
+//! there, as all are before something happens to services: from then on every
 //! service on the way has its fiber and every timeout its timer, with the tickets that were kept for them. What is observed
 //! is the same either way.
 
 use squall_policies::{Outcome, SimTime, Span};
 
+use super::database::DatabaseState;
 use super::fiber::{Fiber, Folded, NIL, State};
 use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
+use super::line::Waiting;
 use super::relay::Relay;
-use super::system::System;
+use super::service::Replica;
+use super::system::{Step, System};
 use crate::observation::{Called, Observation};
 use crate::plan::{LoadId, Pc, SegmentId, SiteId};
 
@@ -27,23 +31,53 @@ pub(super) struct Hops {
     legs: Box<[Delay]>,
     /// By leg: how long after the setting out its call begins. One more: when the last service is reached.
     begun: Box<[Span]>,
+    /// Whether it may wait at the first service.
+    may_wait: bool,
     /// Whether nothing is the matter with any service on the way.
     pub open: bool,
 }
 
 impl Hops {
-    /// Of calls whose network takes so long each.
-    pub(super) fn new(legs: Vec<Delay>) -> Self {
+    /// Of calls whose network takes so long each; the first of them may or may not take as long as it likes.
+    pub(super) fn new(legs: Vec<Delay>, may_wait: bool) -> Self {
         let mut begun = vec![Span::ZERO];
         for leg in &legs {
             begun.push(begun.last().map_or(leg.span, |before| *before + leg.span));
         }
-        Self { legs: legs.into(), begun: begun.into(), open: false }
+        Self { legs: legs.into(), begun: begun.into(), may_wait, open: false }
     }
 
     /// Whether there are any.
     pub(super) fn is_empty(&self) -> bool {
         self.legs.is_empty()
+    }
+
+    /// When a journey set out.
+    #[inline(always)]
+    fn set_out(&self, traveller: &Fiber) -> SimTime {
+        SimTime::from_nanos(traveller.arrived.as_nanos().saturating_sub(self.begun[1].as_nanos()))
+    }
+
+    /// When the call of a leg began: the first one when the journey set out, the others behind the first service's wait.
+    #[inline(always)]
+    fn began(&self, traveller: &Fiber, leg: usize) -> SimTime {
+        if leg == 0 { self.set_out(traveller) } else { self.later(traveller, leg) }
+    }
+
+    /// When the service at the end of a leg was reached.
+    #[inline(always)]
+    fn reached(&self, traveller: &Fiber, leg: usize) -> SimTime {
+        if leg == 0 { traveller.arrived } else { self.later(traveller, leg + 1) }
+    }
+
+    /// When the service at the end of a leg gave it a worker.
+    #[inline(always)]
+    fn served(&self, traveller: &Fiber, leg: usize) -> SimTime {
+        if leg == 0 { traveller.started } else { self.later(traveller, leg + 1) }
+    }
+
+    fn later(&self, traveller: &Fiber, leg: usize) -> SimTime {
+        traveller.started + self.begun[leg].saturating_sub(self.begun[1])
     }
 
     /// How long an answer to the call of this leg has been under way at least.
@@ -111,6 +145,22 @@ impl Stage {
     }
 }
 
+impl Relay {
+    /// Whether a service is full that is at the end of this leg or of one behind it.
+    #[inline(always)]
+    fn is_full_from(&self, leg: usize, replicas: &[Replica]) -> bool {
+        self.legs.iter().skip(leg).any(|leg| replicas[leg.replica.index()].saturated)
+    }
+
+    /// Whether a journey that is at the end of this leg can begin its work at the database there, if that is its end.
+    #[inline(always)]
+    fn may_end_at(&self, leg: usize, databases: &[DatabaseState]) -> bool {
+        // The last connection is the general way's: taking it is news.
+        let free = |of: &DatabaseState| of.is_plain() && of.busy.saturating_add(1) < of.connections;
+        leg + 1 < self.legs.len() || self.database.is_none_or(|database| free(&databases[database.index()]))
+    }
+}
+
 impl System<'_> {
     /// The request of an open loop's user sets out on a journey, if it can.
     #[inline(always)]
@@ -159,12 +209,12 @@ impl System<'_> {
         true
     }
 
-    /// Whether a journey may begin with this call, and no service on its way is full at the moment: one that is will most
-    /// likely be so when the journey comes there, and then all was in vain.
+    /// Whether a journey may begin with this call, and no service on its way at which it may not wait is full at the moment:
+    /// one that is will most likely be so when the journey comes there, and then all was in vain.
     #[inline(always)]
     fn looks_free(&self, site: SiteId) -> bool {
         let relay = &self.relays[site.index()];
-        relay.hops.open && !relay.legs.iter().any(|leg| self.replicas[leg.replica.index()].saturated)
+        relay.hops.open && !relay.is_full_from(usize::from(relay.hops.may_wait), &self.replicas)
     }
 
     /// A journey sets out.
@@ -181,7 +231,7 @@ impl System<'_> {
         host.observe(now, Observation::Attempt { site, edge: leg.edge, segment, number: 1 });
         let fiber = &mut self.fibers[index];
         fiber.key = Key::NONE;
-        fiber.arrived = now;
+        fiber.arrived = now + relay.hops.legs[0].span;
         fiber.site = site;
         fiber.segment = segment.0 as u16;
         fiber.attempts = 0;
@@ -203,43 +253,75 @@ impl System<'_> {
             Stage::There(leg) => self.reach(host, now, index, leg),
             Stage::Work => {}
         }
+        self.after_relay(host, now);
     }
 
     /// A journey has come to the service at the end of a leg.
     #[inline(always)]
     fn reach<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, at: usize) {
-        let Self { fibers, relays, replicas, databases, tickets, trails, .. } = self;
+        let Self { fibers, relays, replicas, databases, .. } = self;
         let fiber = &mut fibers[index];
         let relay = &relays[fiber.site.index()];
-        let last = at + 1 == relay.legs.len();
         let Called { replica: id, endpoint, .. } = relay.legs[at];
         let replica = &mut replicas[id.index()];
-        // The last connection is the general way's: taking it is news.
-        let connected = |database: &super::database::DatabaseState| {
-            database.is_plain() && database.busy.saturating_add(1) < database.connections
-        };
-        let room = replica.busy < replica.workers
-            && (!last || relay.database.is_none_or(|database| connected(&databases[database.index()])));
-        if !room {
+        let segment = fiber.segment();
+        if replica.busy >= replica.workers
+            && at == 0
+            && relay.hops.may_wait
+            && replica.queue.len() < replica.queue_limit
+        {
+            fiber.state = State::Queued;
+            fiber.replica = id;
+            fiber.endpoint = endpoint;
+            fibers.hide(1);
+            replica.queue.push(Waiting::Fiber(index));
+            return host.observe(now, Observation::Queued { endpoint, replica: id, segment });
+        }
+        if replica.busy >= replica.workers || !relay.may_end_at(at, databases) {
             self.leave_off(host, now, index);
             return self.deliver(host, now, index);
         }
-        let segment = fiber.segment();
         replica.busy += 1;
         host.observe(now, Observation::Admitted { endpoint, replica: id, segment });
         if replica.busy == replica.workers {
             replica.saturated = true;
             host.observe(now, Observation::Saturated { replica: id });
         }
-        fiber.attempts += 1;
-        if last {
-            fibers.hide(1);
-            return self.work_away(host, now, index);
+        if at == 0 {
+            fiber.started = now;
         }
-        let Called { site, edge, .. } = relay.legs[at + 1];
+        fibers.hide(1);
+        self.go_further(host, now, index, at);
+    }
+
+    /// A journey that has waited at its first service has a worker there.
+    pub(super) fn travel<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
+        let fiber = &mut self.fibers[index];
+        fiber.state = State::Running;
+        fiber.started = now;
+        let relay = &self.relays[fiber.site.index()];
+        if relay.is_full_from(1, &self.replicas) || !relay.may_end_at(0, &self.databases) {
+            self.leave_off(host, now, index);
+            return Step::Run(index);
+        }
+        fiber.state = State::Calling;
+        self.go_further(host, now, index, 0);
+        Step::Rest
+    }
+
+    /// A journey has a worker at the end of a leg: it hands on, or works.
+    #[inline(always)]
+    fn go_further<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, at: usize) {
+        let Self { fibers, relays, tickets, trails, .. } = self;
+        let fiber = &mut fibers[index];
+        let relay = &relays[fiber.site.index()];
+        fiber.attempts += 1;
+        let Some(Called { site, edge, .. }) = relay.legs.get(at + 1).copied() else {
+            return self.work_away(host, now, index);
+        };
+        let segment = fiber.segment();
         host.observe(now, Observation::Attempt { site, edge, segment, number: 1 });
         trails.keys[fiber.next as usize][at + 1] = tickets.next(Place::Fiber(index));
-        fibers.hide(1);
         host.pass(now, relay.hops.legs[at + 1], index);
     }
 
@@ -305,14 +387,14 @@ impl System<'_> {
         let fiber = &mut self.fibers[index];
         let relay = &self.relays[fiber.site.index()];
         let Called { replica, endpoint, .. } = relay.legs[at];
-        let (segment, took) = (fiber.segment(), now - (fiber.arrived + relay.hops.begun[at + 1]));
+        let segment = fiber.segment();
+        let (took, held) = (now - relay.hops.reached(fiber, at), now - relay.hops.served(fiber, at));
         fiber.attempts += 1;
         let (outcome, hop) = (Outcome::Ok, relay.hops.legs[at]);
-        host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
+        host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
         self.fibers.unhide(1);
         self.free_worker(host, now, replica);
         host.pass(now, hop, index);
-        self.after_relay(host, now);
     }
 
     /// The answer to the call of a leg is back.
@@ -320,7 +402,7 @@ impl System<'_> {
     fn bring_back<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, at: usize) {
         let fiber = &self.fibers[index];
         let (site, trail, folded) = (fiber.site, fiber.next, fiber.folded);
-        let (client, began, segment, reply_to) = (fiber.target, fiber.arrived, fiber.segment(), fiber.reply_to);
+        let (client, segment, reply_to) = (fiber.target, fiber.segment(), fiber.reply_to);
         if at == 0 && folded == Folded::Call {
             self.trails.give_back(trail);
             self.fibers[index].folded = Folded::No;
@@ -328,7 +410,7 @@ impl System<'_> {
             return self.replied(host, now, reply_to, Outcome::Ok);
         }
         let relay = &self.relays[site.index()];
-        let (outcome, took) = (Outcome::Ok, now - (began + relay.hops.begun[at]));
+        let (outcome, took) = (Outcome::Ok, now - relay.hops.began(fiber, at));
         let edge = relay.legs[at].edge;
         host.observe(now, Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
         if let Some(caller) = at.checked_sub(1) {
@@ -353,40 +435,46 @@ impl System<'_> {
         self.trails.give_back(traveller.next);
         let stage = Stage::new(usize::from(traveller.attempts), relay.legs.len());
         let waiting = stage.waiting(relay.legs.len());
+        let at_first = traveller.state != State::Calling && stage == Stage::There(0);
         let of_user = traveller.folded == Folded::User;
         self.fibers.unhide(waiting as u32 + u32::from(of_user));
         let mut caller = traveller.reply_to;
         if of_user {
-            let user = self.waiting_user(traveller.target, traveller.arrived, traveller.segment());
+            let user = self.waiting_user(traveller.target, relay.hops.set_out(&traveller), traveller.segment());
             caller = self.wait_for(&user, &relay.legs[0], keys[0]);
         }
-        self.arm_leg(host, now, (&relay, 0, traveller.arrived), caller);
+        self.arm_leg(host, now, (&relay, 0, &traveller), caller);
         for at in 0..waiting {
-            let reached = traveller.arrived + relay.hops.begun[at + 1];
-            let handing_on = self.handing_on(&traveller, &relay.legs[at], (reached, caller));
+            let handing_on = self.handing_on(&traveller, (&relay, at), caller);
             caller = self.wait_for(&handing_on, &relay.legs[at + 1], keys[at + 1]);
-            self.arm_leg(host, now, (&relay, at + 1, traveller.arrived), caller);
+            self.fibers[caller.index()].step_began = relay.hops.began(&traveller, at + 1);
+            self.arm_leg(host, now, (&relay, at + 1, &traveller), caller);
         }
-        self.fibers[index] = match relay.legs.last() {
+        self.fibers[index] = match relay.legs.len().checked_sub(1) {
+            _ if at_first => {
+                let request = self.handing_on(&traveller, (&relay, 0), caller);
+                Fiber { pc: Pc(request.pc.0 - 1), state: traveller.state, ..request }
+            }
             Some(last) if stage == Stage::Work => Fiber {
                 key: traveller.key,
                 step_began: traveller.step_began,
                 mark: traveller.mark,
                 pc: relay.end,
                 state: traveller.state,
-                ..self.handing_on(&traveller, last, (traveller.step_began, caller))
+                ..self.handing_on(&traveller, (&relay, last), caller)
             },
             _ => Fiber { reply_to: caller, state: State::Free, folded: Folded::Letter, next: NIL, ..traveller },
         };
         self.relays[traveller.site.index()] = relay;
     }
 
-    /// The fiber of a service on the way, which it reached at that time and owes an answer to that key.
-    fn handing_on(&self, traveller: &Fiber, leg: &Called, (reached, caller): (SimTime, Key)) -> Fiber {
+    /// The fiber of the service at the end of a leg, which owes an answer to that key.
+    fn handing_on(&self, traveller: &Fiber, (relay, at): (&Relay, usize), caller: Key) -> Fiber {
+        let leg = &relay.legs[at];
         Fiber {
             reply_to: caller,
-            arrived: reached,
-            started: reached,
+            arrived: relay.hops.reached(traveller, at),
+            started: relay.hops.served(traveller, at),
             replica: leg.replica,
             endpoint: leg.endpoint,
             edge: leg.edge,
@@ -397,8 +485,8 @@ impl System<'_> {
     }
 
     /// Arms the timer of a leg's call.
-    fn arm_leg(&self, host: &mut impl Host, now: SimTime, (relay, at, set_out): (&Relay, usize, SimTime), key: Key) {
-        self.arm_late(host, now, Some(set_out + relay.hops.begun[at]), &relay.legs[at], key);
+    fn arm_leg(&self, host: &mut impl Host, now: SimTime, (relay, at, of): (&Relay, usize, &Fiber), key: Key) {
+        self.arm_late(host, now, Some(relay.hops.began(of, at)), &relay.legs[at], key);
     }
 
     /// The message that is left of a journey has arrived.

@@ -92,7 +92,7 @@ impl Relay {
             if !network.is_empty() && network.len() != legs.len() {
                 return none;
             }
-            let (end, hops) = (Pc(step as u32 + 1), Hops::new(network));
+            let (end, hops) = (Pc(step as u32 + 1), Hops::new(network, routes[first.index()].timeout.is_none()));
             let timeout = |leg: &Called| routes[leg.site.index()].timeout.map_or(Span::MAX, |timeout| timeout.span);
             let left = |(at, leg)| timeout(leg).saturating_sub(hops.round_trip(at));
             let Some(patience) = legs.iter().enumerate().map(left).min().filter(|left| !left.is_zero()) else {

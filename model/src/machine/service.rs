@@ -3,7 +3,7 @@
 use squall_policies::{Outcome, SimTime, Span};
 
 use super::fault::Condition;
-use super::fiber::{Kind, State};
+use super::fiber::{Folded, Kind, State};
 use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
 use super::line::{Line, Waiting};
@@ -315,7 +315,7 @@ impl System<'_> {
         let fiber = &self.fibers[next];
         let (endpoint, segment, waited) = (fiber.endpoint, fiber.segment(), now - fiber.arrived);
         host.observe(now, Observation::Dequeued { endpoint, replica: id, segment, waited });
-        self.later.push_back(Step::Serve(next));
+        self.later.push_back(if fiber.folded == Folded::No { Step::Serve(next) } else { Step::Travel(next) });
     }
 
     /// The stream of a fiber's service that decides its choices.

@@ -86,6 +86,8 @@ pub(super) enum Step {
     Run(u32),
     /// A request has its worker.
     Serve(u32),
+    /// A journey that waited has its worker.
+    Travel(u32),
     /// A fiber has come to its end.
     Finish(u32, Outcome),
     /// A request comes to a replica.
@@ -332,6 +334,7 @@ impl<'p> System<'p> {
                 Step::Reply(key, outcome) => self.reply(host, now, key, outcome),
                 Step::Finish(index, outcome) => self.finish(host, now, index, outcome),
                 Step::Serve(index) => self.serve(host, now, index),
+                Step::Travel(index) => self.travel(host, now, index),
                 Step::Wake(key) => self.wake_fiber(host, now, key),
                 Step::Cancel(attempt) => self.cancel_request(host, now, attempt),
                 Step::Rest => match self.later.pop_front() {
