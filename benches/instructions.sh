@@ -28,7 +28,7 @@ measured=$(
   measure chain 5 25 benches/chain.yaml # the healthy chain
   measure hops 5 25 benches/chain.yaml --set network=500us --set load.load.rate=1000/s # over a network
   measure overload 5 10 benches/chain.yaml --set load.load.rate=10000/s --set drain=0s # twice as many as it can serve
-  measure storm 10 60 benches/storm.yaml # an outage and the recovery from it
+  measure storm 6 40 benches/storm.yaml # the rest of an outage, and the recovery from it
 )
 if [[ ${2:-} == --keep ]]; then
   echo "$measured" > benches/instructions.txt
