@@ -73,7 +73,11 @@ fn chain(network: &str, workers: [u32; 3], last: &str, rest: &str) -> Plan {
          back:\n    workers: {back}\n    endpoints: {{go: {{steps: [{last}]}}}}\ndatabases:\n  db: {{query: exponential(20ms), connections: 9}}\n\
          load:\n  - {{name: users, to: front.go, rate: 220/s, arrivals: poisson}}\n{rest}"
     );
-    let read = spec::load(&text, &[], &|_| Err(String::new()));
+    compiled(&text)
+}
+
+fn compiled(text: &str) -> Plan {
+    let read = spec::load(text, &[], &|_| Err(String::new()));
     let loaded = read.unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
     plan::compile(&loaded.topology).unwrap()
 }
@@ -157,4 +161,23 @@ fn nor_when_one_comes_back_in_the_instant_in_which_the_next_that_waits_sets_out(
         }
     }
     assert!(turned_over > 10_000, "{turned_over} times");
+}
+
+#[test]
+fn who_travels_in_the_place_of_a_branch_that_has_ended_does_not_die_with_the_other_branches() {
+    let text = "name: places
+duration: 5s
+network: 2ms
+services:
+  gate:
+    endpoints: {go: {steps: [{call: forks.go}]}}
+    calls: {forks: {timeout: 20ms, propagate: [cancel]}}
+  forks: {endpoints: {go: {steps: [{parallel: [{wait: 1ms}, {wait: 50ms}]}]}}}
+  a: {endpoints: {go: {steps: [{call: b.go}]}}}
+  b: {endpoints: {go: {steps: [{work: 30ms}]}}}
+load:
+  - {name: cancelled, to: gate.go, rate: 200/s, arrivals: poisson}
+  - {name: travelling, to: a.go, rate: 500/s, arrivals: poisson}
+";
+    seen_the_same("places", &compiled(text));
 }

@@ -4,14 +4,13 @@
 //! timeouts that cannot fire.
 //!
 //! At the first service it may wait for that, if its call has no timeout. One that finds no room further on is taken apart
-//! there, as all are before something happens to services: from then on every
-//! service on the way has its fiber and every timeout its timer, with the tickets that were kept for them. What is observed
-//! is the same either way.
+//! there, as all are before something happens to services: from then on every service on the way has its fiber and every
+//! timeout its timer, with the tickets that were kept for them. What is observed is the same either way.
 
 use squall_policies::{Outcome, SimTime, Span};
 
 use super::database::DatabaseState;
-use super::fiber::{Fiber, Folded, NIL, State};
+use super::fiber::{Fiber, Folded, Kind, NIL, State};
 use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
 use super::line::Waiting;
@@ -178,6 +177,7 @@ impl System<'_> {
         host.observe(now, Observation::Admitted { endpoint, replica, segment });
         let index = self.fibers.alloc();
         let fiber = &mut self.fibers[index];
+        fiber.reply_to = Key::NONE;
         fiber.target = replica;
         fiber.folded = Folded::User;
         let first = self.tickets.next(Place::Fiber(index));
@@ -230,6 +230,7 @@ impl System<'_> {
         let leg = &relay.legs[0];
         host.observe(now, Observation::Attempt { site, edge: leg.edge, segment, number: 1 });
         let fiber = &mut self.fibers[index];
+        fiber.kind = Kind::Request;
         fiber.key = Key::NONE;
         fiber.arrived = now + relay.hops.legs[0].span;
         fiber.site = site;
