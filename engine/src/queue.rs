@@ -264,6 +264,27 @@ mod tests {
     }
 
     #[test]
+    fn timeouts_that_nobody_waits_for_are_forgotten_before_their_turn_where_they_are_many() {
+        let (mut queue, mut tickets) = (Queue::new(1), Tickets::default());
+        let mut push = |queue: &mut Queue, count: usize| {
+            for _ in 0..count {
+                let key = tickets.next(Place::Fiber(1));
+                queue.push(SimTime::ZERO, Span::from_nanos(9), Rank::Timeout, Some(0), key);
+            }
+        };
+        let left = |queue: &Queue| (queue.lanes[0].line.len(), queue.lanes[0].sweep_at);
+        push(&mut queue, SWEEP_FROM - 1);
+        queue.sweep(|_| false);
+        assert_eq!(left(&queue), (SWEEP_FROM - 1, SWEEP_FROM), "they are few");
+        push(&mut queue, 1);
+        queue.sweep(|_| false);
+        assert_eq!((left(&queue), queue.peek(|_| true)), ((0, SWEEP_FROM), u128::MAX));
+        push(&mut queue, SWEEP_FROM + 5);
+        queue.sweep(|_| true);
+        assert_eq!(left(&queue), (SWEEP_FROM + 5, 2 * (SWEEP_FROM + 5)), "all are waited for");
+    }
+
+    #[test]
     fn what_lies_beyond_the_horizon_never_happens() {
         let mut queue = Queue::new(0);
         let key = Tickets::default().next(Place::Fiber(0));
