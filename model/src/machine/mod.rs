@@ -27,6 +27,7 @@ mod line;
 mod link;
 mod look;
 mod memory;
+mod parting;
 mod query_pool;
 mod relay;
 mod room;

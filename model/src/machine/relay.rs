@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 use squall_policies::{Outcome, SimTime, Span};
 
 use super::express::hand_on;
-use super::fiber::{Fiber, Fibers, Folded, Kind, State};
-use super::host::{Class, Delay, Host};
+use super::fiber::{Fibers, Folded, Kind, State};
+use super::host::{Class, Host};
 use super::journey::{FARTHEST, Hops};
 use super::key::{Key, Place};
 use super::route::Route;
@@ -532,90 +532,6 @@ impl System<'_> {
             self.answer_guest(host, now, client, (called, now - arrived), held);
         }
         caller.map_or(Back::Done, Back::To)
-    }
-
-    /// Takes all relays apart: something is about to happen to services, databases or calls.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn part(&mut self, host: &mut impl Host, now: SimTime) {
-        for index in self.fibers.folded() {
-            if self.relays[self.fibers[index].site.index()].hops.is_empty() {
-                self.take_apart(host, now, index, false);
-            } else {
-                self.leave_off(host, now, index);
-            }
-        }
-        self.register_guests();
-    }
-
-    /// Gives each service on the way of a relay its fiber, and each timeout its timer. `fresh` if it sets out in this
-    /// very step.
-    #[cold]
-    #[inline(never)]
-    fn take_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32, fresh: bool) {
-        let last = self.fibers[index].clone();
-        let relay = self.relays[last.site.index()].clone();
-        let first_ticket = last.key.earlier(relay.legs.len() as u64);
-        self.fibers.unhide(relay.legs.len() as u32 - u32::from(last.folded == Folded::Call));
-        let mut caller = last.reply_to;
-        if last.folded == Folded::User {
-            let user = self.waiting_user(last.target, last.arrived, last.segment());
-            caller = self.wait_for(&user, &relay.legs[0], first_ticket);
-        }
-        if let (Folded::Guest, Some(client)) = (last.folded, last.reply_to.guest()) {
-            let route = &self.routes[self.guests_call(client).0.index()];
-            let (replica, endpoint, edge, pc) = (route.target, route.endpoint, route.edge, Pc(route.entry.0 + 1));
-            let request = Fiber { replica, endpoint, edge, pc, ..last.clone() };
-            caller = self.wait_for(&Fiber { folded: Folded::No, ..request }, &relay.legs[0], first_ticket);
-            self.fibers[caller.index()].step_began = last.step_began;
-        }
-        let began = if fresh { None } else { Some(last.step_began) };
-        self.arm_late(host, now, began, &relay.legs[0], caller);
-        for (at, legs) in relay.legs.windows(2).enumerate() {
-            let [leg, next] = legs else { continue };
-            let handing_on = Fiber {
-                reply_to: caller,
-                arrived: last.step_began,
-                started: last.step_began,
-                replica: leg.replica,
-                endpoint: leg.endpoint,
-                edge: leg.edge,
-                pc: Pc(self.routes[leg.site.index()].entry.0 + 1),
-                segment: last.segment,
-                express: true,
-                ..Fiber::FREE
-            };
-            caller = self.wait_for(&handing_on, next, first_ticket.later(at as u64 + 1));
-            self.arm_late(host, now, began, next, caller);
-        }
-        let fiber = &mut self.fibers[index];
-        fiber.reply_to = caller;
-        (fiber.arrived, fiber.started) = (last.step_began, last.step_began);
-        fiber.folded = Folded::No;
-    }
-
-    /// A fiber that waits for the answer to a call that it made before, with the ticket that was kept for it.
-    pub(super) fn wait_for(&mut self, fiber: &Fiber, leg: &Called, ticket: Key) -> Key {
-        let index = self.fibers.alloc();
-        let key = ticket.at(Place::Fiber(index));
-        self.fibers[index] = Fiber {
-            key,
-            step_began: fiber.arrived,
-            site: leg.site,
-            target: leg.replica,
-            attempts: 1,
-            bare: true,
-            state: State::Calling,
-            ..fiber.clone()
-        };
-        key
-    }
-
-    /// Arms the timer of a call that began before, or begins now. A lane holds only what is armed when it begins.
-    pub(super) fn arm_late(&self, host: &mut impl Host, now: SimTime, began: Option<SimTime>, leg: &Called, key: Key) {
-        let Some(patience) = self.routes[leg.site.index()].timeout else { return };
-        let delay = began.map_or(patience, |began| Delay::of(began + patience.span - now));
-        host.arm(now, delay, Class::Timeout, key);
     }
 
     /// What follows when a user's relay has set out or is back.
