@@ -5,6 +5,7 @@
 #
 # usage: benches/instructions.sh BINARY [--keep]
 set -euo pipefail
+shopt -s inherit_errexit # what cannot be measured is a failure
 cd "$(dirname "$0")/.."
 squall=$1
 

@@ -22,6 +22,9 @@ pub(super) enum Waiting {
     Guest { came: SimTime, ticket: Key, site: SiteId, segment: u16 },
 }
 
+/// Long queues are most of a run's memory.
+const _: () = assert!(size_of::<Waiting>() == 24);
+
 /// All that wait for a replica's workers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Line {
