@@ -1,7 +1,7 @@
 //! The run loop: takes the next event in order, steps the machines, carries out what they ask for.
 
 use squall_model::machine::{Census, Class, Delay, Host, Key, Place, Request, System, Tickets};
-use squall_model::observation::{Called, LinedUp, Observation, Relayed, Returned, Sink, TurnedOver};
+use squall_model::observation::{Called, LinedUp, Observation, PassedOn, Relayed, Returned, Sink, TurnedOver};
 use squall_model::plan::{FaultId, LoadId, Plan, Source};
 use squall_model::rng::Stream;
 use squall_model::trace::TraceFact;
@@ -230,6 +230,11 @@ impl<S: Sink> Sink for World<'_, S> {
     #[inline(always)]
     fn lined_up(&mut self, at: SimTime, what: LinedUp) {
         self.sink.lined_up(at, what);
+    }
+
+    #[inline(always)]
+    fn passed_on(&mut self, at: SimTime, what: PassedOn<'_>) {
+        self.sink.passed_on(at, what);
     }
 
     #[inline(always)]

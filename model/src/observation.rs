@@ -522,15 +522,76 @@ pub struct TurnedOver<'a> {
 impl TurnedOver<'_> {
     /// Tells all that it is, from the query's end of the one to the query's start of the other.
     pub fn tell(self, at: SimTime, sink: &mut (impl Sink + ?Sized)) {
-        let Self { user, of: Called { edge, endpoint, replica, segment, .. }, back, took, held, next, waited } = self;
+        sink.relay_returned(at, self.back, self.held);
+        self.tell_answer(at, sink);
+        sink.relayed(at, Relayed { segment: self.next, ..self.back });
+    }
+
+    /// Tells what lies between the one's coming back and the other's setting out.
+    fn tell_answer(self, at: SimTime, sink: &mut (impl Sink + ?Sized)) {
+        let Self { user, of: Called { edge, endpoint, replica, segment, .. }, took, held, next, waited, .. } = self;
         let outcome = Outcome::Ok;
-        sink.relay_returned(at, back, held);
         sink.observe(at, Observation::Ended { endpoint, replica, segment, outcome, took, held });
         sink.observe(at, Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
         sink.observe(at, Observation::Dequeued { endpoint, replica, segment: next, waited });
         let (endpoint, replica) = user;
         sink.observe(at, Observation::Ended { endpoint, replica, segment, outcome, took, held: took });
-        sink.relayed(at, Relayed { segment: next, ..back });
+    }
+}
+
+/// A request is [`TurnedOver`] where the last service on the way is full as well: the one that has waited there longest gets
+/// the worker that the first has had, and the next of the first service's line joins its line.
+#[derive(Clone, Copy, Debug)]
+pub struct PassedOn<'a> {
+    /// What comes back, having waited at the last service, and what goes the same way next, as far as to that service.
+    pub turned: TurnedOver<'a>,
+    /// From the last service's getting a worker for what comes back to now.
+    pub worked: Span,
+    /// The segment in which the user of the request asked that gets this worker now.
+    pub then: SegmentId,
+    /// How long that request has waited for it.
+    pub lined: Span,
+}
+
+impl PassedOn<'_> {
+    /// Tells all that it is, from the query's end of the first to the last service's line.
+    pub fn tell(self, at: SimTime, sink: &mut (impl Sink + ?Sized)) {
+        let Self { turned, worked, then, lined } = self;
+        let TurnedOver { back, held: took, next, .. } = turned;
+        let (segment, outcome) = (back.segment, Outcome::Ok);
+        if let Some(database) = back.database {
+            sink.observe(at, Observation::QueryEnded { database, segment, outcome, took: worked });
+        }
+        for (place, (leg, full)) in back.stations().rev().enumerate() {
+            let Called { edge, endpoint, replica, .. } = leg;
+            if place == 0 {
+                sink.observe(at, Observation::Ended { endpoint, replica, segment, outcome, took, held: worked });
+                sink.observe(at, Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
+                sink.observe(at, Observation::Dequeued { endpoint, replica, segment: then, waited: lined });
+                continue;
+            }
+            sink.returned(at, Returned { of: leg, took });
+            if full {
+                sink.observe(at, Observation::Relieved { replica });
+            }
+        }
+        turned.tell_answer(at, sink);
+        if let Some(database) = back.database {
+            sink.observe(at, Observation::QueryStarted { database, segment: then, waited: Span::ZERO, queued: false });
+        }
+        let mut ahead = Relayed { segment: next, ..back }.stations().peekable();
+        while let Some((leg, full)) = ahead.next() {
+            if ahead.peek().is_none() {
+                let Called { site, edge, endpoint, replica, segment } = leg;
+                sink.observe(at, Observation::Attempt { site, edge, segment, number: 1 });
+                sink.observe(at, Observation::Queued { endpoint, replica, segment });
+                break;
+            }
+            sink.called(at, leg);
+            if full {
+                sink.observe(at, Observation::Saturated { replica: leg.replica });
+            }
+        }
     }
 }
 
@@ -584,6 +645,12 @@ pub trait Sink {
         what.tell(at, self);
     }
 
+    /// As [`turned_over`](Self::turned_over), where the last service is full as well. By default, all that this is.
+    #[inline(always)]
+    fn passed_on(&mut self, at: SimTime, what: PassedOn<'_>) {
+        what.tell(at, self);
+    }
+
     /// A request and its call have ended well. By default, the two observations that it is.
     #[inline(always)]
     fn returned(&mut self, at: SimTime, what: Returned) {
@@ -608,6 +675,12 @@ impl<A: Sink, B: Sink> Sink for (&mut A, &mut B) {
     fn turned_over(&mut self, at: SimTime, what: TurnedOver<'_>) {
         self.0.turned_over(at, what);
         self.1.turned_over(at, what);
+    }
+
+    #[inline(always)]
+    fn passed_on(&mut self, at: SimTime, what: PassedOn<'_>) {
+        self.0.passed_on(at, what);
+        self.1.passed_on(at, what);
     }
 
     #[inline(always)]

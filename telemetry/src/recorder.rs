@@ -5,7 +5,7 @@
 //! no division; nothing is recorded twice. What can be had from what is kept anyway is worked out later: windows are
 //! differences of running counts, a load's figures are the sum of its tasks', a service's of its endpoints'.
 
-use squall_model::observation::{Called, Failure, LinedUp, Observation, Relayed, Returned, Sink, TurnedOver};
+use squall_model::observation::{Called, Failure, LinedUp, Observation, PassedOn, Relayed, Returned, Sink, TurnedOver};
 use squall_model::plan::{Claim, EdgeId, EndpointId, FaultId, Metric, Plan, ReplicaId, SegmentId, Subject};
 use squall_model::{SimTime, Span};
 use squall_policies::Outcome;
@@ -168,7 +168,7 @@ impl Recorder {
     pub fn finish(mut self, end: SimTime) -> Recording {
         let end = end.as_nanos().max(self.clock.start_of_window());
         self.catch_up(end);
-        self.through.book_times(&mut self.ways, &mut self.times.queries);
+        self.through.book_times(&mut self.ways, &mut self.times);
         self.ways.book_times(&mut self.times.direct, &mut self.times.calls);
         if end > self.clock.start_of_window() {
             self.cut(end);
@@ -239,7 +239,7 @@ impl Recorder {
 
     fn book_ways(&mut self) {
         self.through.book_levels(&mut self.busy, &mut self.connections);
-        self.through.book_counts(&mut self.ways, &mut self.requests, &mut self.queries);
+        self.through.book_counts(&mut self.ways, (&mut self.requests, &mut self.calls, &mut self.queries));
         self.ways.book_counts(&mut self.requests, &mut self.calls);
     }
 
@@ -320,9 +320,7 @@ impl Recorder {
     #[inline(never)]
     fn turn_over(&mut self, at: SimTime, what: TurnedOver<'_>) {
         let now = self.quick_tick(at);
-        let TurnedOver { user: (task, client), of, back, took, held, next, waited } = what;
-        let Called { edge, endpoint, replica, segment, .. } = of;
-        let outcome = Outcome::Ok;
+        let TurnedOver { back, held, next, .. } = what;
         let Self { through, digest, services_full, resources, .. } = self;
         through.digest_back(back, held, digest, |digest, replica, service| {
             digest.take(Observation::Relieved { replica });
@@ -330,15 +328,43 @@ impl Recorder {
                 services_full.pass_on(service, now);
             }
         });
-        digest.take(Observation::Ended { endpoint, replica, segment, outcome, took, held });
-        digest.take(Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
-        digest.take(Observation::Dequeued { endpoint, replica, segment: next, waited });
-        digest.take(Observation::Ended { endpoint: task, replica: client, segment, outcome, took, held: took });
+        digest_answer(digest, what);
         let set_out = Relayed { segment: next, ..back };
         through.digest_out(set_out, digest, |digest, replica, _| digest.take(Observation::Saturated { replica }));
         through.turn_over(back, held, next);
+        self.answer_and_take_next(now, what);
+    }
 
-        let (row, segment, took, held) = (endpoint.index(), segment.index(), took.as_nanos(), held.as_nanos());
+    /// As [`turn_over`](Self::turn_over), where the last service is full as well and hands its worker on.
+    #[inline(never)]
+    fn pass_on(&mut self, at: SimTime, what: PassedOn<'_>) {
+        let now = self.quick_tick(at);
+        let TurnedOver { back, held, next, .. } = what.turned;
+        let Self { through, digest, services_full, resources, firsts, .. } = self;
+        through.digest_passing(what, digest, |digest, replica, service| {
+            digest.take(Observation::Relieved { replica });
+            if resources.filled(replica, true) {
+                services_full.pass_on(service, now);
+            }
+        });
+        digest_answer(digest, what.turned);
+        let ahead = Relayed { segment: next, ..back };
+        let line = through.digest_into_line(ahead, what.then, digest, |digest, replica, _| {
+            digest.take(Observation::Saturated { replica });
+        });
+        firsts.queued.note(line, now);
+        through.pass_on(what, held);
+        self.answer_and_take_next(now, what.turned);
+    }
+
+    /// What a request that is answered, and the next that takes its worker, mean for all but the way that they go.
+    #[inline(always)]
+    fn answer_and_take_next(&mut self, now: u64, what: TurnedOver<'_>) {
+        let TurnedOver {
+            user: (task, _), of: Called { edge, endpoint, segment, .. }, took, held, next, waited, ..
+        } = what;
+        let (outcome, row, segment) = (Outcome::Ok, endpoint.index(), segment.index());
+        let (took, held) = (took.as_nanos(), held.as_nanos());
         let cell = self.requests.cell(row, segment);
         cell.count.end(outcome);
         let service = cell.owner as usize;
@@ -386,6 +412,17 @@ impl Recorder {
         let record = &mut self.faults[fault.index()];
         record.began = record.began.or(Some(at));
     }
+}
+
+/// Takes in that a request is answered, that the next has its worker, and that its user has the answer.
+#[inline(always)]
+fn digest_answer(digest: &mut Digest, what: TurnedOver<'_>) {
+    let TurnedOver { user: (task, client), of, took, held, next, waited, .. } = what;
+    let (Called { edge, endpoint, replica, segment, .. }, outcome) = (of, Outcome::Ok);
+    digest.take(Observation::Ended { endpoint, replica, segment, outcome, took, held });
+    digest.take(Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
+    digest.take(Observation::Dequeued { endpoint, replica, segment: next, waited });
+    digest.take(Observation::Ended { endpoint: task, replica: client, segment, outcome, took, held: took });
 }
 
 /// How a request ended.
@@ -452,6 +489,11 @@ impl Sink for Recorder {
     #[inline(always)]
     fn turned_over(&mut self, at: SimTime, what: TurnedOver<'_>) {
         self.turn_over(at, what);
+    }
+
+    #[inline(always)]
+    fn passed_on(&mut self, at: SimTime, what: PassedOn<'_>) {
+        self.pass_on(at, what);
     }
 
     #[inline(always)]

@@ -3,14 +3,16 @@
 
 use squall_model::Span;
 use squall_model::machine::RelayWay;
-use squall_model::observation::Relayed;
-use squall_model::plan::{DatabaseId, EndpointId, Plan, ReplicaId, SegmentId, SiteId};
+use squall_model::observation::{Called, Observation, PassedOn, Relayed, TurnedOver};
+use squall_model::plan::{DatabaseId, EdgeId, EndpointId, Plan, ReplicaId, SegmentId, SiteId};
+use squall_policies::Outcome;
 
 use crate::Digest;
 use crate::digest::PassWords;
 use crate::levels::Levels;
+use crate::recorder::Times;
 use crate::shelf::{Grain, Shelf};
-use crate::tallies::{Queries, Requests, Tallies};
+use crate::tallies::{Calls, Queries, Requests, Tallies};
 use crate::ways::Ways;
 
 /// One way in one segment.
@@ -18,8 +20,29 @@ use crate::ways::Ways;
 struct Cell {
     set_out: u64,
     came_back: u64,
+    /// Of those that waited at the end of the way: how many joined the line there, had their turn, and came back.
+    lined_up: u64,
+    began: u64,
+    served: u64,
     /// Where its times are kept.
     slot: u32,
+}
+
+impl Cell {
+    const fn is_empty(&self) -> bool {
+        self.set_out + self.came_back + self.lined_up + self.began + self.served == 0
+    }
+}
+
+/// The times of those that waited at the end of their way.
+#[derive(Clone, Debug)]
+struct Waited {
+    /// From the setting out to the coming back.
+    took: Shelf,
+    /// Of that, the work or the query at the end.
+    worked: Shelf,
+    /// Of that, the wait.
+    waited: Shelf,
 }
 
 /// What a way passes.
@@ -31,6 +54,8 @@ struct Way {
     user: Option<Stop>,
     /// The services that the call steps lead to, in order.
     legs: Box<[Stop]>,
+    /// Where the last call step leads to, and along which call.
+    end: (EndpointId, EdgeId),
     /// The database at its end.
     query: Option<Stop>,
     /// The user's task.
@@ -57,6 +82,7 @@ pub(crate) struct Through {
     call_steps: usize,
     first_task: usize,
     times: Shelf,
+    waited: Waited,
 }
 
 impl Through {
@@ -80,10 +106,11 @@ impl Through {
             sites.chain(way.query.map(|query| grains.1(query.row))).fold(Grain::Summary, Grain::finer)
         };
         let used = |row: usize| if ways[row].sites.is_empty() { Grain::Summary } else { grain(row) };
-        let times = Shelf::new(ways.len(), segments, summary, used);
+        let shelf = || Shelf::new(ways.len(), segments, summary.clone(), used);
+        let (times, waited) = (shelf(), Waited { took: shelf(), worked: shelf(), waited: shelf() });
         let cells = (0..segments).flat_map(|segment| (0..ways.len()).map(move |row| (row, segment)));
         let cells = cells.map(|(row, segment)| Cell { slot: times.slot(row, segment), ..Cell::default() }).collect();
-        Self { cells, call_steps: relays.len(), first_task, times, ways }
+        Self { cells, call_steps: relays.len(), first_task, times, waited, ways }
     }
 
     #[inline(always)]
@@ -225,6 +252,76 @@ impl Through {
         }
     }
 
+    /// Takes in that one has come back and hands its last worker on, but for its user.
+    #[inline(always)]
+    pub(crate) fn digest_passing(
+        &self,
+        what: PassedOn<'_>,
+        digest: &mut Digest,
+        mut tell: impl FnMut(&mut Digest, ReplicaId, usize),
+    ) {
+        let PassedOn { turned: TurnedOver { back, held: took, .. }, worked, then, lined } = what;
+        let (way, segment, outcome) = (&self.ways[self.row(back)], back.segment, Outcome::Ok);
+        let ([before @ .., _], [calls @ .., end]) = (&*way.legs, back.legs) else { return };
+        if let Some(query) = way.query {
+            digest.take_passed_back(query.words, segment, worked);
+        }
+        let Called { edge, endpoint, replica, .. } = *end;
+        digest.take(Observation::Ended { endpoint, replica, segment, outcome, took, held: worked });
+        digest.take(Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
+        digest.take(Observation::Dequeued { endpoint, replica, segment: then, waited: lined });
+        for (at, (leg, call)) in before.iter().zip(calls).enumerate().rev() {
+            digest.take_passed_back(leg.words, segment, took);
+            if back.full >> at & 1 == 1 {
+                tell(digest, call.replica, leg.row);
+            }
+        }
+    }
+
+    /// Takes in that the next in the line at the end of this way begins, which is of segment `then`, and that one more sets
+    /// out and joins that line; the answer is the service that it waits for.
+    #[inline(always)]
+    pub(crate) fn digest_into_line(
+        &self,
+        what: Relayed<'_>,
+        then: SegmentId,
+        digest: &mut Digest,
+        mut tell: impl FnMut(&mut Digest, ReplicaId, usize),
+    ) -> usize {
+        let (way, segment) = (&self.ways[self.row(what)], what.segment);
+        let ([before @ .., last], [calls @ .., end]) = (&*way.legs, what.legs) else { return 0 };
+        if let Some(query) = way.query {
+            digest.take_passed(query.words, then);
+        }
+        for (at, (leg, call)) in before.iter().zip(calls).enumerate() {
+            digest.take_passed(leg.words, segment);
+            if what.full >> at & 1 == 1 {
+                tell(digest, call.replica, leg.row);
+            }
+        }
+        let Called { site, edge, endpoint, replica, .. } = *end;
+        digest.take(Observation::Attempt { site, edge, segment, number: 1 });
+        digest.take(Observation::Queued { endpoint, replica, segment });
+        last.row
+    }
+
+    /// One has come back, the next at the end of its way has begun, and one more has joined the line there.
+    #[inline(always)]
+    pub(crate) fn pass_on(&mut self, what: PassedOn<'_>, took: Span) {
+        let PassedOn { turned: TurnedOver { back, next, .. }, worked, then, lined } = what;
+        let (row, rows) = (self.row(back), self.ways.len());
+        let cell = &mut self.cells[back.segment.index() * rows + row];
+        cell.served += 1;
+        self.waited.took.record_in(cell.slot, took.as_nanos());
+        self.waited.worked.record_in(cell.slot, worked.as_nanos());
+        let cell = &mut self.cells[then.index() * rows + row];
+        cell.began += 1;
+        self.waited.waited.record_in(cell.slot, lined.as_nanos());
+        self.cells[next.index() * rows + row].lined_up += 1;
+        let way = &mut self.ways[row];
+        way.took = way.took.wrapping_add(took.as_nanos());
+    }
+
     /// Books the times of those that set out and came back since the last time under all levels on their ways.
     pub(crate) fn book_levels(&mut self, busy: &mut Levels, connections: &mut Levels) {
         for way in &mut self.ways {
@@ -242,38 +339,60 @@ impl Through {
     pub(crate) fn book_counts(
         &mut self,
         ways: &mut Ways,
-        requests: &mut Tallies<Requests>,
-        queries: &mut Tallies<Queries>,
+        (requests, calls, queries): (&mut Tallies<Requests>, &mut Tallies<Calls>, &mut Tallies<Queries>),
     ) {
         let rows = self.ways.len();
-        for (index, cell) in self.cells.iter_mut().enumerate().filter(|(_, cell)| cell.set_out + cell.came_back > 0) {
+        for (index, cell) in self.cells.iter_mut().enumerate().filter(|(_, cell)| !cell.is_empty()) {
             let (segment, way) = (index / rows, &self.ways[index % rows]);
-            for site in &way.sites {
-                ways.add(*site, segment, cell.set_out, cell.came_back);
+            let Cell { set_out, came_back, lined_up, began, served, slot } = *cell;
+            for (at, site) in way.sites.iter().enumerate() {
+                let waits = at + 1 == way.sites.len();
+                let (lined_up, served) = if waits { (0, 0) } else { (lined_up, served) };
+                ways.add(*site, segment, set_out + lined_up, came_back + served);
             }
             if let Some(task) = way.task {
                 let requests = requests.at(task, segment);
-                requests.admitted += cell.set_out;
-                requests.ok += cell.came_back;
+                requests.admitted += set_out;
+                requests.ok += came_back;
+            }
+            let (endpoint, edge) = way.end;
+            if lined_up + served > 0 {
+                let requests = requests.at(endpoint.index(), segment);
+                requests.queued += lined_up;
+                requests.ok += served;
+                let calls = calls.at(edge.index(), segment);
+                calls.begun += lined_up;
+                calls.ok += served;
             }
             if let Some(query) = way.query {
                 let queries = queries.at(query.row, segment);
-                queries.started += cell.set_out;
-                queries.ok += cell.came_back;
+                queries.started += set_out + began;
+                queries.ok += came_back + served;
             }
-            (cell.set_out, cell.came_back) = (0, 0);
+            *cell = Cell { slot, ..Cell::default() };
         }
     }
 
-    /// Adds all times to the call steps' and the databases'; once, when the run is over.
-    pub(crate) fn book_times(&self, ways: &mut Ways, queries: &mut Shelf) {
+    /// Adds all times to those of the call steps, the services and the databases; once, when the run is over.
+    pub(crate) fn book_times(&self, ways: &mut Ways, times: &mut Times) {
+        let Waited { took, worked, waited } = &self.waited;
         for (row, way) in self.ways.iter().enumerate() {
             for site in &way.sites {
                 ways.add_times(&self.times, row, *site);
             }
             if let Some(query) = way.query {
-                self.times.copy_row(row, queries, query.row);
+                self.times.copy_row(row, &mut times.queries, query.row);
+                worked.copy_row(row, &mut times.queries, query.row);
             }
+            let Some((_, before)) = way.sites.split_last() else { continue };
+            for site in before {
+                ways.add_times(took, row, *site);
+            }
+            let (endpoint, edge) = (way.end.0.index(), way.end.1.index());
+            took.copy_row(row, &mut times.queued, endpoint);
+            took.copy_row(row, &mut times.calls, edge);
+            worked.copy_row(row, &mut times.held, endpoint);
+            waited.copy_row(row, &mut times.waited, endpoint);
         }
     }
 }
@@ -284,6 +403,8 @@ impl Way {
         if sites.is_empty() {
             return Self::none();
         }
+        let end = relay.sites.last().map(|site| &plan.sites[site.index()]);
+        let end = end.map_or((EndpointId(0), EdgeId(0)), |site| (site.endpoint, site.edge));
         let service = |endpoint: EndpointId| plan.endpoints[endpoint.index()].service.index();
         let leg =
             |site: &SiteId| Stop { row: service(plan.sites[site.index()].endpoint), words: PassWords::of_call(*site) };
@@ -291,6 +412,7 @@ impl Way {
         let query = |database: DatabaseId| Stop { row: database.index(), words: PassWords::of_query(database) };
         Self {
             legs: relay.sites.iter().map(leg).collect(),
+            end,
             sites,
             user: task.map(user),
             task,
@@ -300,6 +422,7 @@ impl Way {
     }
 
     fn none() -> Self {
-        Self { sites: Vec::new(), user: None, legs: Box::new([]), query: None, task: None, balance: 0, took: 0 }
+        let end = (EndpointId(0), EdgeId(0));
+        Self { sites: Vec::new(), user: None, legs: Box::new([]), end, query: None, task: None, balance: 0, took: 0 }
     }
 }

@@ -2,7 +2,7 @@
 //! the run is what is seen when every service has its own part in it.
 
 use squall_engine::Ended;
-use squall_model::observation::{Called, LinedUp, Observation, Relayed, Returned, Sink, TurnedOver};
+use squall_model::observation::{Called, LinedUp, Observation, PassedOn, Relayed, Returned, Sink, TurnedOver};
 use squall_model::plan::{self, Plan};
 use squall_model::{SimTime, Span, spec};
 use squall_telemetry::report::{Report, World};
@@ -15,11 +15,18 @@ struct Counting<const FOLLOWS: bool> {
     relayed: u64,
     back: u64,
     turned_over: u64,
+    passed_on: u64,
 }
 
 impl<const FOLLOWS: bool> Counting<FOLLOWS> {
     fn new(plan: &Plan) -> Self {
-        Self { recorder: Recorder::new(plan, step_for(plan.duration)), relayed: 0, back: 0, turned_over: 0 }
+        Self {
+            recorder: Recorder::new(plan, step_for(plan.duration)),
+            relayed: 0,
+            back: 0,
+            turned_over: 0,
+            passed_on: 0,
+        }
     }
 
     fn report(self, plan: &Plan, ended: &Ended) -> Report {
@@ -46,6 +53,11 @@ impl<const FOLLOWS: bool> Sink for Counting<FOLLOWS> {
     fn turned_over(&mut self, at: SimTime, what: TurnedOver<'_>) {
         self.turned_over += 1;
         self.recorder.turned_over(at, what);
+    }
+
+    fn passed_on(&mut self, at: SimTime, what: PassedOn<'_>) {
+        self.passed_on += 1;
+        self.recorder.passed_on(at, what);
     }
 
     fn lined_up(&mut self, at: SimTime, what: LinedUp) {
@@ -116,13 +128,13 @@ fn table() -> Vec<(&'static str, &'static str, String)> {
     ]
 }
 
-/// Runs it with every service's own part in each request, and without; how many requests set out and came back as one, and
-/// how many of them came back as another set out.
-fn seen_the_same(name: &str, plan: &Plan) -> [u64; 3] {
+/// Runs it with every service's own part in each request, and without; how many requests set out and came back as one, how
+/// many of them came back as another set out, and how many as another joined the line at the end of the way.
+fn seen_the_same(name: &str, plan: &Plan) -> [u64; 4] {
     let (mut counting, mut following) = (Counting::<false>::new(plan), Counting::<true>::new(plan));
     let relayed = squall_engine::run(plan, &mut counting);
     let followed = squall_engine::run(plan, &mut following);
-    let counted = [counting.relayed, counting.back, counting.turned_over];
+    let counted = [counting.relayed, counting.back, counting.turned_over, counting.passed_on];
     assert_eq!(following.relayed, 0, "{name}");
     assert_eq!((relayed.at, relayed.census), (followed.at, followed.census), "{name}");
     let (one, other) = (counting.report(plan, &relayed), following.report(plan, &followed));
@@ -133,7 +145,7 @@ fn seen_the_same(name: &str, plan: &Plan) -> [u64; 3] {
 #[test]
 fn what_is_seen_of_requests_that_are_relayed_is_what_is_seen_when_each_service_has_its_part() {
     for (name, last, rest) in table() {
-        let [out, back, _] = seen_the_same(name, &chain("0ms", [12, 10, 8], last, &rest));
+        let [out, back, ..] = seen_the_same(name, &chain("0ms", [12, 10, 8], last, &rest));
         assert!(out > 0 && back <= out, "{name}: {out} set out, {back} came back");
     }
 }
@@ -161,6 +173,20 @@ fn nor_when_one_comes_back_in_the_instant_in_which_the_next_that_waits_sets_out(
         }
     }
     assert!(turned_over > 10_000, "{turned_over} times");
+}
+
+#[test]
+fn nor_where_requests_wait_at_the_last_service() {
+    let mut passed_on = 0;
+    for (name, last, rest) in table() {
+        for workers in [[6, 6, 3], [4, 5, 3], [12, 7, 4], [40, 30, 20], [2, 9, 1]] {
+            for phases in ["", "phases: {early: 0s..2s, late: 3s..5s}\n"] {
+                let plan = chain("0ms", workers, last, &format!("{rest}{phases}"));
+                passed_on += seen_the_same(&format!("{name}, workers {workers:?}, {phases}"), &plan)[3];
+            }
+        }
+    }
+    assert!(passed_on > 10_000, "{passed_on} times");
 }
 
 #[test]

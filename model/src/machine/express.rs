@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use squall_policies::{Outcome, SimTime, Span};
 
-use super::fiber::{Fiber, Fibers, Folded, Kind, State};
+use super::fiber::{Fiber, Fibers, Kind, State};
 use super::host::{Class, Host};
 use super::key::{Key, Place};
 use super::line::Waiting;
@@ -55,7 +55,7 @@ pub(super) fn tell_queued(host: &mut impl Host, now: SimTime, called: Called) {
 
 /// A request that had to wait for its worker has ended well, and its call with it.
 #[inline(never)]
-fn tell_served(host: &mut impl Host, now: SimTime, returned: Returned, held: Span) {
+pub(super) fn tell_served(host: &mut impl Host, now: SimTime, returned: Returned, held: Span) {
     let Returned { of: Called { edge, endpoint, replica, segment, .. }, took } = returned;
     let outcome = Outcome::Ok;
     host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
@@ -77,9 +77,9 @@ pub(super) fn hand_on(
     };
     replica.busy += 1;
     let fiber = &fibers[next];
-    let (endpoint, segment, waited) = (fiber.endpoint, fiber.segment(), now - fiber.arrived);
-    host.observe(now, Observation::Dequeued { endpoint, replica: id, segment, waited });
-    later.push_back(if fiber.folded == Folded::No { Step::Serve(next) } else { Step::Travel(next) });
+    let (endpoint, segment) = (fiber.endpoint, fiber.segment());
+    host.observe(now, Observation::Dequeued { endpoint, replica: id, segment, waited: now - fiber.lined_up() });
+    later.push_back(fiber.first_step(next));
 }
 
 impl System<'_> {

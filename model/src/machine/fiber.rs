@@ -6,6 +6,7 @@ use squall_policies::{Outcome, SimTime, Span};
 
 use super::host::Request;
 use super::key::{Key, PLACES};
+use super::system::Step;
 use crate::observation::Failure;
 use crate::plan::{EdgeId, EndpointId, Pc, ReplicaId, SegmentId, SiteId};
 
@@ -62,7 +63,7 @@ pub(super) struct Fiber {
     pub arrived: SimTime,
     /// When it got its worker.
     pub started: SimTime,
-    /// When the call or the query under way began.
+    /// When the call or the query under way began; for a relay or a journey that waits for a worker, when it came there.
     pub step_began: SimTime,
     /// When the attempt under way began; for `work` and queries, when they are due on the replica's own clock.
     pub mark: SimTime,
@@ -91,6 +92,8 @@ pub(super) struct Fiber {
     pub bare: bool,
     /// Whether it stands for a whole relay.
     pub folded: Folded,
+    /// Whether that waits for a worker at its end, or has waited there.
+    pub waited: bool,
 }
 
 /// What stands behind the last fiber of a relay.
@@ -122,6 +125,8 @@ pub(super) struct Aside {
     pub pending: u32,
     /// Rounds left of a `repeat`'s body.
     pub rounds: u32,
+    /// The ticket of the first call of a relay that waits at its end, or has waited there.
+    pub first: Key,
 }
 
 impl Aside {
@@ -132,6 +137,7 @@ impl Aside {
         asked: None,
         pending: 0,
         rounds: 0,
+        first: Key::NONE,
     };
 
     /// A call begins; rounds and branches are not its own.
@@ -177,6 +183,7 @@ impl Fiber {
         express: false,
         bare: false,
         folded: Folded::No,
+        waited: false,
     };
 
     /// A fresh request has only these; what a call or a branch needs is set when it begins.
@@ -201,6 +208,18 @@ impl Fiber {
     #[inline(always)]
     pub(super) fn segment(&self) -> SegmentId {
         SegmentId(u32::from(self.segment))
+    }
+
+    /// When it joined the line in which it waits for a worker.
+    #[inline(always)]
+    pub(super) fn lined_up(&self) -> SimTime {
+        if self.folded == Folded::No { self.arrived } else { self.step_began }
+    }
+
+    /// What follows when it, which is at that place, has the worker that it waited for.
+    #[inline(always)]
+    pub(super) fn first_step(&self, index: u32) -> Step {
+        if self.folded == Folded::No { Step::Serve(index) } else { Step::Travel(index) }
     }
 }
 

@@ -153,7 +153,7 @@ impl Relay {
 
     /// Whether a journey that is at the end of this leg can begin its work at the database there, if that is its end.
     #[inline(always)]
-    fn may_end_at(&self, leg: usize, databases: &[DatabaseState]) -> bool {
+    pub(super) fn may_end_at(&self, leg: usize, databases: &[DatabaseState]) -> bool {
         // The last connection is the general way's: taking it is news.
         let free = |of: &DatabaseState| of.is_plain() && of.busy.saturating_add(1) < of.connections;
         leg + 1 < self.legs.len() || self.database.is_none_or(|database| free(&databases[database.index()]))
@@ -272,6 +272,7 @@ impl System<'_> {
             && replica.queue.len() < replica.queue_limit
         {
             fiber.state = State::Queued;
+            fiber.step_began = now;
             fiber.replica = id;
             fiber.endpoint = endpoint;
             fibers.hide(1);
@@ -295,9 +296,12 @@ impl System<'_> {
         self.go_further(host, now, index, at);
     }
 
-    /// A journey that has waited at its first service has a worker there.
+    /// A journey that has waited at its first service has a worker there, or a relay at its end.
     pub(super) fn travel<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
         let fiber = &mut self.fibers[index];
+        if self.relays[fiber.site.index()].hops.is_empty() {
+            return self.get_to_work(host, now, index);
+        }
         fiber.state = State::Running;
         fiber.started = now;
         let relay = &self.relays[fiber.site.index()];

@@ -62,6 +62,15 @@ impl Line {
         }
     }
 
+    /// The next, if it has a fiber.
+    #[inline(always)]
+    pub(super) fn first_fiber(&self) -> Option<u32> {
+        match self.waiting.front()? {
+            Waiting::Fiber(index) => Some(*index),
+            Waiting::Guest { .. } => None,
+        }
+    }
+
     /// The next needs to wait no more.
     #[inline(always)]
     pub(super) fn drop_first(&mut self) {

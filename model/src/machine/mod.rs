@@ -39,6 +39,8 @@ mod take_over;
 mod tell;
 mod topic;
 mod trip;
+mod turning;
+mod waiting;
 
 pub use host::{Class, Delay, Host, Request};
 pub use key::{Key, Place, Tickets};

@@ -32,7 +32,9 @@ impl System<'_> {
     pub(super) fn take_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32, fresh: bool) {
         let last = self.fibers[index].clone();
         let relay = self.relays[last.site.index()].clone();
-        let first_ticket = last.key.earlier(relay.legs.len() as u64);
+        let (set_out, waits) = (last.started, last.state == State::Queued);
+        let first_ticket =
+            if last.waited { self.fibers.aside(index).first } else { last.key.earlier(relay.legs.len() as u64) };
         self.fibers.unhide(relay.legs.len() as u32 - u32::from(last.folded == Folded::Call));
         let mut caller = last.reply_to;
         if last.folded == Folded::User {
@@ -44,16 +46,16 @@ impl System<'_> {
             let (replica, endpoint, edge, pc) = (route.target, route.endpoint, route.edge, Pc(route.entry.0 + 1));
             let request = Fiber { replica, endpoint, edge, pc, ..last.clone() };
             caller = self.wait_for(&Fiber { folded: Folded::No, ..request }, &relay.legs[0], first_ticket);
-            self.fibers[caller.index()].step_began = last.step_began;
+            self.fibers[caller.index()].step_began = set_out;
         }
-        let began = if fresh { None } else { Some(last.step_began) };
+        let began = if fresh { None } else { Some(set_out) };
         self.arm_late(host, now, began, &relay.legs[0], caller);
         for (at, legs) in relay.legs.windows(2).enumerate() {
             let [leg, next] = legs else { continue };
             let handing_on = Fiber {
                 reply_to: caller,
-                arrived: last.step_began,
-                started: last.step_began,
+                arrived: set_out,
+                started: set_out,
                 replica: leg.replica,
                 endpoint: leg.endpoint,
                 edge: leg.edge,
@@ -67,8 +69,11 @@ impl System<'_> {
         }
         let fiber = &mut self.fibers[index];
         fiber.reply_to = caller;
-        (fiber.arrived, fiber.started) = (last.step_began, last.step_began);
+        (fiber.arrived, fiber.started) = (set_out, last.step_began);
         fiber.folded = Folded::No;
+        if waits {
+            (fiber.key, fiber.pc) = (Key::NONE, Pc(relay.end.0 - 1));
+        }
     }
 
     /// A fiber that waits for the answer to a call that it made before, with the ticket that was kept for it.

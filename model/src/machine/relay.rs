@@ -10,16 +10,17 @@ use std::collections::VecDeque;
 
 use squall_policies::{Outcome, SimTime, Span};
 
-use super::express::hand_on;
+use super::express::{hand_on, tell_served};
 use super::fiber::{Fibers, Folded, Kind, State};
-use super::host::{Class, Host};
+use super::host::{Class, Delay, Host};
 use super::journey::{FARTHEST, Hops};
 use super::key::{Key, Place};
 use super::route::Route;
 use super::service::Replica;
 use super::system::{Step, System};
-use crate::observation::{Called, Observation, Relayed, Returned, TurnedOver};
+use crate::observation::{Called, Observation, Relayed, Returned};
 use crate::plan::{DatabaseId, EndpointId, Load, LoadId, Op, Pc, Plan, ReplicaId, SegmentId, SiteId, Source, TimeId};
+use crate::rng::Stream;
 
 /// Services on the way of one relay, at most.
 const LONGEST: usize = 16;
@@ -37,6 +38,8 @@ pub(super) struct Relay {
     pub end: Pc,
     /// How long that may take without any of the timeouts on the way being over before.
     pub patience: Span,
+    /// The leg whose timeout is over first while it waits at its end, and how long that is.
+    pub alarm: Option<(u32, Delay)>,
     /// Whether nothing is the matter with any service on the way, and all of it takes no time.
     open: bool,
     /// The network on the way, if it takes any time.
@@ -52,6 +55,7 @@ impl Default for Relay {
             time: TimeId(0),
             end: Pc(0),
             patience: Span::ZERO,
+            alarm: None,
             open: false,
             hops: Hops::default(),
         }
@@ -98,7 +102,10 @@ impl Relay {
             let Some(patience) = legs.iter().enumerate().map(left).min().filter(|left| !left.is_zero()) else {
                 return none;
             };
-            return Self { legs: legs.into(), database, time, end, patience, open: false, hops };
+            let timeouts =
+                legs.iter().enumerate().filter_map(|(at, leg)| Some((at, routes[leg.site.index()].timeout?)));
+            let alarm = timeouts.min_by_key(|(_, timeout)| timeout.span).map(|(at, timeout)| (at as u32, timeout));
+            return Self { legs: legs.into(), database, time, end, patience, alarm, open: false, hops };
         }
     }
 }
@@ -106,7 +113,7 @@ impl Relay {
 impl Relay {
     /// What is told of one request on this way.
     #[inline(always)]
-    fn told(
+    pub(super) fn told(
         &self,
         (site, full): (SiteId, u16),
         segment: SegmentId,
@@ -115,21 +122,21 @@ impl Relay {
         Relayed { user, site, segment, legs: &self.legs, database: self.database, full }
     }
 
-    /// The last workers of some replicas were taken: of which legs, a bit each.
+    /// The last workers of some replicas of the first few legs were taken: of which, a bit each.
     #[inline(never)]
-    fn fill(&self, replicas: &mut [Replica]) -> u16 {
-        self.legs.iter().enumerate().fold(0, |full, (at, leg)| {
+    fn fill(&self, legs: usize, replicas: &mut [Replica]) -> u16 {
+        self.legs[..legs].iter().enumerate().fold(0, |full, (at, leg)| {
             let replica = &mut replicas[leg.replica.index()];
             replica.saturated |= replica.busy == replica.workers;
             full | u16::from(replica.saturated) << at
         })
     }
 
-    /// The legs that free the last workers of their replicas when it comes back, a bit each; `None` if somebody waits for
-    /// one of them.
-    fn relieved(&self, replicas: &[Replica]) -> Option<u16> {
+    /// Those of the first few legs that free the last workers of their replicas when it comes back, a bit each; `None` if
+    /// somebody waits for one of them.
+    pub(super) fn relieved(&self, legs: usize, replicas: &[Replica]) -> Option<u16> {
         let mut full = 0;
-        for (at, leg) in self.legs.iter().enumerate() {
+        for (at, leg) in self.legs[..legs].iter().enumerate() {
             let replica = &replicas[leg.replica.index()];
             if replica.saturated && replica.queue.len() > 0 {
                 return None;
@@ -150,23 +157,42 @@ impl Relay {
 
 /// A relay that is about to set out.
 #[derive(Clone, Copy)]
-struct Start {
-    site: SiteId,
-    segment: SegmentId,
-    from: From,
+pub(super) struct Start {
+    pub site: SiteId,
+    pub segment: SegmentId,
+    pub from: From,
+    /// The ticket of its first call.
+    pub first: Key,
     /// The legs that take the last worker of their replicas, a bit each.
-    filled: u16,
+    pub filled: u16,
 }
 
 /// Whose relay it is.
 #[derive(Clone, Copy)]
-enum From {
+pub(super) enum From {
     /// A fiber's, which waits for the answer to this attempt.
     Call(Key),
     /// A user's: the task and the client.
     User(EndpointId, ReplicaId),
     /// Of a guest's request with this fiber.
     Guest(u32),
+}
+
+impl From {
+    /// The task and the client, if it is a user's.
+    #[inline(always)]
+    pub(super) const fn user(self) -> Option<(EndpointId, ReplicaId)> {
+        if let Self::User(endpoint, replica) = self { Some((endpoint, replica)) } else { None }
+    }
+}
+
+/// The workers that a relay has found on its way, and the legs that took the last one of their replicas, a bit each.
+#[derive(Clone, Copy)]
+enum Room {
+    /// One at each service.
+    All(u16),
+    /// One at each but the last, where it may wait.
+    ButForTheLast(u16),
 }
 
 /// What a key was for.
@@ -180,20 +206,27 @@ pub(super) enum Back {
     To(u32),
 }
 
-/// A relay comes back, and frees a worker that somebody waits for: leg by leg.
+/// A relay comes back that has waited at its end, or that frees a worker that somebody waits for: leg by leg. It took so
+/// long in all, and the last service had so long a worker for it.
 #[inline(never)]
 fn tell_return(
     host: &mut impl Host,
     now: SimTime,
-    (what, took): (Relayed<'_>, Span),
+    (what, took, held): (Relayed<'_>, Span, Span),
     (replicas, fibers, routes, later): (&mut [Replica], &mut Fibers, &[Route], &mut VecDeque<Step>),
 ) {
     let (Relayed { user, segment, database, .. }, outcome) = (what, Outcome::Ok);
     if let Some(database) = database {
-        host.observe(now, Observation::QueryEnded { database, segment, outcome, took });
+        host.observe(now, Observation::QueryEnded { database, segment, outcome, took: held });
     }
+    let mut waited = held != took;
     for leg in what.legs.iter().rev() {
-        host.returned(now, Returned { of: Called { segment: what.segment, ..*leg }, took });
+        let returned = Returned { of: Called { segment: what.segment, ..*leg }, took };
+        if core::mem::take(&mut waited) {
+            tell_served(host, now, returned, held);
+        } else {
+            host.returned(now, returned);
+        }
         let replica = &mut replicas[leg.replica.index()];
         if replica.saturated {
             hand_on(host, now, (leg.replica, replica), (fibers, routes), later);
@@ -263,10 +296,10 @@ impl System<'_> {
         }
     }
 
-    /// A worker for each leg of the relay that begins with `site`, and a connection if its end is a query. If one is
-    /// missing, none is taken. The legs whose replica's last worker was among them, a bit each.
+    /// A worker for each leg of the relay that begins with `site`, and a connection if its end is a query; or a worker for
+    /// each leg but the last, if it may wait there. If one is missing, none is taken.
     #[inline(always)]
-    fn room_all_the_way(&mut self, site: SiteId) -> Option<u16> {
+    fn room_all_the_way(&mut self, site: SiteId) -> Option<Room> {
         let Self { relays, replicas, databases, .. } = self;
         let relay = &relays[site.index()];
         if !relay.open {
@@ -276,6 +309,9 @@ impl System<'_> {
         for (taken, leg) in relay.legs.iter().enumerate() {
             let replica = &mut replicas[leg.replica.index()];
             if replica.busy >= replica.workers {
+                if taken + 1 == relay.legs.len() && replica.queue.len() < replica.queue_limit {
+                    return Some(Room::ButForTheLast(if filled { relay.fill(taken, replicas) } else { 0 }));
+                }
                 relay.make_room(taken, replicas);
                 return None;
             }
@@ -291,7 +327,7 @@ impl System<'_> {
             }
             database.busy += 1;
         }
-        Some(if filled { relay.fill(replicas) } else { 0 })
+        Some(Room::All(if filled { relay.fill(relay.legs.len(), replicas) } else { 0 }))
     }
 
     /// A fiber's call sets out as a relay, if it can.
@@ -300,13 +336,13 @@ impl System<'_> {
         if H::TRACED {
             return false;
         }
-        let Some(filled) = self.room_all_the_way(site) else { return false };
+        let Some(room) = self.room_all_the_way(site) else { return false };
         if let Some(client) = self.fibers[index].reply_to.guest()
             && self.hands_on(index, client)
         {
-            self.tickets.skip(1);
+            let first = self.tickets.next(Place::Fiber(index));
             let segment = self.fibers[index].segment();
-            self.set_out(host, now, Start { site, segment, from: From::Guest(index), filled });
+            self.set_out_into(host, now, room, (site, segment, From::Guest(index), first));
             return true;
         }
         let key = self.ticket(index);
@@ -318,7 +354,7 @@ impl System<'_> {
         fiber.state = State::Calling;
         fiber.target = self.routes[site.index()].target;
         let segment = fiber.segment();
-        self.set_out(host, now, Start { site, segment, from: From::Call(key), filled });
+        self.set_out_into(host, now, room, (site, segment, From::Call(key), key));
         true
     }
 
@@ -337,25 +373,57 @@ impl System<'_> {
             return false;
         }
         let Some((site, endpoint)) = self.clients[load.index()].call else { return false };
-        let Some(filled) = self.room_all_the_way(site) else { return false };
+        // One who waits at the first service needs no fiber there.
+        if self.relays[site.index()].legs.len() == 1
+            && self.replicas[self.routes[site.index()].target.index()].saturated
+        {
+            return false;
+        }
+        let Some(room) = self.room_all_the_way(site) else { return false };
         let segment = self.segment_at(now);
         let replica = self.clients[load.index()].turn();
         self.replicas[replica.index()].busy += 1;
-        self.tickets.skip(1);
-        self.set_out(host, now, Start { site, segment, from: From::User(endpoint, replica), filled });
+        let first = self.tickets.next(Place::Host(0));
+        self.set_out_into(host, now, room, (site, segment, From::User(endpoint, replica), first));
         true
+    }
+
+    /// A relay that has found its workers sets out, or goes where it waits for the last one.
+    #[inline(always)]
+    fn set_out_into<H: Host>(
+        &mut self,
+        host: &mut H,
+        now: SimTime,
+        room: Room,
+        (site, segment, from, first): (SiteId, SegmentId, From, Key),
+    ) {
+        match room {
+            Room::All(filled) => self.set_out(host, now, Start { site, segment, from, first, filled }),
+            Room::ButForTheLast(filled) => {
+                self.line_up(host, now, Start { site, segment, from, first, filled });
+            }
+        }
     }
 
     /// A relay that has room all the way sets out.
     #[inline(always)]
     fn set_out<H: Host>(&mut self, host: &mut H, now: SimTime, start: Start) {
-        let Start { site, segment, from, filled } = start;
+        let Start { site, segment, from, filled, .. } = start;
+        let user = from.user();
+        host.relayed(now, self.relays[site.index()].told((site, filled), segment, user));
+        if let Some(index) = self.fold(now, start) {
+            self.begin_end(host, now, index, site);
+        }
+    }
+
+    /// The fiber that stands for a relay that sets out.
+    #[inline(always)]
+    pub(super) fn fold(&mut self, now: SimTime, start: Start) -> Option<u32> {
+        let Start { site, segment, from, .. } = start;
         let relay = &self.relays[site.index()];
-        let [.., leg] = &*relay.legs else { return };
-        let user = if let From::User(endpoint, replica) = from { Some((endpoint, replica)) } else { None };
-        host.relayed(now, relay.told((site, filled), segment, user));
+        let [.., leg] = &*relay.legs else { return None };
         self.tickets.skip(relay.legs.len() as u64 - 1);
-        self.fibers.hide(relay.legs.len() as u32 + u32::from(user.is_some()));
+        self.fibers.hide(relay.legs.len() as u32 + u32::from(from.user().is_some()));
         let (index, fiber) = match from {
             From::Guest(index) => (index, &mut self.fibers[index]),
             _ => self.fibers.uncounted(),
@@ -386,73 +454,60 @@ impl System<'_> {
         fiber.segment = segment.0 as u16;
         fiber.kind = Kind::Request;
         fiber.express = true;
-        self.begin_end(host, now, index, site);
+        fiber.waited = false;
+        Some(index)
     }
 
     /// A relay begins the work or the query at its end.
     #[inline(always)]
-    fn begin_end<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, site: SiteId) {
-        let Self { fibers, relays, replicas, databases, services, tickets, plan, .. } = self;
+    pub(super) fn begin_end<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, site: SiteId) {
+        let (plan, relay) = (self.plan, &self.relays[site.index()]);
+        let delay = Self::draw(plan, relay.time, self.stream_at_end(site));
+        self.begin_end_of(host, now, (index, site), delay);
+    }
+
+    /// The stream that the time of what a relay does at its end is drawn from.
+    #[inline(always)]
+    pub(super) fn stream_at_end(&mut self, site: SiteId) -> &mut Stream {
+        let Self { relays, replicas, databases, services, .. } = self;
+        let relay = &relays[site.index()];
+        match (relay.database, &*relay.legs) {
+            (Some(id), _) => &mut databases[id.index()].time,
+            (None, [.., leg]) => &mut services[replicas[leg.replica.index()].service.index()].work,
+            (None, []) => &mut services[0].work,
+        }
+    }
+
+    /// A relay begins the work or the query at its end, which takes so long.
+    #[inline(always)]
+    pub(super) fn begin_end_of<H: Host>(
+        &mut self,
+        host: &mut H,
+        now: SimTime,
+        (index, site): (u32, SiteId),
+        delay: Delay,
+    ) {
+        let Self { fibers, relays, tickets, .. } = self;
         let (fiber, relay) = (&mut fibers[index], &relays[site.index()]);
-        let (state, stream) = if let Some(id) = relay.database {
-            (State::Querying, &mut databases[id.index()].time)
-        } else {
-            let service = replicas[fiber.replica.index()].service;
-            (State::Busy, &mut services[service.index()].work)
-        };
-        let delay = Self::draw(plan, relay.time, stream);
+        let state = if relay.database.is_some() { State::Querying } else { State::Busy };
         let key = tickets.next(Place::Fiber(index));
         fiber.key = key;
         fiber.step_began = now;
         fiber.mark = now + delay.span;
         fiber.state = state;
-        let in_time = delay.span < relay.patience;
+        let fresh = !fiber.waited;
+        let in_time = (now - fiber.started) + delay.span < relay.patience;
         let takes_time = !delay.span.is_zero() || state == State::Querying;
         if takes_time {
             host.arm(now, delay, Class::Completion, key);
         }
         if !in_time || !takes_time {
-            self.take_apart(host, now, index, true);
+            self.take_apart(host, now, index, fresh);
             if !takes_time {
                 self.fibers[index].key = Key::NONE;
                 self.later.push_front(Step::Run(index));
             }
         }
-    }
-
-    /// A guest's relay is back, and in the same instant the next guest who waits at the service that handed it on goes the
-    /// same way; if all is so that nothing else follows from the one, nor stands in the way of the other.
-    #[inline(always)]
-    fn turn_over<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> bool {
-        let Some(client) = self.fibers[index].reply_to.guest() else { return false };
-        let (first, task) = self.guests_call(client);
-        let Self { fibers, relays, routes, replicas, databases, tickets, .. } = self;
-        let fiber = &mut fibers[index];
-        let (site, segment, route) = (fiber.site, fiber.segment(), &routes[first.index()]);
-        let relay = &relays[site.index()];
-        let gate = &replicas[route.target.index()];
-        let next = gate.queue.first_guest(first);
-        let waited = gate.saturated && fiber.started != fiber.arrived;
-        let Some((came, ticket, next)) = next.filter(|_| waited) else { return false };
-        let Some(full) = relay.relieved(replicas) else { return false };
-        if relay.database.is_some_and(|database| databases[database.index()].saturated) {
-            return false;
-        }
-        replicas[route.target.index()].queue.drop_first();
-        replicas[client.index()].busy -= 1;
-        tickets.skip(relay.legs.len() as u64);
-        let of = Called { site: first, edge: route.edge, endpoint: route.endpoint, replica: route.target, segment };
-        let back = relay.told((site, full), segment, None);
-        let (took, held, waited) = (now - fiber.arrived, now - fiber.started, now - came);
-        host.turned_over(now, TurnedOver { user: (task, client), of, back, took, held, next, waited });
-        fiber.reply_to = ticket;
-        fiber.arrived = came;
-        fiber.started = now;
-        fiber.segment = next.0 as u16;
-        // The user and the request that are answered.
-        self.fibers.unhide(2);
-        self.begin_end(host, now, index, site);
-        true
     }
 
     /// The work or the query at a relay's end is over, and so is all of it, if the key was for this.
@@ -464,10 +519,14 @@ impl System<'_> {
         let Some(index) = self.fibers.waiting(key) else { return Back::No };
         let fiber = &self.fibers[index];
         let (folded, client, reply_to) = (fiber.folded, fiber.target, fiber.reply_to);
-        let (site, segment, took) = (fiber.site, fiber.segment(), now - fiber.step_began);
-        let (arrived, started) = (fiber.arrived, fiber.started);
+        let (site, segment) = (fiber.site, fiber.segment());
+        let (arrived, started, began, waited) = (fiber.arrived, fiber.started, fiber.step_began, fiber.waited);
         if folded == Folded::No {
             return Back::No;
+        }
+        if fiber.state == State::Queued {
+            self.wait_no_longer(host, now, index);
+            return Back::Done;
         }
         let caller = if folded == Folded::Call { self.fibers.waiting(reply_to) } else { None };
         if folded == Folded::Guest && self.turn_over(host, now, index) {
@@ -512,13 +571,18 @@ impl System<'_> {
             replica.busy -= 1;
             full |= replica.saturated;
         }
-        let relieved = if full { relay.relieved(replicas) } else { Some(0) };
+        let (took, held) = (now - started, now - began);
+        let relieved = match full {
+            _ if waited => None,
+            true => relay.relieved(relay.legs.len(), replicas),
+            false => Some(0),
+        };
         if full && relieved.is_some() {
             relay.legs.iter().for_each(|leg| replicas[leg.replica.index()].saturated = false);
         }
         let what = relay.told((site, relieved.unwrap_or(0)), segment, user);
         if relieved.is_none() {
-            tell_return(host, now, (what, took), (replicas, fibers, routes, later));
+            tell_return(host, now, (what, took, held), (replicas, fibers, routes, later));
         } else {
             host.relay_returned(now, what, took);
         }

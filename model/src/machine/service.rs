@@ -3,7 +3,7 @@
 use squall_policies::{Outcome, SimTime, Span};
 
 use super::fault::Condition;
-use super::fiber::{Folded, Kind, State};
+use super::fiber::{Kind, State};
 use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
 use super::line::{Line, Waiting};
@@ -313,9 +313,9 @@ impl System<'_> {
     fn dequeued(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId, next: u32) {
         self.replicas[id.index()].busy += 1;
         let fiber = &self.fibers[next];
-        let (endpoint, segment, waited) = (fiber.endpoint, fiber.segment(), now - fiber.arrived);
-        host.observe(now, Observation::Dequeued { endpoint, replica: id, segment, waited });
-        self.later.push_back(if fiber.folded == Folded::No { Step::Serve(next) } else { Step::Travel(next) });
+        let (endpoint, segment) = (fiber.endpoint, fiber.segment());
+        host.observe(now, Observation::Dequeued { endpoint, replica: id, segment, waited: now - fiber.lined_up() });
+        self.later.push_back(fiber.first_step(next));
     }
 
     /// The stream of a fiber's service that decides its choices.
