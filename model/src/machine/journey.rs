@@ -299,7 +299,7 @@ impl System<'_> {
     /// A journey that has waited at its first service has a worker there, or a relay at its end.
     pub(super) fn travel<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
         let fiber = &mut self.fibers[index];
-        if self.relays[fiber.site.index()].hops.is_empty() {
+        if !self.relays[fiber.site.index()].travels {
             return self.get_to_work(host, now, index);
         }
         fiber.state = State::Running;

@@ -16,10 +16,10 @@ impl System<'_> {
     #[inline(never)]
     pub(super) fn part(&mut self, host: &mut impl Host, now: SimTime) {
         for index in self.fibers.folded() {
-            if self.relays[self.fibers[index].site.index()].hops.is_empty() {
-                self.take_apart(host, now, index, false);
-            } else {
+            if self.relays[self.fibers[index].site.index()].travels {
                 self.leave_off(host, now, index);
+            } else {
+                self.take_apart(host, now, index, false);
             }
         }
         self.register_guests();
@@ -67,13 +67,23 @@ impl System<'_> {
             caller = self.wait_for(&handing_on, next, first_ticket.later(at as u64 + 1));
             self.arm_late(host, now, began, next, caller);
         }
-        let fiber = &mut self.fibers[index];
-        fiber.reply_to = caller;
-        (fiber.arrived, fiber.started) = (set_out, last.step_began);
-        fiber.folded = Folded::No;
-        if waits {
-            (fiber.key, fiber.pc) = (Key::NONE, Pc(relay.end.0 - 1));
-        }
+        let Some(leg) = relay.legs.last() else { return };
+        self.fibers[index] = Fiber {
+            key: if waits { Key::NONE } else { last.key },
+            reply_to: caller,
+            arrived: set_out,
+            started: last.step_began,
+            step_began: last.step_began,
+            mark: last.mark,
+            replica: leg.replica,
+            endpoint: leg.endpoint,
+            edge: leg.edge,
+            pc: Pc(relay.end.0 - u32::from(waits)),
+            segment: last.segment,
+            state: last.state,
+            express: true,
+            ..Fiber::FREE
+        };
     }
 
     /// A fiber that waits for the answer to a call that it made before, with the ticket that was kept for it.

@@ -20,7 +20,6 @@ use super::service::Replica;
 use super::system::{Step, System};
 use crate::observation::{Called, Observation, Relayed, Returned};
 use crate::plan::{DatabaseId, EndpointId, Load, LoadId, Op, Pc, Plan, ReplicaId, SegmentId, SiteId, Source, TimeId};
-use crate::rng::Stream;
 
 /// Services on the way of one relay, at most.
 const LONGEST: usize = 16;
@@ -44,6 +43,8 @@ pub(super) struct Relay {
     open: bool,
     /// The network on the way, if it takes any time.
     pub hops: Hops,
+    /// Whether it does, so that all that go this way are journeys.
+    pub travels: bool,
 }
 
 impl Default for Relay {
@@ -58,6 +59,7 @@ impl Default for Relay {
             alarm: None,
             open: false,
             hops: Hops::default(),
+            travels: false,
         }
     }
 }
@@ -105,7 +107,8 @@ impl Relay {
             let timeouts =
                 legs.iter().enumerate().filter_map(|(at, leg)| Some((at, routes[leg.site.index()].timeout?)));
             let alarm = timeouts.min_by_key(|(_, timeout)| timeout.span).map(|(at, timeout)| (at as u32, timeout));
-            return Self { legs: legs.into(), database, time, end, patience, alarm, open: false, hops };
+            let travels = !hops.is_empty();
+            return Self { legs: legs.into(), database, time, end, patience, alarm, open: false, hops, travels };
         }
     }
 }
@@ -143,6 +146,15 @@ impl Relay {
             }
             full |= u16::from(replica.saturated) << at;
         }
+        Some(full)
+    }
+
+    /// The legs that free the last workers of their replicas when it comes back, a bit each, and they are saturated no more;
+    /// `None` if it has waited or if somebody waits for one of them, and so this is to be told leg by leg.
+    #[inline(never)]
+    fn relieve(&self, waited: bool, replicas: &mut [Replica]) -> Option<u16> {
+        let full = self.relieved(self.legs.len(), replicas).filter(|_| !waited)?;
+        self.legs.iter().for_each(|leg| replicas[leg.replica.index()].saturated = false);
         Some(full)
     }
 
@@ -250,7 +262,7 @@ impl Plan {
     /// The way that a [`Relayed`] request has that begins with each call step; without call steps where none can begin.
     pub fn relays(&self) -> Vec<RelayWay> {
         let routes: Vec<Route> = self.sites.iter().map(|site| Route::new(self, site)).collect();
-        let in_an_instant = |relay: &Relay| relay.hops.is_empty();
+        let in_an_instant = |relay: &Relay| !relay.travels;
         let way = |relay: Relay| RelayWay {
             sites: relay.legs.iter().filter(|_| in_an_instant(&relay)).map(|leg| leg.site).collect(),
             database: relay.database.filter(|_| in_an_instant(&relay)),
@@ -291,8 +303,8 @@ impl System<'_> {
                     replica.pauses == 0 && replica.paused_total.is_zero()
                 }),
             };
-            relay.open = open && relay.hops.is_empty();
-            relay.hops.open = open && !relay.hops.is_empty();
+            relay.open = open && !relay.travels;
+            relay.hops.open = open && relay.travels;
         }
     }
 
@@ -373,13 +385,11 @@ impl System<'_> {
             return false;
         }
         let Some((site, endpoint)) = self.clients[load.index()].call else { return false };
-        // One who waits at the first service needs no fiber there.
-        if self.relays[site.index()].legs.len() == 1
-            && self.replicas[self.routes[site.index()].target.index()].saturated
-        {
+        let Some(room) = self.room_all_the_way(site) else { return false };
+        if matches!(room, Room::ButForTheLast(_)) && self.relays[site.index()].legs.len() == 1 {
+            // One who waits at the first service needs no fiber there.
             return false;
         }
-        let Some(room) = self.room_all_the_way(site) else { return false };
         let segment = self.segment_at(now);
         let replica = self.clients[load.index()].turn();
         self.replicas[replica.index()].busy += 1;
@@ -411,17 +421,16 @@ impl System<'_> {
         let Start { site, segment, from, filled, .. } = start;
         let user = from.user();
         host.relayed(now, self.relays[site.index()].told((site, filled), segment, user));
-        if let Some(index) = self.fold(now, start) {
-            self.begin_end(host, now, index, site);
-        }
+        let index = self.fold(now, start);
+        self.begin_end(host, now, index, site);
     }
 
-    /// The fiber that stands for a relay that sets out.
+    /// The fiber that stands for a relay that sets out. What only its last service's own fiber needs is left for
+    /// [`take_apart`](System::take_apart).
     #[inline(always)]
-    pub(super) fn fold(&mut self, now: SimTime, start: Start) -> Option<u32> {
+    pub(super) fn fold(&mut self, now: SimTime, start: Start) -> u32 {
         let Start { site, segment, from, .. } = start;
         let relay = &self.relays[site.index()];
-        let [.., leg] = &*relay.legs else { return None };
         self.tickets.skip(relay.legs.len() as u64 - 1);
         self.fibers.hide(relay.legs.len() as u32 + u32::from(from.user().is_some()));
         let (index, fiber) = match from {
@@ -444,38 +453,25 @@ impl System<'_> {
             fiber.arrived = now;
             fiber.started = now;
         }
-        fiber.replica = leg.replica;
-        fiber.endpoint = leg.endpoint;
-        fiber.edge = leg.edge;
-        fiber.pc = relay.end;
         fiber.site = site;
-        fiber.own_share = 1.0;
-        fiber.outcome = Outcome::Ok;
         fiber.segment = segment.0 as u16;
         fiber.kind = Kind::Request;
-        fiber.express = true;
         fiber.waited = false;
-        Some(index)
+        index
     }
 
     /// A relay begins the work or the query at its end.
     #[inline(always)]
     pub(super) fn begin_end<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, site: SiteId) {
-        let (plan, relay) = (self.plan, &self.relays[site.index()]);
-        let delay = Self::draw(plan, relay.time, self.stream_at_end(site));
-        self.begin_end_of(host, now, (index, site), delay);
-    }
-
-    /// The stream that the time of what a relay does at its end is drawn from.
-    #[inline(always)]
-    pub(super) fn stream_at_end(&mut self, site: SiteId) -> &mut Stream {
-        let Self { relays, replicas, databases, services, .. } = self;
+        let Self { relays, replicas, databases, services, plan, .. } = self;
         let relay = &relays[site.index()];
-        match (relay.database, &*relay.legs) {
+        let stream = match (relay.database, &*relay.legs) {
             (Some(id), _) => &mut databases[id.index()].time,
-            (None, [.., leg]) => &mut services[replicas[leg.replica.index()].service.index()].work,
-            (None, []) => &mut services[0].work,
-        }
+            (None, [.., last]) => &mut services[replicas[last.replica.index()].service.index()].work,
+            (None, []) => return,
+        };
+        let delay = Self::draw(plan, relay.time, stream);
+        self.begin_end_of(host, now, (index, site), delay);
     }
 
     /// A relay begins the work or the query at its end, which takes so long.
@@ -518,9 +514,7 @@ impl System<'_> {
         }
         let Some(index) = self.fibers.waiting(key) else { return Back::No };
         let fiber = &self.fibers[index];
-        let (folded, client, reply_to) = (fiber.folded, fiber.target, fiber.reply_to);
-        let (site, segment) = (fiber.site, fiber.segment());
-        let (arrived, started, began, waited) = (fiber.arrived, fiber.started, fiber.step_began, fiber.waited);
+        let (folded, reply_to) = (fiber.folded, fiber.reply_to);
         if folded == Folded::No {
             return Back::No;
         }
@@ -528,74 +522,88 @@ impl System<'_> {
             self.wait_no_longer(host, now, index);
             return Back::Done;
         }
-        let caller = if folded == Folded::Call { self.fibers.waiting(reply_to) } else { None };
-        if folded == Folded::Guest && self.turn_over(host, now, index) {
-            return Back::Done;
-        }
-        if !self.relays[site.index()].hops.is_empty() {
+        if self.relays[fiber.site.index()].travels {
             return if self.turn_back(host, now, index) { Back::Done } else { Back::No };
         }
-        let relay = &self.relays[site.index()];
-        let mut full = false;
-        if let Some(id) = relay.database {
-            let database = &mut self.databases[id.index()];
-            database.busy -= u32::from(!database.saturated);
-            full = database.saturated;
-        }
-        if full || folded == Folded::Call && caller.is_none() {
-            if let (false, Some(id)) = (full, relay.database) {
-                self.databases[id.index()].busy += 1;
+        match folded {
+            Folded::Call => {
+                let caller = self.fibers.waiting(reply_to);
+                if caller.is_none() {
+                    self.take_apart(host, now, index, false);
+                }
+                let Some(caller) = caller.filter(|_| self.unfold(host, now, index, false)) else { return Back::No };
+                self.fibers[caller].key = Key::NONE;
+                Back::To(caller)
             }
-            self.take_apart(host, now, index, false);
+            Folded::Guest => {
+                if self.turn_over(host, now, index) {
+                    return Back::Done;
+                }
+                self.guest_is_back(host, now, index)
+            }
+            _ if self.unfold(host, now, index, true) => Back::Done,
+            _ => Back::No,
+        }
+    }
+
+    /// A guest's relay is back, and its service answers.
+    #[inline(never)]
+    fn guest_is_back<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Back {
+        let fiber = &self.fibers[index];
+        let (segment, reply_to, arrived, started) = (fiber.segment(), fiber.reply_to, fiber.arrived, fiber.started);
+        if !self.unfold(host, now, index, false) {
             return Back::No;
         }
-        let Self { fibers, relays, replicas, routes, later, plan, .. } = self;
-        let relay = &relays[site.index()];
-        fibers[index].folded = Folded::No;
-        fibers.release_uncounted(index);
-        fibers.unhide(relay.legs.len() as u32 + u32::from(folded != Folded::Call));
-        let user = match folded {
-            Folded::User => {
-                let replica = &mut replicas[client.index()];
-                replica.busy -= 1;
-                Some((plan.services[replica.service.index()].first_endpoint, client))
-            }
-            _ => None,
-        };
-        if let Some(caller) = caller {
-            fibers[caller].key = Key::NONE;
-        }
-        let mut full = false;
-        for leg in &relay.legs {
-            let replica = &mut replicas[leg.replica.index()];
-            replica.busy -= 1;
-            full |= replica.saturated;
-        }
-        let (took, held) = (now - started, now - began);
-        let relieved = match full {
-            _ if waited => None,
-            true => relay.relieved(relay.legs.len(), replicas),
-            false => Some(0),
-        };
-        if full && relieved.is_some() {
-            relay.legs.iter().for_each(|leg| replicas[leg.replica.index()].saturated = false);
-        }
-        let what = relay.told((site, relieved.unwrap_or(0)), segment, user);
-        if relieved.is_none() {
-            tell_return(host, now, (what, took, held), (replicas, fibers, routes, later));
-        } else {
-            host.relay_returned(now, what, took);
-        }
-        if folded == Folded::Guest
-            && let Some(client) = reply_to.guest()
-        {
+        self.fibers.unhide(1);
+        if let Some(client) = reply_to.guest() {
             let site = self.guests_call(client).0;
             let Route { edge, endpoint, target: replica, .. } = self.routes[site.index()];
             let held = (started != arrived).then(|| now - started);
             let called = Called { site, edge, endpoint, replica, segment };
             self.answer_guest(host, now, client, (called, now - arrived), held);
         }
-        caller.map_or(Back::Done, Back::To)
+        Back::Done
+    }
+
+    /// A relay is back, and gives back all that it has taken; `false` if its end is news, for which it is taken apart.
+    #[inline(always)]
+    fn unfold<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, of_user: bool) -> bool {
+        let Self { fibers, relays, replicas, databases, routes, later, plan, .. } = self;
+        let fiber = &mut fibers[index];
+        let (site, segment, client, waited) = (fiber.site, fiber.segment(), fiber.target, fiber.waited);
+        let (took, held) = (now - fiber.started, now - fiber.step_began);
+        let relay = &relays[site.index()];
+        if let Some(id) = relay.database {
+            let database = &mut databases[id.index()];
+            if database.saturated {
+                self.take_apart(host, now, index, false);
+                return false;
+            }
+            database.busy -= 1;
+        }
+        fiber.folded = Folded::No;
+        fibers.release_uncounted(index);
+        fibers.unhide(relay.legs.len() as u32 + u32::from(of_user));
+        let mut user = None;
+        if of_user {
+            let replica = &mut replicas[client.index()];
+            replica.busy -= 1;
+            user = Some((plan.services[replica.service.index()].first_endpoint, client));
+        }
+        let mut more = waited;
+        for leg in &relay.legs {
+            let replica = &mut replicas[leg.replica.index()];
+            replica.busy -= 1;
+            more |= replica.saturated;
+        }
+        let relieved = if more { relay.relieve(waited, replicas) } else { Some(0) };
+        let what = relay.told((site, relieved.unwrap_or(0)), segment, user);
+        if relieved.is_none() {
+            tell_return(host, now, (what, took, held), (replicas, fibers, routes, later));
+        } else {
+            host.relay_returned(now, what, took);
+        }
+        true
     }
 
     /// What follows when a user's relay has set out or is back.

@@ -44,7 +44,7 @@ impl System<'_> {
     }
 
     /// As [`turn_over`](Self::turn_over), where somebody waits at the end of the way as well.
-    #[inline(always)]
+    #[inline(never)]
     fn pass_on<H: Host>(
         &mut self,
         host: &mut H,
@@ -52,7 +52,7 @@ impl System<'_> {
         index: u32,
         (client, next): (ReplicaId, NextGuest),
     ) -> bool {
-        let Self { fibers, relays, replicas, plan, .. } = self;
+        let Self { fibers, relays, replicas, databases, services, plan, .. } = self;
         let (fiber, plan) = (&fibers[index], *plan);
         let (site, worked) = (fiber.site, now - fiber.step_began);
         let relay = &relays[site.index()];
@@ -62,13 +62,17 @@ impl System<'_> {
         let had_to_wait = fiber.step_began != fiber.started;
         let Some(heir) = heir.filter(same_way).filter(|_| had_to_wait) else { return false };
         let Some(full) = relay.relieved(before.len(), replicas) else { return false };
-        let (last, time, asks) = (last.replica, relay.time, relay.database.is_some());
+        let (last, time, asks) = (last.replica, relay.time, relay.database);
         let (then, lined) = (fibers[heir].segment(), now - fibers[heir].lined_up());
-        let stream = self.stream_at_end(site);
+        let stream = match asks {
+            Some(id) => &mut databases[id.index()].time,
+            None => &mut services[replicas[last.index()].service.index()].work,
+        };
         let as_before = stream.clone();
         let delay = Self::draw(plan, time, stream);
-        if delay.span.is_zero() && !asks {
-            *self.stream_at_end(site) = as_before;
+        if delay.span.is_zero() && asks.is_none() {
+            // It would answer at once, before the next joins the line.
+            *stream = as_before;
             return false;
         }
         self.replicas[last.index()].queue.drop_first();

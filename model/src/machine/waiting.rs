@@ -16,10 +16,10 @@ use crate::plan::SiteId;
 
 impl System<'_> {
     /// A relay goes as far as the last service, and waits there.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn line_up<H: Host>(&mut self, host: &mut H, now: SimTime, start: Start) {
         let Start { site, segment, from, first, filled } = start;
-        let Some(index) = self.fold(now, start) else { return };
+        let index = self.fold(now, start);
         let relay = &self.relays[site.index()];
         let [before @ .., last] = &*relay.legs else { return };
         if let Some((endpoint, replica)) = from.user() {
@@ -52,6 +52,7 @@ impl System<'_> {
         fibers.aside(index).first = first;
         let fiber = &mut fibers[index];
         fiber.key = key;
+        fiber.endpoint = last.endpoint;
         fiber.step_began = now;
         fiber.state = State::Queued;
         fiber.waited = true;
