@@ -1,6 +1,6 @@
 //! The answers that came in the window that is open. Where they are few they are kept as they came: a window's end then
 //! sorts them, which is far less than to look through all buckets of a histogram. Where they are many, they are counted in
-//! one from the first such window on.
+//! one.
 
 use crate::Histogram;
 use crate::histogram::{half_octaves_of, percentiles_of};
@@ -22,7 +22,7 @@ pub(crate) struct Fresh {
 /// The answers of a task to those who began in one segment.
 #[derive(Clone, Debug, Default)]
 struct Slot {
-    /// They were many in some window, and are taken to be so in all that follow.
+    /// They are many in this window.
     are_many: bool,
     few: Vec<u64>,
     many: Histogram,
@@ -65,6 +65,7 @@ impl Fresh {
                 shelf.record(task, segment, value);
                 to.few.push(value);
             }
+            slot.are_many = false;
             if slot.many.is_empty() {
                 continue;
             }
@@ -84,7 +85,7 @@ impl Slot {
     #[inline(never)]
     fn spill(&mut self) {
         self.are_many = true;
-        for value in core::mem::take(&mut self.few) {
+        for value in self.few.drain(..) {
             self.many.record(value);
         }
     }

@@ -2,26 +2,31 @@
 //! of requests, services or time.
 //!
 //! Values below 1,024 have a bucket each. Above, every octave (from one power of two to the next) is cut into 512
-//! buckets of equal width, so a bucket's midpoint is within 1/1,024 (0.1 %) of every value in it. An octave's page of
-//! counts is made when its first value comes.
+//! buckets of equal width, so a bucket's midpoint is within 1/1,024 (0.1 %) of every value in it. Counts stand in pages of
+//! 64 buckets, an eighth of an octave, each made when its first value comes: many a histogram has few values.
 
-/// Pages there may be: two for what is exact, one an octave above.
-const PAGES: usize = 56;
-/// Buckets of a page.
-const PAGE: usize = 512;
-const PAGE_BITS: u32 = 9;
+/// Buckets of a page, and pages of an octave.
+const PAGE: usize = 64;
+const PAGE_BITS: u32 = 6;
+const OCTAVE: usize = 8;
+const OCTAVE_BITS: u32 = 9;
+const HALF_OCTAVE: usize = PAGE * OCTAVE / 2;
+/// Pages there may be: two octaves for what is exact, and all above.
+const PAGES: usize = 56 * OCTAVE;
 /// Values with this many leading zeros or more are their own bucket.
 const EXACT_LEADING_ZEROS: u32 = 54;
 /// A directory entry whose page would lie beyond any possible count.
-const NO_PAGE: u8 = u8::MAX;
+const NO_PAGE: u16 = u16::MAX;
 
 /// Counts of values by size, with exact sum, least and greatest.
 #[derive(Clone, Debug)]
 pub struct Histogram {
-    /// Where each page of counts stands in `pages`. 56 are possible; 64 save the bounds check.
-    directory: [u8; 64],
+    /// Where each page of counts stands in `pages`. Empty until there is one.
+    directory: Vec<u16>,
     /// Each made when its first value came, and never moved.
-    pages: Vec<Box<[u64; PAGE]>>,
+    pages: Vec<Box<[u32; PAGE]>>,
+    /// What no longer fits into a count of 32 bits, by bucket.
+    carried: Vec<(usize, u64)>,
     sum: u128,
     least: u64,
     greatest: u64,
@@ -36,7 +41,7 @@ impl Default for Histogram {
 impl Histogram {
     /// No values.
     pub const fn new() -> Self {
-        Self { directory: [NO_PAGE; 64], pages: Vec::new(), sum: 0, least: u64::MAX, greatest: 0 }
+        Self { directory: Vec::new(), pages: Vec::new(), carried: Vec::new(), sum: 0, least: u64::MAX, greatest: 0 }
     }
 
     /// One more value.
@@ -47,10 +52,13 @@ impl Histogram {
             self.widen(value);
         }
         let bucket = bucket_of(value);
-        let place = usize::from(self.directory[(bucket >> PAGE_BITS) & 63]);
-        match self.pages.get_mut(place) {
-            Some(page) => page[bucket % PAGE] += 1,
-            None => self.add_to_new_page(bucket, 1),
+        let place = self.directory.get(bucket >> PAGE_BITS).copied().unwrap_or(NO_PAGE);
+        if let Some(page) = self.pages.get_mut(usize::from(place))
+            && let Some(more) = page[bucket % PAGE].checked_add(1)
+        {
+            page[bucket % PAGE] = more;
+        } else {
+            self.add(bucket, 1);
         }
     }
 
@@ -62,7 +70,7 @@ impl Histogram {
         self.sum += u128::from(value) * u128::from(times);
         self.widen(value);
         let bucket = bucket_of(value);
-        self.page_mut(bucket >> PAGE_BITS)[bucket % PAGE] += times;
+        self.add(bucket, times);
     }
 
     /// A value beyond all others: rarer and rarer as values come.
@@ -80,9 +88,18 @@ impl Histogram {
             if theirs.is_empty() {
                 continue;
             }
+            let mut too_many = false;
             for (count, more) in self.page_mut(page).iter_mut().zip(theirs) {
-                *count += more;
+                let (sum, over) = count.overflowing_add(*more);
+                *count = sum;
+                too_many |= over;
             }
+            if too_many {
+                self.carry_after(page, theirs);
+            }
+        }
+        for (bucket, count) in &other.carried {
+            self.carry(*bucket, *count);
         }
         self.sum += other.sum;
         self.least = self.least.min(other.least);
@@ -92,10 +109,12 @@ impl Histogram {
     /// Forgets the values and keeps the memory. Only pages that hold values are touched.
     pub fn reset(&mut self) {
         for page in self.pages_in_use() {
-            if let Some(counts) = self.pages.get_mut(usize::from(self.directory[page])) {
+            let place = usize::from(self.place(page));
+            if let Some(counts) = self.pages.get_mut(place) {
                 counts.fill(0);
             }
         }
+        self.carried.clear();
         (self.sum, self.least, self.greatest) = (0, u64::MAX, 0);
     }
 
@@ -106,7 +125,7 @@ impl Histogram {
 
     /// How many values there are. Adds up the buckets.
     pub fn count(&self) -> u64 {
-        self.pages_in_use().flat_map(|page| self.page(page)).sum()
+        self.pages_in_use().map(|page| self.sum_of(page)).sum()
     }
 
     /// The sum of all values, exact.
@@ -143,7 +162,7 @@ impl Histogram {
     pub fn percentiles<const N: usize>(&self, per_mille: [u16; N]) -> Option<[u64; N]> {
         let mut sums = [0; PAGES];
         for page in self.pages_in_use() {
-            sums[page] = self.page(page).iter().sum::<u64>();
+            sums[page] = self.sum_of(page);
         }
         let count = sums.iter().sum::<u64>();
         (count > 0).then(|| {
@@ -163,8 +182,10 @@ impl Histogram {
                 continue;
             }
             for (slot, count) in self.page(page).iter().enumerate() {
-                if *count >= left {
-                    return midpoint_of(page * PAGE + slot).clamp(self.least, self.greatest);
+                let bucket = page * PAGE + slot;
+                let count = u64::from(*count) + self.carried_of(bucket..bucket + 1);
+                if count >= left {
+                    return midpoint_of(bucket).clamp(self.least, self.greatest);
                 }
                 left -= count;
             }
@@ -175,23 +196,72 @@ impl Histogram {
     /// How many values there are in each half of an octave, ascending, without empty ones: its number and the count.
     /// [`half_octave_from`] says where one begins.
     pub(crate) fn half_octaves(&self) -> Vec<(u8, u64)> {
-        let halves = self.pages_in_use().flat_map(|page| {
-            let halves = self.page(page).chunks(PAGE / 2).enumerate();
-            halves.map(move |(half, counts)| ((2 * page + half) as u8, counts.iter().sum::<u64>()))
-        });
-        halves.filter(|(_, count)| *count > 0).collect()
+        let mut halves: Vec<(u8, u64)> = Vec::new();
+        for page in self.pages_in_use() {
+            let (half, count) = ((page / (OCTAVE / 2)) as u8, self.sum_of(page));
+            match halves.last_mut() {
+                Some((last, sum)) if *last == half => *sum += count,
+                _ if count > 0 => halves.push((half, count)),
+                _ => {}
+            }
+        }
+        halves
     }
 
+    /// So many more in a bucket, whose page may have to be made, or whose count is too great for it.
     #[cold]
     #[inline(never)]
-    fn add_to_new_page(&mut self, bucket: usize, times: u64) {
-        self.page_mut(bucket >> PAGE_BITS)[bucket % PAGE] += times;
+    fn add(&mut self, bucket: usize, times: u64) {
+        let count = &mut self.page_mut(bucket >> PAGE_BITS)[bucket % PAGE];
+        let sum = u128::from(*count) + u128::from(times);
+        *count = sum as u32;
+        self.carry(bucket, (sum - (sum & u128::from(u32::MAX))) as u64);
+    }
+
+    /// So many more that do not fit into a count.
+    fn carry(&mut self, bucket: usize, count: u64) {
+        if count == 0 {
+            return;
+        }
+        match self.carried.iter_mut().find(|(of, _)| *of == bucket) {
+            Some((_, carried)) => *carried += count,
+            None => self.carried.push((bucket, count)),
+        }
+    }
+
+    /// Counts of a page to which these were added have become less, and so were too great.
+    #[cold]
+    fn carry_after(&mut self, page: usize, added: &[u32]) {
+        for (slot, more) in added.iter().enumerate() {
+            if self.page(page).get(slot).is_some_and(|count| count < more) {
+                self.carry(page * PAGE + slot, 1 << u32::BITS);
+            }
+        }
+    }
+
+    /// What some buckets have besides their counts.
+    fn carried_of(&self, buckets: core::ops::Range<usize>) -> u64 {
+        self.carried.iter().filter(|(bucket, _)| buckets.contains(bucket)).map(|(_, count)| count).sum()
+    }
+
+    /// How many values a page has.
+    fn sum_of(&self, page: usize) -> u64 {
+        let counts = self.page(page).iter().map(|count| u64::from(*count)).sum::<u64>();
+        counts + self.carried_of(page * PAGE..(page + 1) * PAGE)
+    }
+
+    /// Where the page's counts stand, if they do.
+    fn place(&self, page: usize) -> u16 {
+        self.directory.get(page).copied().unwrap_or(NO_PAGE)
     }
 
     /// The page's counts; makes the page if it is not there.
-    fn page_mut(&mut self, page: usize) -> &mut [u64; PAGE] {
+    fn page_mut(&mut self, page: usize) -> &mut [u32; PAGE] {
+        if self.directory.is_empty() {
+            self.directory = vec![NO_PAGE; PAGES];
+        }
         if self.directory[page] == NO_PAGE {
-            self.directory[page] = self.pages.len() as u8;
+            self.directory[page] = self.pages.len() as u16;
             self.pages.push(Box::new([0; PAGE]));
         }
         &mut self.pages[usize::from(self.directory[page])]
@@ -206,8 +276,8 @@ impl Histogram {
     }
 
     /// The page's counts; nothing if it was never made.
-    fn page(&self, page: usize) -> &[u64] {
-        self.pages.get(usize::from(self.directory[page])).map_or(&[], |page| &page[..])
+    fn page(&self, page: usize) -> &[u32] {
+        self.pages.get(usize::from(self.place(page))).map_or(&[], |page| &page[..])
     }
 }
 
@@ -223,28 +293,28 @@ pub(crate) fn percentiles_of<const N: usize>(sorted: &[u64], per_mille: [u16; N]
 
 /// As [`Histogram::half_octaves`], of values that are sorted.
 pub(crate) fn half_octaves_of(sorted: &[u64]) -> Vec<(u8, u64)> {
-    let number = |value: &u64| (bucket_of(*value) / (PAGE / 2)) as u8;
+    let number = |value: &u64| (bucket_of(*value) / HALF_OCTAVE) as u8;
     sorted.chunk_by(|a, b| number(a) == number(b)).map(|half| (number(&half[0]), half.len() as u64)).collect()
 }
 
 /// The least value of a half octave by its number.
 pub(crate) const fn half_octave_from(number: u8) -> u64 {
-    let bucket = number as usize * (PAGE / 2);
-    let shift = (bucket >> PAGE_BITS).saturating_sub(1);
-    ((bucket - (shift << PAGE_BITS)) as u64) << shift
+    let bucket = number as usize * HALF_OCTAVE;
+    let shift = (bucket >> OCTAVE_BITS).saturating_sub(1);
+    ((bucket - (shift << OCTAVE_BITS)) as u64) << shift
 }
 
 /// The bucket of `value`: the value itself below 1,024; above, the octave and the upper ten bits.
 #[inline]
 const fn bucket_of(value: u64) -> usize {
-    let shift = EXACT_LEADING_ZEROS - (value | PAGE as u64).leading_zeros();
-    ((shift as usize) << PAGE_BITS) + (value >> shift) as usize
+    let shift = EXACT_LEADING_ZEROS - (value | 1 << OCTAVE_BITS).leading_zeros();
+    ((shift as usize) << OCTAVE_BITS) + (value >> shift) as usize
 }
 
 /// The midpoint of a bucket, rounded down.
 const fn midpoint_of(bucket: usize) -> u64 {
-    let shift = (bucket >> PAGE_BITS).saturating_sub(1);
-    let low = ((bucket - (shift << PAGE_BITS)) as u64) << shift;
+    let shift = (bucket >> OCTAVE_BITS).saturating_sub(1);
+    let low = ((bucket - (shift << OCTAVE_BITS)) as u64) << shift;
     low + ((1 << shift) - 1) / 2
 }
 
@@ -326,8 +396,8 @@ mod tests {
         used.reset();
         assert!(used.is_empty());
         assert!(used.pages.iter().all(|page| page.iter().all(|count| *count == 0)));
-        used.record(6_000);
-        assert_eq!((used.count(), used.percentile(500), used.pages.len()), (1, Some(6_000), memory));
+        used.record(5_100);
+        assert_eq!((used.count(), used.percentile(500), used.pages.len()), (1, Some(5_100), memory));
     }
 
     proptest! {
@@ -377,6 +447,34 @@ mod tests {
             prop_assert_eq!(merged.sum(), one.sum());
             prop_assert_eq!(merged.min(), one.min());
             prop_assert_eq!(merged.percentile(per_mille), one.percentile(per_mille));
+        }
+
+        #[test]
+        fn counts_may_be_greater_than_a_page_can_hold(
+            values in values(), times in prop::collection::vec(0u64..1 << 40, 1..9), per_mille in 0u16..=1000
+        ) {
+            let (mut whole, mut halves) = (Histogram::new(), [Histogram::new(), Histogram::new()]);
+            let mut sorted = Vec::new();
+            for (value, times) in values.iter().zip(&times) {
+                whole.record_times(*value, *times);
+                halves[0].record_times(*value, times / 2);
+                halves[1].record_times(*value, times - times / 2);
+                sorted.push((*value, *times));
+            }
+            let [mut merged, other] = halves;
+            merged.merge(&other);
+            sorted.sort_unstable();
+            let count = sorted.iter().map(|(_, times)| times).sum::<u64>();
+            prop_assert_eq!((whole.count(), merged.count()), (count, count));
+            prop_assert_eq!(whole.percentile(per_mille), merged.percentile(per_mille));
+            prop_assert_eq!(whole.half_octaves(), merged.half_octaves());
+            let rank = (u128::from(count) * u128::from(per_mille)).div_ceil(1000).max(1);
+            let mut below = 0;
+            let at = sorted.iter().find(|(_, times)| { below += u128::from(*times); below >= rank });
+            if let Some((exact, _)) = at.filter(|_| count > 0) {
+                let error = whole.percentile(per_mille).unwrap().abs_diff(*exact);
+                prop_assert!(u128::from(error) * 1024 <= u128::from(*exact), "{exact}");
+            }
         }
 
         #[test]
