@@ -6,6 +6,7 @@ use squall_policies::{Outcome, SimTime, Span};
 
 use super::host::Request;
 use super::key::{Key, PLACES};
+use super::line::more_places;
 use super::system::Step;
 use crate::observation::Failure;
 use crate::plan::{EdgeId, EndpointId, Pc, ReplicaId, SegmentId, SiteId};
@@ -271,8 +272,7 @@ impl Fibers {
         let count = self.places.len();
         assert!(count < PLACES, "at most 2^26 requests may be in flight at once");
         if count == self.places.capacity() {
-            // By a quarter rather than by half: what waits in long queues is most of a run's memory.
-            self.places.reserve_exact((count / 4).max(64));
+            self.places.reserve_exact(more_places(count));
         }
         self.places.push(Fiber::FREE);
         self.free = count as u32;

@@ -25,6 +25,16 @@ pub(super) enum Waiting {
 /// Long queues are most of a run's memory.
 const _: () = assert!(size_of::<Waiting>() == 24);
 
+/// By how much something grows that may become long: by as much as it is while it is short, then by a quarter, for what waits
+/// in long queues is most of a run's memory.
+pub(super) const fn more_places(count: usize) -> usize {
+    match count {
+        0..64 => 64,
+        64..4096 => count,
+        _ => count / 4,
+    }
+}
+
 /// All that wait for a replica's workers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Line {
@@ -45,10 +55,9 @@ impl Line {
         self.waiting.push_back(one);
     }
 
-    /// By a quarter rather than by half: what waits in long queues is most of a run's memory.
     #[cold]
     fn grow(&mut self) {
-        self.waiting.reserve_exact((self.waiting.len() / 4).max(16));
+        self.waiting.reserve_exact(more_places(self.waiting.len()));
     }
 
     /// The next, if it is a guest's request along this call: when it came, its ticket, and its segment.
