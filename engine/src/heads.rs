@@ -1,11 +1,14 @@
 //! The heads of lanes: a tree of winners. The least number of all lanes is at its root; a lane that has another head plays
-//! again only against those whom it meets on its way up. Knows nothing of what its numbers mean.
+//! again only against those whom it meets on its way up. The first lane, which is mostly the busiest, plays but once, against
+//! the winner of all others. Knows nothing of what its numbers mean.
 
 /// A number for each lane, the greatest there is for one that is empty, and which of them is least.
 #[derive(Clone, Debug)]
 pub(crate) struct Heads {
-    /// The root is at 1, the children of each at twice its place; the lanes are the last half.
-    tree: Vec<u128>,
+    least: u128,
+    first: u128,
+    /// The other lanes: the winner is at 1, the children of each at twice its place; the lanes are the last half.
+    others: Vec<u128>,
     lanes: usize,
 }
 
@@ -14,28 +17,28 @@ const NOTHING: u128 = u128::MAX;
 
 impl Default for Heads {
     fn default() -> Self {
-        Self { tree: vec![NOTHING; 2], lanes: 0 }
+        Self { least: NOTHING, first: NOTHING, others: vec![NOTHING; 2], lanes: 0 }
     }
 }
 
 impl Heads {
     /// The least head; the greatest number there is if all lanes are empty.
     #[inline(always)]
-    pub(crate) fn least(&self) -> u128 {
-        self.tree.get(1).copied().unwrap_or(NOTHING)
+    pub(crate) const fn least(&self) -> u128 {
+        self.least
     }
 
     /// One lane more; the answer is its place.
     #[cold]
     pub(crate) fn add_lane(&mut self) -> usize {
-        let leaves = self.tree.len() / 2;
+        let leaves = self.others.len() / 2;
         let lane = self.lanes;
         self.lanes += 1;
-        if lane == leaves {
-            let heads = self.tree.split_off(leaves);
-            self.tree = vec![NOTHING; leaves * 4];
-            for (lane, head) in heads.into_iter().enumerate() {
-                self.set(lane, head);
+        if lane == leaves + 1 {
+            let heads = self.others.split_off(leaves);
+            self.others = vec![NOTHING; leaves * 4];
+            for (other, head) in heads.into_iter().enumerate() {
+                self.set(other + 1, head);
             }
         }
         lane
@@ -44,15 +47,21 @@ impl Heads {
     /// The lane has another head.
     #[inline(always)]
     pub(crate) fn set(&mut self, lane: usize, head: u128) {
-        let tree = &mut self.tree[..];
-        let mut at = tree.len() / 2 + lane;
+        let others = &mut self.others[..];
+        let Some(other) = lane.checked_sub(1) else {
+            self.first = head;
+            self.least = head.min(others[1]);
+            return;
+        };
+        let mut at = others.len() / 2 + other;
         let mut winner = head;
         while at > 1 {
-            tree[at] = winner;
-            winner = winner.min(tree[at ^ 1]);
+            others[at] = winner;
+            winner = winner.min(others[at ^ 1]);
             at /= 2;
         }
-        tree[1] = winner;
+        others[1] = winner;
+        self.least = winner.min(self.first);
     }
 }
 

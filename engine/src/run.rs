@@ -84,15 +84,12 @@ struct World<'s, S> {
 
 impl<'p, 's, S: Sink> Run<'p, 's, S> {
     fn new(plan: &'p Plan, sink: &'s mut S) -> Self {
-        let world = World {
-            queue: Queue::new(plan.lanes.len()),
-            network: Network::default(),
-            tickets: Tickets::default(),
-            sink,
-        };
+        let system = System::new(plan);
+        let world =
+            World { queue: Queue::new(system.lanes()), network: Network::default(), tickets: Tickets::default(), sink };
         let mut run = Self {
             plan,
-            system: System::new(plan),
+            system,
             world,
             open: Open::all(plan),
             next_open: u128::MAX,

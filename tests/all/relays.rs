@@ -154,7 +154,7 @@ fn what_is_seen_of_requests_that_are_relayed_is_what_is_seen_when_each_service_h
 fn nor_is_anything_else_seen_of_requests_that_travel_over_a_network_as_one() {
     for (name, last, rest) in table() {
         for network in ["1ms", "7ms", "13ms", "25ms", "40ms"] {
-            for workers in [[12, 10, 8], [4, 5, 9], [1, 1, 1]] {
+            for workers in [[12, 10, 8], [4, 5, 9], [1, 1, 1], [9, 7, 3], [8, 4, 2], [30, 25, 20]] {
                 let plan = chain(network, workers, last, &rest);
                 let [out, ..] = seen_the_same(&format!("{name}, network {network}, workers {workers:?}"), &plan);
                 assert_eq!(out, 0, "{name}: it takes time");

@@ -3,9 +3,10 @@
 //! an event each, and takes a worker wherever it comes; the services that hand it on need no fibers, and no timers for
 //! timeouts that cannot fire.
 //!
-//! At the first service it may wait for that, if its call has no timeout. One that finds no room further on is taken apart
-//! there, as all are before something happens to services: from then on every service on the way has its fiber and every
-//! timeout its timer, with the tickets that were kept for them. What is observed is the same either way.
+//! Where it finds none it waits, with a timer for the timeout that would be over first; so it may at one service whose wait
+//! counts against a timeout. One that finds no room a second time is taken apart there, as all are before something happens
+//! to services: from then on every service on the way has its fiber and every timeout its timer, with the tickets that were
+//! kept for them. What is observed is the same either way.
 
 use squall_policies::{Outcome, SimTime, Span};
 
@@ -15,10 +16,9 @@ use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
 use super::line::Waiting;
 use super::relay::Relay;
-use super::service::Replica;
 use super::system::{Step, System};
 use crate::observation::{Called, Observation};
-use crate::plan::{LoadId, Pc, SegmentId, SiteId};
+use crate::plan::{LaneId, LoadId, Pc, SegmentId, SiteId};
 
 /// Services on the way of one journey, at most.
 pub(super) const FARTHEST: usize = 8;
@@ -30,20 +30,27 @@ pub(super) struct Hops {
     legs: Box<[Delay]>,
     /// By leg: how long after the setting out its call begins. One more: when the last service is reached.
     begun: Box<[Span]>,
-    /// Whether it may wait at the first service.
-    may_wait: bool,
+    /// By leg: the leg whose timeout is over first for one who waits at its end, and how long after the service was reached.
+    alarms: Box<[Option<(usize, Delay)>]>,
     /// Whether nothing is the matter with any service on the way.
     pub open: bool,
 }
 
 impl Hops {
-    /// Of calls whose network takes so long each; the first of them may or may not take as long as it likes.
-    pub(super) fn new(legs: Vec<Delay>, may_wait: bool) -> Self {
+    /// Of calls whose network takes so long each, and whose timeouts are these; `lanes` are taken already.
+    pub(super) fn new(legs: Vec<Delay>, timeouts: &[Option<Span>], lanes: &mut usize) -> Self {
         let mut begun = vec![Span::ZERO];
         for leg in &legs {
             begun.push(begun.last().map_or(leg.span, |before| *before + leg.span));
         }
-        Self { legs: legs.into(), begun: begun.into(), may_wait, open: false }
+        let alarms = (0..legs.len()).map(|at| {
+            let left =
+                |leg: usize| Some((leg, timeouts[leg]?.saturating_sub(begun[at + 1].saturating_sub(begun[leg]))));
+            let (leg, span) = (0..=at).filter_map(left).min_by_key(|(_, span)| *span)?;
+            *lanes += 1;
+            Some((leg, Delay { span, lane: Some(LaneId::from(*lanes - 1)) }))
+        });
+        Self { alarms: alarms.collect(), legs: legs.into(), begun: begun.into(), open: false }
     }
 
     /// Whether there are any.
@@ -54,7 +61,7 @@ impl Hops {
     /// When a journey set out.
     #[inline(always)]
     fn set_out(&self, traveller: &Fiber) -> SimTime {
-        SimTime::from_nanos(traveller.arrived.as_nanos().saturating_sub(self.begun[1].as_nanos()))
+        earlier(traveller.arrived, self.begun[1])
     }
 
     /// When the call of a leg began: the first one when the journey set out, the others behind the first service's wait.
@@ -88,21 +95,79 @@ impl Hops {
     }
 }
 
-/// What journeys under way need besides their fibers.
+/// What a journey under way needs besides its fiber.
+#[derive(Clone, Copy, Debug)]
+struct Trail {
+    /// The key of each leg's call, as far as it has got; the place in it means nothing.
+    keys: [Key; FARTHEST],
+    /// Those that follow stand only where the fiber says that it has waited. How long, as far as that counts against a
+    /// timeout.
+    spent: Span,
+    /// The leg at whose end it has waited, if not the first: from there on all is so much later.
+    waited_at: Option<usize>,
+}
+
+impl Trail {
+    const NEW: Self = Self { keys: [Key::NONE; FARTHEST], spent: Span::ZERO, waited_at: None };
+}
+
+/// When a journey was where.
+struct Times<'a> {
+    of: &'a Relay,
+    now: &'a Fiber,
+    /// As it was before it waited at the end of that leg; from there on it is as it is now.
+    before: Fiber,
+    waited_at: usize,
+}
+
+impl<'a> Times<'a> {
+    fn new(of: &'a Relay, now: &'a Fiber, trail: &Trail) -> Self {
+        let mut before = now.clone();
+        let waited_at = trail.waited_at.filter(|_| now.waited);
+        if waited_at.is_some() {
+            before.started = earlier(before.started, trail.spent);
+        }
+        Self { of, now, before, waited_at: waited_at.unwrap_or(FARTHEST) }
+    }
+
+    const fn fiber(&self, before: bool) -> &Fiber {
+        if before { &self.before } else { self.now }
+    }
+
+    /// When the call of a leg began.
+    fn began(&self, leg: usize) -> SimTime {
+        self.of.hops.began(self.fiber(leg <= self.waited_at), leg)
+    }
+
+    /// When the service at the end of a leg was reached.
+    fn reached(&self, leg: usize) -> SimTime {
+        self.of.hops.reached(self.fiber(leg <= self.waited_at), leg)
+    }
+
+    /// When that gave it a worker.
+    fn served(&self, leg: usize) -> SimTime {
+        self.of.hops.served(self.fiber(leg < self.waited_at), leg)
+    }
+}
+
+fn earlier(time: SimTime, by: Span) -> SimTime {
+    SimTime::from_nanos(time.as_nanos().saturating_sub(by.as_nanos()))
+}
+
+/// The trails of all journeys under way.
 #[derive(Debug, Default)]
 pub(super) struct Trails {
-    /// The key of each leg's call, as far as it has got; the place in it means nothing.
-    keys: Vec<[Key; FARTHEST]>,
+    all: Vec<Trail>,
     free: Vec<u32>,
 }
 
 impl Trails {
     fn take(&mut self, first: Key) -> u32 {
         let trail = self.free.pop().unwrap_or_else(|| {
-            self.keys.push([Key::NONE; FARTHEST]);
-            self.keys.len() as u32 - 1
+            self.all.push(Trail::NEW);
+            self.all.len() as u32 - 1
         });
-        self.keys[trail as usize][0] = first;
+        self.all[trail as usize].keys[0] = first;
         trail
     }
 
@@ -145,12 +210,6 @@ impl Stage {
 }
 
 impl Relay {
-    /// Whether a service is full that is at the end of this leg or of one behind it.
-    #[inline(always)]
-    fn is_full_from(&self, leg: usize, replicas: &[Replica]) -> bool {
-        self.legs.iter().skip(leg).any(|leg| replicas[leg.replica.index()].saturated)
-    }
-
     /// Whether a journey that is at the end of this leg can begin its work at the database there, if that is its end.
     #[inline(always)]
     pub(super) fn may_end_at(&self, leg: usize, databases: &[DatabaseState]) -> bool {
@@ -168,7 +227,7 @@ impl System<'_> {
             return false;
         }
         let Some((site, endpoint)) = self.clients[load.index()].call else { return false };
-        if !self.looks_free(site) {
+        if !self.relays[site.index()].hops.open {
             return false;
         }
         let segment = self.segment_at(now);
@@ -188,7 +247,7 @@ impl System<'_> {
     /// A fiber's call sets out on a journey, if it can.
     #[inline(always)]
     pub(super) fn journey<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, site: SiteId) -> bool {
-        if H::TRACED || !H::INSTANT || !self.looks_free(site) {
+        if H::TRACED || !H::INSTANT || !self.relays[site.index()].hops.open {
             return false;
         }
         let key = self.ticket(index);
@@ -207,14 +266,6 @@ impl System<'_> {
         fiber.folded = Folded::Call;
         self.depart(host, now, traveller, (site, segment, key));
         true
-    }
-
-    /// Whether a journey may begin with this call, and no service on its way at which it may not wait is full at the moment:
-    /// one that is will most likely be so when the journey comes there, and then all was in vain.
-    #[inline(always)]
-    fn looks_free(&self, site: SiteId) -> bool {
-        let relay = &self.relays[site.index()];
-        relay.hops.open && !relay.is_full_from(usize::from(relay.hops.may_wait), &self.replicas)
     }
 
     /// A journey sets out.
@@ -237,6 +288,7 @@ impl System<'_> {
         fiber.segment = segment.0 as u16;
         fiber.attempts = 0;
         fiber.state = State::Calling;
+        fiber.waited = false;
         fiber.next = self.trails.take(first);
         host.pass(now, relay.hops.legs[0], index);
     }
@@ -266,20 +318,14 @@ impl System<'_> {
         let Called { replica: id, endpoint, .. } = relay.legs[at];
         let replica = &mut replicas[id.index()];
         let segment = fiber.segment();
-        if replica.busy >= replica.workers
-            && at == 0
-            && relay.hops.may_wait
-            && replica.queue.len() < replica.queue_limit
-        {
-            fiber.state = State::Queued;
-            fiber.step_began = now;
-            fiber.replica = id;
-            fiber.endpoint = endpoint;
-            fibers.hide(1);
-            replica.queue.push(Waiting::Fiber(index));
-            return host.observe(now, Observation::Queued { endpoint, replica: id, segment });
+        if replica.busy >= replica.workers {
+            if fiber.waited || replica.queue.len() >= replica.queue_limit {
+                self.leave_off(host, now, index);
+                return self.deliver(host, now, index);
+            }
+            return self.halt(host, now, index, at);
         }
-        if replica.busy >= replica.workers || !relay.may_end_at(at, databases) {
+        if !relay.may_end_at(at, databases) {
             self.leave_off(host, now, index);
             return self.deliver(host, now, index);
         }
@@ -296,21 +342,58 @@ impl System<'_> {
         self.go_further(host, now, index, at);
     }
 
-    /// A journey that has waited at its first service has a worker there, or a relay at its end.
+    /// A journey waits for a worker at the end of a leg.
+    #[inline(never)]
+    fn halt<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, at: usize) {
+        let Self { fibers, relays, replicas, trails, .. } = self;
+        let fiber = &mut fibers[index];
+        let relay = &relays[fiber.site.index()];
+        let Called { replica, endpoint, .. } = relay.legs[at];
+        let segment = fiber.segment();
+        fiber.state = State::Queued;
+        fiber.step_began = now;
+        fiber.replica = replica;
+        fiber.endpoint = endpoint;
+        if let Some((leg, left)) = relay.hops.alarms[at] {
+            fiber.key = trails.all[fiber.next as usize].keys[leg].at(Place::Fiber(index));
+            host.arm(now, left, Class::Timeout, fiber.key);
+        }
+        fibers.hide(1);
+        replicas[replica.index()].queue.push(Waiting::Fiber(index));
+        host.observe(now, Observation::Queued { endpoint, replica, segment });
+    }
+
+    /// A journey that has waited has a worker, or a relay at its end.
     pub(super) fn travel<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
         let fiber = &mut self.fibers[index];
-        if !self.relays[fiber.site.index()].travels {
+        if fiber.folded == Folded::No {
+            return Step::Serve(index);
+        }
+        let relay = &self.relays[fiber.site.index()];
+        if !relay.travels {
             return self.get_to_work(host, now, index);
         }
+        let (at, waited) = (usize::from(fiber.attempts), now - fiber.lined_up());
+        let counts = relay.hops.alarms[at].is_some();
         fiber.state = State::Running;
-        fiber.started = now;
-        let relay = &self.relays[fiber.site.index()];
-        if relay.is_full_from(1, &self.replicas) || !relay.may_end_at(0, &self.databases) {
+        if !relay.may_end_at(at, &self.databases) || counts && waited >= relay.patience {
             self.leave_off(host, now, index);
+            self.fibers[index].started = now;
             return Step::Run(index);
         }
+        fiber.key = Key::NONE;
         fiber.state = State::Calling;
-        self.go_further(host, now, index, 0);
+        fiber.waited = counts;
+        let trail = &mut self.trails.all[fiber.next as usize];
+        (trail.spent, trail.waited_at) = (waited, None);
+        if at == 0 {
+            fiber.started = now;
+        } else {
+            fiber.waited = true;
+            fiber.started = fiber.started + waited;
+            trail.waited_at = Some(at);
+        }
+        self.go_further(host, now, index, at);
         Step::Rest
     }
 
@@ -326,7 +409,7 @@ impl System<'_> {
         };
         let segment = fiber.segment();
         host.observe(now, Observation::Attempt { site, edge, segment, number: 1 });
-        trails.keys[fiber.next as usize][at + 1] = tickets.next(Place::Fiber(index));
+        trails.all[fiber.next as usize].keys[at + 1] = tickets.next(Place::Fiber(index));
         host.pass(now, relay.hops.legs[at + 1], index);
     }
 
@@ -357,7 +440,8 @@ impl System<'_> {
         fiber.state = state;
         fiber.replica = leg.replica;
         fiber.endpoint = leg.endpoint;
-        let in_time = delay.span < relay.patience;
+        let spent = if fiber.waited { self.trails.all[fiber.next as usize].spent } else { Span::ZERO };
+        let in_time = spent + delay.span < relay.patience;
         host.arm(now, delay, Class::Completion, key);
         if !in_time {
             self.leave_off(host, now, index);
@@ -393,7 +477,16 @@ impl System<'_> {
         let relay = &self.relays[fiber.site.index()];
         let Called { replica, endpoint, .. } = relay.legs[at];
         let segment = fiber.segment();
-        let (took, held) = (now - relay.hops.reached(fiber, at), now - relay.hops.served(fiber, at));
+        let held = now - relay.hops.served(fiber, at);
+        if fiber.waited {
+            let trail = &self.trails.all[fiber.next as usize];
+            if trail.waited_at == Some(at) {
+                // Before it waited here, all was so much earlier.
+                fiber.started = earlier(fiber.started, trail.spent);
+                fiber.waited = false;
+            }
+        }
+        let took = now - relay.hops.reached(fiber, at);
         fiber.attempts += 1;
         let (outcome, hop) = (Outcome::Ok, relay.hops.legs[at]);
         host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
@@ -436,62 +529,59 @@ impl System<'_> {
     pub(super) fn leave_off(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         let traveller = self.fibers[index].clone();
         let relay = core::mem::take(&mut self.relays[traveller.site.index()]);
-        let keys = self.trails.keys[traveller.next as usize];
+        let trail = self.trails.all[traveller.next as usize];
         self.trails.give_back(traveller.next);
         let stage = Stage::new(usize::from(traveller.attempts), relay.legs.len());
         let waiting = stage.waiting(relay.legs.len());
-        let at_first = traveller.state != State::Calling && stage == Stage::There(0);
+        let times = Times::new(&relay, &traveller, &trail);
         let of_user = traveller.folded == Folded::User;
         self.fibers.unhide(waiting as u32 + u32::from(of_user));
         let mut caller = traveller.reply_to;
         if of_user {
-            let user = self.waiting_user(traveller.target, relay.hops.set_out(&traveller), traveller.segment());
-            caller = self.wait_for(&user, &relay.legs[0], keys[0]);
+            let user = self.waiting_user(traveller.target, times.began(0), traveller.segment());
+            caller = self.wait_for(&user, &relay.legs[0], trail.keys[0]);
         }
-        self.arm_leg(host, now, (&relay, 0, &traveller), caller);
+        self.arm_late(host, now, Some(times.began(0)), &relay.legs[0], caller);
         for at in 0..waiting {
-            let handing_on = self.handing_on(&traveller, (&relay, at), caller);
-            caller = self.wait_for(&handing_on, &relay.legs[at + 1], keys[at + 1]);
-            self.fibers[caller.index()].step_began = relay.hops.began(&traveller, at + 1);
-            self.arm_leg(host, now, (&relay, at + 1, &traveller), caller);
+            let (next, began) = (&relay.legs[at + 1], times.began(at + 1));
+            caller = self.wait_for(&self.handing_on(&times, at, caller), next, trail.keys[at + 1]);
+            self.fibers[caller.index()].step_began = began;
+            self.arm_late(host, now, Some(began), next, caller);
         }
-        self.fibers[index] = match relay.legs.len().checked_sub(1) {
-            _ if at_first => {
-                let request = self.handing_on(&traveller, (&relay, 0), caller);
-                Fiber { pc: Pc(request.pc.0 - 1), state: traveller.state, ..request }
+        self.fibers[index] = match (stage, traveller.state) {
+            (Stage::There(_) | Stage::Back(_), State::Calling) => {
+                Fiber { reply_to: caller, state: State::Free, folded: Folded::Letter, next: NIL, ..traveller }
             }
-            Some(last) if stage == Stage::Work => Fiber {
+            (Stage::Work, state) => Fiber {
                 key: traveller.key,
                 step_began: traveller.step_began,
                 mark: traveller.mark,
                 pc: relay.end,
-                state: traveller.state,
-                ..self.handing_on(&traveller, (&relay, last), caller)
+                state,
+                ..self.handing_on(&times, relay.legs.len() - 1, caller)
             },
-            _ => Fiber { reply_to: caller, state: State::Free, folded: Folded::Letter, next: NIL, ..traveller },
+            (Stage::There(at) | Stage::Back(at), state) => {
+                let request = self.handing_on(&times, at, caller);
+                Fiber { pc: Pc(request.pc.0 - 1), state, ..request }
+            }
         };
         self.relays[traveller.site.index()] = relay;
     }
 
     /// The fiber of the service at the end of a leg, which owes an answer to that key.
-    fn handing_on(&self, traveller: &Fiber, (relay, at): (&Relay, usize), caller: Key) -> Fiber {
-        let leg = &relay.legs[at];
+    fn handing_on(&self, times: &Times<'_>, at: usize, caller: Key) -> Fiber {
+        let leg = &times.of.legs[at];
         Fiber {
             reply_to: caller,
-            arrived: relay.hops.reached(traveller, at),
-            started: relay.hops.served(traveller, at),
+            arrived: times.reached(at),
+            started: times.served(at),
             replica: leg.replica,
             endpoint: leg.endpoint,
             edge: leg.edge,
             pc: Pc(self.routes[leg.site.index()].entry.0 + 1),
-            segment: traveller.segment,
+            segment: times.now.segment,
             ..Fiber::FREE
         }
-    }
-
-    /// Arms the timer of a leg's call.
-    fn arm_leg(&self, host: &mut impl Host, now: SimTime, (relay, at, of): (&Relay, usize, &Fiber), key: Key) {
-        self.arm_late(host, now, Some(relay.hops.began(of, at)), &relay.legs[at], key);
     }
 
     /// The message that is left of a journey has arrived.

@@ -66,11 +66,12 @@ impl Default for Relay {
 
 impl Relay {
     /// The relays of a plan, by the call step that they begin with.
-    pub(super) fn all(plan: &Plan, routes: &[Route]) -> Vec<Self> {
-        (0..plan.sites.len()).map(|site| Self::from(plan, routes, site.into())).collect()
+    /// So many lanes are taken already; journeys take more.
+    pub(super) fn all(plan: &Plan, routes: &[Route], lanes: &mut usize) -> Vec<Self> {
+        (0..plan.sites.len()).map(|site| Self::from(plan, routes, site.into(), lanes)).collect()
     }
 
-    fn from(plan: &Plan, routes: &[Route], first: SiteId) -> Self {
+    fn from(plan: &Plan, routes: &[Route], first: SiteId, lanes: &mut usize) -> Self {
         let none = Self::default();
         let (mut legs, mut network, mut site) = (Vec::new(), Vec::new(), first);
         loop {
@@ -98,15 +99,17 @@ impl Relay {
             if !network.is_empty() && network.len() != legs.len() {
                 return none;
             }
-            let (end, hops) = (Pc(step as u32 + 1), Hops::new(network, routes[first.index()].timeout.is_none()));
-            let timeout = |leg: &Called| routes[leg.site.index()].timeout.map_or(Span::MAX, |timeout| timeout.span);
-            let left = |(at, leg)| timeout(leg).saturating_sub(hops.round_trip(at));
-            let Some(patience) = legs.iter().enumerate().map(left).min().filter(|left| !left.is_zero()) else {
+            let timeout = |leg: &Called| routes[leg.site.index()].timeout.map(|timeout| timeout.span);
+            let timeouts: Vec<_> = legs.iter().map(timeout).collect();
+            let (end, hops) = (Pc(step as u32 + 1), Hops::new(network, &timeouts, lanes));
+            let left = |(at, timeout): (usize, &Option<Span>)| {
+                timeout.unwrap_or(Span::MAX).saturating_sub(hops.round_trip(at))
+            };
+            let Some(patience) = timeouts.iter().enumerate().map(left).min().filter(|left| !left.is_zero()) else {
                 return none;
             };
-            let timeouts =
-                legs.iter().enumerate().filter_map(|(at, leg)| Some((at, routes[leg.site.index()].timeout?)));
-            let alarm = timeouts.min_by_key(|(_, timeout)| timeout.span).map(|(at, timeout)| (at as u32, timeout));
+            let timed = |(at, leg): (usize, &Called)| Some((at as u32, routes[leg.site.index()].timeout?));
+            let alarm = legs.iter().enumerate().filter_map(timed).min_by_key(|(_, timeout)| timeout.span);
             let travels = !hops.is_empty();
             return Self { legs: legs.into(), database, time, end, patience, alarm, open: false, hops, travels };
         }
@@ -267,7 +270,7 @@ impl Plan {
             sites: relay.legs.iter().filter(|_| in_an_instant(&relay)).map(|leg| leg.site).collect(),
             database: relay.database.filter(|_| in_an_instant(&relay)),
         };
-        Relay::all(self, &routes).into_iter().map(way).collect()
+        Relay::all(self, &routes, &mut 0).into_iter().map(way).collect()
     }
 
     /// The call step with which the users of a task begin, if their requests may be [`Relayed`] with them.

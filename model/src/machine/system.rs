@@ -65,6 +65,8 @@ pub struct System<'p> {
     pub(super) routes: Vec<Route>,
     /// By call step: what may be done of it as a relay.
     pub(super) relays: Vec<Relay>,
+    /// How many lanes there are: the plan's and those of the journeys.
+    pub(super) lanes: usize,
     /// Of relays that are under way on the network.
     pub(super) trails: Trails,
     pub(super) clients: Vec<Client>,
@@ -127,6 +129,7 @@ impl<'p> System<'p> {
             replica.guarded = guards.is_at(ReplicaId::from(row));
         }
         let routes: Vec<_> = plan.sites.iter().map(|site| Route::new(plan, site)).collect();
+        let mut lanes = plan.lanes.len();
         let mut system = Self {
             plan,
             tickets: Tickets::default(),
@@ -148,7 +151,8 @@ impl<'p> System<'p> {
             guards,
             cancels: Cancels::default(),
             trips: Trips::default(),
-            relays: Relay::all(plan, &routes),
+            relays: Relay::all(plan, &routes, &mut lanes),
+            lanes,
             trails: Trails::default(),
             routes,
             clients: (0..plan.loads.len()).map(|load| Client::new(plan, load.into())).collect(),
@@ -165,6 +169,11 @@ impl<'p> System<'p> {
     /// The plan it runs.
     pub fn plan(&self) -> &'p Plan {
         self.plan
+    }
+
+    /// How many lanes the delays that it asks for may name: the plan's, and some of its own.
+    pub const fn lanes(&self) -> usize {
+        self.lanes
     }
 
     /// What is in it now.

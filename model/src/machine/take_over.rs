@@ -23,7 +23,8 @@ impl<'p> System<'p> {
         limits.for_each(|limit| host.observe(now, limit));
         self.faults.take_over(plan);
         self.routes = plan.sites.iter().map(|site| Route::new(plan, site)).collect();
-        self.relays = Relay::all(plan, &self.routes);
+        self.lanes = plan.lanes.len();
+        self.relays = Relay::all(plan, &self.routes, &mut self.lanes);
         self.mark_disturbed();
         self.open_relays();
         for link in 0..self.links.count_all() {

@@ -5,7 +5,7 @@
 use squall_policies::{SimTime, Span};
 
 use super::express::tell_queued;
-use super::fiber::{Folded, State};
+use super::fiber::State;
 use super::host::{Class, Host};
 use super::key::{Key, Place};
 use super::line::Waiting;
@@ -62,11 +62,15 @@ impl System<'_> {
         }
     }
 
-    /// A relay that waits is in time no more: the timeout that fires is armed again, for who waits for the answer.
+    /// A relay or a journey that waits is in time no more: the timeout that fires is armed again, for who waits for the answer.
     #[cold]
     #[inline(never)]
     pub(super) fn wait_no_longer<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) {
-        self.take_apart(host, now, index, false);
+        if self.relays[self.fibers[index].site.index()].travels {
+            self.leave_off(host, now, index);
+        } else {
+            self.take_apart(host, now, index, false);
+        }
     }
 
     /// A relay that has waited has a worker at its end.
@@ -76,7 +80,7 @@ impl System<'_> {
         let fiber = &mut fibers[index];
         let site = fiber.site;
         let relay = &relays[site.index()];
-        if fiber.folded == Folded::No || !relay.may_end_at(relay.legs.len() - 1, databases) {
+        if !relay.may_end_at(relay.legs.len() - 1, databases) {
             self.take_apart(host, now, index, false);
             return Step::Serve(index);
         }
