@@ -3,12 +3,12 @@
 //!
 //! Values below 1,024 have a bucket each. Above, every octave (from one power of two to the next) is cut into 512
 //! buckets of equal width, so a bucket's midpoint is within 1/1,024 (0.1 %) of every value in it. Counts stand in pages of
-//! 64 buckets, an eighth of an octave, each made when its first value comes: many a histogram has few values.
+//! 128 buckets, a quarter of an octave, each made when its first value comes: many a histogram has few values.
 
 /// Buckets of a page, and pages of an octave.
-const PAGE: usize = 64;
-const PAGE_BITS: u32 = 6;
-const OCTAVE: usize = 8;
+const PAGE: usize = 128;
+const PAGE_BITS: u32 = 7;
+const OCTAVE: usize = 4;
 const OCTAVE_BITS: u32 = 9;
 const HALF_OCTAVE: usize = PAGE * OCTAVE / 2;
 /// Pages there may be: two octaves for what is exact, and all above.

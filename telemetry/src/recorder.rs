@@ -331,7 +331,7 @@ impl Recorder {
         digest_answer(digest, what);
         let set_out = Relayed { segment: next, ..back };
         through.digest_out(set_out, digest, |digest, replica, _| digest.take(Observation::Saturated { replica }));
-        through.turn_over(back, held, next);
+        through.turn_over(what);
         self.answer_and_take_next(now, what);
     }
 
@@ -339,7 +339,7 @@ impl Recorder {
     #[inline(never)]
     fn pass_on(&mut self, at: SimTime, what: PassedOn<'_>) {
         let now = self.quick_tick(at);
-        let TurnedOver { back, held, next, .. } = what.turned;
+        let TurnedOver { back, next, .. } = what.turned;
         let Self { through, digest, services_full, resources, firsts, .. } = self;
         through.digest_passing(what, digest, |digest, replica, service| {
             digest.take(Observation::Relieved { replica });
@@ -353,25 +353,23 @@ impl Recorder {
             digest.take(Observation::Saturated { replica });
         });
         firsts.queued.note(line, now);
-        through.pass_on(what, held);
+        through.pass_on(what);
         self.answer_and_take_next(now, what.turned);
     }
 
-    /// What a request that is answered, and the next that takes its worker, mean for all but the way that they go.
+    /// What a request that is answered, and the next that takes its worker, mean for all but the way that they go, with which
+    /// it is noted how long the worker was held.
     #[inline(always)]
     fn answer_and_take_next(&mut self, now: u64, what: TurnedOver<'_>) {
-        let TurnedOver {
-            user: (task, _), of: Called { edge, endpoint, segment, .. }, took, held, next, waited, ..
-        } = what;
+        let TurnedOver { user: (task, _), of: Called { edge, endpoint, segment, .. }, took, next, waited, .. } = what;
         let (outcome, row, segment) = (Outcome::Ok, endpoint.index(), segment.index());
-        let (took, held) = (took.as_nanos(), held.as_nanos());
+        let took = took.as_nanos();
         let cell = self.requests.cell(row, segment);
         cell.count.end(outcome);
         let service = cell.owner as usize;
         self.busy.pass_on(service, took);
         self.waiting.fall(service, now);
         self.times.queued.record(row, segment, took);
-        self.times.held.record(row, segment, held);
         self.times.waited.record(row, next.index(), waited.as_nanos());
         let call = self.calls.cell(edge.index(), segment);
         call.count.end(outcome, took);

@@ -56,6 +56,8 @@ struct Way {
     legs: Box<[Stop]>,
     /// Where the last call step leads to, and along which call.
     end: (EndpointId, EdgeId),
+    /// Where the first one stands, once somebody who waited there came back.
+    gate: Option<EndpointId>,
     /// The database at its end.
     query: Option<Stop>,
     /// The user's task.
@@ -82,6 +84,8 @@ pub(crate) struct Through {
     call_steps: usize,
     first_task: usize,
     times: Shelf,
+    /// Of those that came back as another set out for the same guest's service: it held its worker as long.
+    turned: Shelf,
     waited: Waited,
 }
 
@@ -107,10 +111,11 @@ impl Through {
         };
         let used = |row: usize| if ways[row].sites.is_empty() { Grain::Summary } else { grain(row) };
         let shelf = || Shelf::new(ways.len(), segments, summary.clone(), used);
-        let (times, waited) = (shelf(), Waited { took: shelf(), worked: shelf(), waited: shelf() });
+        let (times, turned) = (shelf(), shelf());
+        let waited = Waited { took: shelf(), worked: shelf(), waited: shelf() };
         let cells = (0..segments).flat_map(|segment| (0..ways.len()).map(move |row| (row, segment)));
         let cells = cells.map(|(row, segment)| Cell { slot: times.slot(row, segment), ..Cell::default() }).collect();
-        Self { cells, call_steps: relays.len(), first_task, times, waited, ways }
+        Self { cells, call_steps: relays.len(), first_task, times, turned, waited, ways }
     }
 
     #[inline(always)]
@@ -194,13 +199,15 @@ impl Through {
 
     /// One has come back, and in the same instant one more has set out, of this segment.
     #[inline(always)]
-    pub(crate) fn turn_over(&mut self, what: Relayed<'_>, took: Span, next: SegmentId) {
-        let (row, rows) = (self.row(what), self.ways.len());
-        let cell = &mut self.cells[what.segment.index() * rows + row];
+    pub(crate) fn turn_over(&mut self, what: TurnedOver<'_>) {
+        let TurnedOver { of, back, held: took, next, .. } = what;
+        let (row, rows) = (self.row(back), self.ways.len());
+        let cell = &mut self.cells[back.segment.index() * rows + row];
         cell.came_back += 1;
-        self.times.record_in(cell.slot, took.as_nanos());
+        self.turned.record_in(cell.slot, took.as_nanos());
         self.cells[next.index() * rows + row].set_out += 1;
         let way = &mut self.ways[row];
+        way.gate = Some(of.endpoint);
         way.took = way.took.wrapping_add(took.as_nanos());
     }
 
@@ -307,8 +314,8 @@ impl Through {
 
     /// One has come back, the next at the end of its way has begun, and one more has joined the line there.
     #[inline(always)]
-    pub(crate) fn pass_on(&mut self, what: PassedOn<'_>, took: Span) {
-        let PassedOn { turned: TurnedOver { back, next, .. }, worked, then, lined } = what;
+    pub(crate) fn pass_on(&mut self, what: PassedOn<'_>) {
+        let PassedOn { turned: TurnedOver { of, back, held: took, next, .. }, worked, then, lined } = what;
         let (row, rows) = (self.row(back), self.ways.len());
         let cell = &mut self.cells[back.segment.index() * rows + row];
         cell.served += 1;
@@ -319,6 +326,7 @@ impl Through {
         self.waited.waited.record_in(cell.slot, lined.as_nanos());
         self.cells[next.index() * rows + row].lined_up += 1;
         let way = &mut self.ways[row];
+        way.gate = Some(of.endpoint);
         way.took = way.took.wrapping_add(took.as_nanos());
     }
 
@@ -379,9 +387,15 @@ impl Through {
         for (row, way) in self.ways.iter().enumerate() {
             for site in &way.sites {
                 ways.add_times(&self.times, row, *site);
+                ways.add_times(&self.turned, row, *site);
+            }
+            if let Some(gate) = way.gate {
+                self.turned.copy_row(row, &mut times.held, gate.index());
+                took.copy_row(row, &mut times.held, gate.index());
             }
             if let Some(query) = way.query {
                 self.times.copy_row(row, &mut times.queries, query.row);
+                self.turned.copy_row(row, &mut times.queries, query.row);
                 worked.copy_row(row, &mut times.queries, query.row);
             }
             let Some((_, before)) = way.sites.split_last() else { continue };
@@ -423,6 +437,7 @@ impl Way {
 
     fn none() -> Self {
         let end = (EndpointId(0), EdgeId(0));
-        Self { sites: Vec::new(), user: None, legs: Box::new([]), end, query: None, task: None, balance: 0, took: 0 }
+        let (sites, legs) = (Vec::new(), Box::default());
+        Self { sites, user: None, legs, end, gate: None, query: None, task: None, balance: 0, took: 0 }
     }
 }

@@ -491,7 +491,12 @@ impl System<'_> {
         let (outcome, hop) = (Outcome::Ok, relay.hops.legs[at]);
         host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
         self.fibers.unhide(1);
-        self.free_worker(host, now, replica);
+        let at_work = &mut self.replicas[replica.index()];
+        if at_work.saturated {
+            self.free_worker(host, now, replica);
+        } else {
+            at_work.busy -= 1;
+        }
         host.pass(now, hop, index);
     }
 

@@ -327,7 +327,9 @@ impl System<'_> {
                 if taken + 1 == relay.legs.len() && replica.queue.len() < replica.queue_limit {
                     return Some(Room::ButForTheLast(if filled { relay.fill(taken, replicas) } else { 0 }));
                 }
-                relay.make_room(taken, replicas);
+                if taken > 0 {
+                    relay.make_room(taken, replicas);
+                }
                 return None;
             }
             replica.busy += 1;

@@ -9,10 +9,16 @@ use super::host::Host;
 use super::key::Key;
 use super::system::System;
 use crate::observation::{Called, PassedOn, TurnedOver};
-use crate::plan::{ReplicaId, SegmentId};
+use crate::plan::{EndpointId, ReplicaId, SegmentId, SiteId};
 
-/// The next guest who waits at the service that hands on: when it came, its ticket and its segment.
-type NextGuest = (SimTime, Key, SegmentId);
+/// The guests of a client: their call and their task, and the next one who waits at the service that hands on: when it came,
+/// its ticket and its segment.
+struct Guests {
+    client: ReplicaId,
+    call: SiteId,
+    task: EndpointId,
+    next: (SimTime, Key, SegmentId),
+}
 
 impl System<'_> {
     /// A guest's relay is back, and in the same instant the next guest who waits at the service that handed it on goes the
@@ -20,23 +26,24 @@ impl System<'_> {
     #[inline(always)]
     pub(super) fn turn_over<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> bool {
         let Some(client) = self.fibers[index].reply_to.guest() else { return false };
-        let (first, _) = self.guests_call(client);
+        let (call, task) = self.guests_call(client);
         let Self { fibers, relays, routes, replicas, databases, .. } = self;
         let fiber = &fibers[index];
         let relay = &relays[fiber.site.index()];
-        let gate = &replicas[routes[first.index()].target.index()];
+        let gate = &replicas[routes[call.index()].target.index()];
         let had_to_wait = gate.saturated && fiber.started != fiber.arrived;
-        let Some(next) = gate.queue.first_guest(first).filter(|_| had_to_wait) else { return false };
+        let Some(next) = gate.queue.first_guest(call).filter(|_| had_to_wait) else { return false };
+        let guests = Guests { client, call, task, next };
         if relay.database.is_some_and(|database| databases[database.index()].saturated) {
             return false;
         }
         let [.., last] = &*relay.legs else { return false };
         if replicas[last.replica.index()].queue.len() > 0 {
-            return self.pass_on(host, now, index, (client, next));
+            return self.pass_on(host, now, index, &guests);
         }
         let Some(full) = relay.relieved(relay.legs.len(), replicas).filter(|_| !fiber.waited) else { return false };
         let (site, tickets) = (fiber.site, relay.legs.len() as u64);
-        let turned = self.next_through(now, index, (client, next), full);
+        let turned = self.next_through(now, index, &guests, full);
         host.turned_over(now, turned);
         self.tickets.skip(tickets);
         self.begin_end(host, now, index, site);
@@ -45,13 +52,7 @@ impl System<'_> {
 
     /// As [`turn_over`](Self::turn_over), where somebody waits at the end of the way as well.
     #[inline(never)]
-    fn pass_on<H: Host>(
-        &mut self,
-        host: &mut H,
-        now: SimTime,
-        index: u32,
-        (client, next): (ReplicaId, NextGuest),
-    ) -> bool {
+    fn pass_on<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, guests: &Guests) -> bool {
         let Self { fibers, relays, replicas, databases, services, plan, .. } = self;
         let (fiber, plan) = (&fibers[index], *plan);
         let (site, worked) = (fiber.site, now - fiber.step_began);
@@ -76,7 +77,7 @@ impl System<'_> {
             return false;
         }
         self.replicas[last.index()].queue.drop_first();
-        let turned = self.next_through(now, index, (client, next), full);
+        let turned = self.next_through(now, index, guests, full);
         host.passed_on(now, PassedOn { turned, worked, then, lined });
         self.begin_end_of(host, now, (heir, site), delay);
         self.wait_at_end(host, now, index, site);
@@ -85,20 +86,14 @@ impl System<'_> {
 
     /// The next guest takes the place of a relay that is back.
     #[inline(always)]
-    fn next_through(
-        &mut self,
-        now: SimTime,
-        index: u32,
-        (client, (came, ticket, next)): (ReplicaId, NextGuest),
-        full: u16,
-    ) -> TurnedOver<'_> {
-        let (first, task) = self.guests_call(client);
+    fn next_through(&mut self, now: SimTime, index: u32, guests: &Guests, full: u16) -> TurnedOver<'_> {
+        let Guests { client, call, task, next: (came, ticket, next) } = *guests;
         let Self { fibers, relays, routes, replicas, .. } = self;
-        let (fiber, route) = (&mut fibers[index], &routes[first.index()]);
+        let (fiber, route) = (&mut fibers[index], &routes[call.index()]);
         let (site, segment) = (fiber.site, fiber.segment());
         replicas[route.target.index()].queue.drop_first();
         replicas[client.index()].busy -= 1;
-        let of = Called { site: first, edge: route.edge, endpoint: route.endpoint, replica: route.target, segment };
+        let of = Called { site: call, edge: route.edge, endpoint: route.endpoint, replica: route.target, segment };
         let (took, held) = (now - fiber.arrived, now - fiber.started);
         fiber.reply_to = ticket;
         fiber.arrived = came;
