@@ -807,6 +807,12 @@ impl Overrides {
         let duration = self.duration.as_ref().map(|duration| ("duration".to_owned(), duration.clone()));
         self.set.iter().cloned().chain(seed).chain(duration).collect()
     }
+
+    /// The flags of those of the [`sets`](Self::sets), the last ones, that have flags of their own.
+    pub(crate) fn flags(&self) -> Vec<&'static str> {
+        let seed = self.seed.map(|_| "--seed");
+        seed.into_iter().chain(self.duration.as_ref().map(|_| "--duration")).collect()
+    }
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -24,6 +24,14 @@ impl<'a> Sources<'a> {
         Self { texts }
     }
 
+    /// The same, the last of whose overrides were not written with `--set` but with these flags.
+    pub(crate) fn with_flags(mut self, flags: &[&'a str]) -> Self {
+        for ((name, _), flag) in self.texts.iter_mut().rev().zip(flags.iter().rev()) {
+            *name = flag;
+        }
+        self
+    }
+
     /// The same with goals, which come after the overrides.
     pub(crate) fn with_goals(mut self, goals: &[String]) -> Self {
         self.texts.extend(goals.iter().map(|goal| ("--goal", Cow::from(goal.clone()))));

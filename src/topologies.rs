@@ -119,7 +119,7 @@ impl Topology {
         match self.loaded(&sets) {
             Ok(loaded) => Ok(Some(loaded)),
             Err(problems) => {
-                output::problem(&self.sources(&sets).render(&problems))?;
+                output::problem(&self.sources_of(overrides).render(&problems))?;
                 Ok(None)
             }
         }
@@ -135,7 +135,7 @@ impl Topology {
     pub(crate) fn plan(&self, overrides: &Overrides) -> io::Result<Option<(Plan, String)>> {
         let Some(loaded) = self.load(overrides)? else { return Ok(None) };
         let Some(plan) = self.compile(&loaded, overrides)? else { return Ok(None) };
-        Ok(Some((plan, self.sources(&overrides.sets()).render(&loaded.warnings))))
+        Ok(Some((plan, self.sources_of(overrides).render(&loaded.warnings))))
     }
 
     /// The plan of what [`load`](Self::load) gave. Complains and gives `None` as that does, about values that only the
@@ -144,7 +144,7 @@ impl Topology {
         match plan::compile(&loaded.topology) {
             Ok(plan) => Ok(Some(plan)),
             Err(problems) => {
-                output::problem(&self.sources(&overrides.sets()).render(&problems))?;
+                output::problem(&self.sources_of(overrides).render(&problems))?;
                 Ok(None)
             }
         }
@@ -168,7 +168,7 @@ impl Topology {
 
     /// Shows the warnings of `loaded`.
     pub(crate) fn warn(&self, loaded: &Loaded, overrides: &Overrides) -> io::Result<()> {
-        output::problem(&self.sources(&overrides.sets()).render(&loaded.warnings))
+        output::problem(&self.sources_of(overrides).render(&loaded.warnings))
     }
 
     /// The path of its file; `None` for a built-in one.
@@ -216,6 +216,11 @@ impl Topology {
             Path::new(&self.name).file_name().map_or(self.name.clone(), |name| name.to_string_lossy().into_owned());
         let command = again(&file);
         Source { file, command, topology: self.text.clone() }
+    }
+
+    /// The file and all that overrides it.
+    fn sources_of(&self, overrides: &Overrides) -> Sources<'_> {
+        self.sources(&overrides.sets()).with_flags(&overrides.flags())
     }
 
     fn sources(&self, sets: &[(String, String)]) -> Sources<'_> {
