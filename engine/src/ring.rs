@@ -1,62 +1,72 @@
 //! A line of numbers, first in, first out, in a ring that doubles when it is full. Its length is a power of two, so that
-//! going round it is a mask.
+//! going round it is a mask; and behind the last number there always stands that of nothing, so that one look at the first
+//! place tells whether there is one.
 
 /// Numbers in the order in which they came.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ring {
-    places: Vec<u128>,
-    /// Counts on for ever; the place is what is left of it modulo the places there are.
+    places: Box<[u128]>,
+    /// Both count on for ever; the place is what is left of them modulo the places there are.
     first: usize,
-    count: usize,
+    end: usize,
 }
 
+/// What is greater than any number in a ring.
+pub(crate) const NOTHING: u128 = u128::MAX;
 /// Places to begin with.
 const FEWEST: usize = 16;
 
+impl Default for Ring {
+    fn default() -> Self {
+        Self { places: Box::new([NOTHING; FEWEST]), first: 0, end: 0 }
+    }
+}
+
 impl Ring {
     pub(crate) const fn len(&self) -> usize {
-        self.count
+        self.end.wrapping_sub(self.first)
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// The first, if there is one.
+    /// The first, or [`NOTHING`].
     #[inline(always)]
-    pub(crate) fn front(&self) -> Option<u128> {
-        let place = self.first & self.places.len().wrapping_sub(1);
-        self.places.get(place).copied().filter(|_| self.count > 0)
+    pub(crate) fn front(&self) -> u128 {
+        self.places[self.first & (self.places.len() - 1)]
     }
 
-    /// Takes out the first, if there is one.
+    /// Takes out the first, which is there; the answer is the one behind it, or [`NOTHING`].
     #[inline(always)]
-    pub(crate) fn pop_front(&mut self) -> Option<u128> {
-        let front = self.front()?;
+    pub(crate) fn drop_front(&mut self) -> u128 {
+        debug_assert!(self.len() > 0, "only what is there is taken out");
         self.first = self.first.wrapping_add(1);
-        self.count -= 1;
-        Some(front)
+        self.front()
     }
 
-    /// Puts one in behind all others.
+    /// Puts one in behind all others; the answer is whether there was none.
     #[inline(always)]
-    pub(crate) fn push_back(&mut self, item: u128) {
-        if self.count == self.places.len() {
+    pub(crate) fn push_back(&mut self, item: u128) -> bool {
+        let mask = self.places.len() - 1;
+        if self.len() == mask {
             self.grow();
+            return self.push_back_into(item, self.places.len() - 1);
         }
-        let place = self.first.wrapping_add(self.count) & self.places.len().wrapping_sub(1);
-        if let Some(free) = self.places.get_mut(place) {
-            *free = item;
-            self.count += 1;
-        }
+        self.push_back_into(item, mask)
+    }
+
+    #[inline(always)]
+    fn push_back_into(&mut self, item: u128, mask: usize) -> bool {
+        let place = self.end;
+        self.end = place.wrapping_add(1);
+        self.places[place & mask] = item;
+        self.places[self.end & mask] = NOTHING;
+        place == self.first
     }
 
     /// Forgets those that are not to be kept.
     pub(crate) fn retain(&mut self, keep: impl Fn(u128) -> bool) {
-        for _ in 0..self.count {
-            if let Some(item) = self.pop_front()
-                && keep(item)
-            {
+        for _ in 0..self.len() {
+            let item = self.front();
+            self.drop_front();
+            if keep(item) {
                 self.push_back(item);
             }
         }
@@ -65,13 +75,14 @@ impl Ring {
     #[cold]
     #[inline(never)]
     fn grow(&mut self) {
-        let mut places = Vec::with_capacity((self.places.len() * 2).max(FEWEST));
-        while let Some(item) = self.pop_front() {
-            places.push(item);
+        let mut places = Vec::with_capacity(self.places.len() * 2);
+        while self.len() > 0 {
+            places.push(self.front());
+            self.drop_front();
         }
-        (self.first, self.count) = (0, places.len());
-        places.resize(places.capacity().next_power_of_two(), 0);
-        self.places = places;
+        (self.first, self.end) = (0, places.len());
+        places.resize(self.places.len() * 2, NOTHING);
+        self.places = places.into();
     }
 }
 
@@ -91,17 +102,20 @@ mod tests {
                 match step {
                     0..9 => {
                         next += 1;
-                        ring.push_back(next);
+                        prop_assert_eq!(ring.push_back(next), queue.is_empty());
                         queue.push_back(next);
                     }
-                    9..15 => prop_assert_eq!(ring.pop_front(), queue.pop_front()),
+                    9..15 if queue.pop_front().is_some() => {
+                        prop_assert_eq!(ring.drop_front(), queue.front().copied().unwrap_or(NOTHING));
+                    }
+                    9..15 => {}
                     _ => {
                         ring.retain(|item| item % 3 > 0);
                         queue.retain(|item| item % 3 > 0);
                     }
                 }
-                prop_assert_eq!(ring.front(), queue.front().copied());
-                prop_assert_eq!((ring.len(), ring.is_empty()), (queue.len(), queue.is_empty()));
+                prop_assert_eq!(ring.front(), queue.front().copied().unwrap_or(NOTHING));
+                prop_assert_eq!(ring.len(), queue.len());
             }
         }
     }

@@ -61,6 +61,8 @@ struct Run<'p, 's, S> {
     next_fault: usize,
     /// Nothing in the queue happens from here on, before the next fault has begun or ended; as [`order`].
     next_break: u128,
+    /// The sooner of the two.
+    next_other: u128,
     /// Nothing happens after this.
     limit: SimTime,
     now: SimTime,
@@ -96,6 +98,7 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
             faults: plan.fault_times(),
             next_fault: 0,
             next_break: 0,
+            next_other: 0,
             limit: SimTime::ZERO + plan.duration + plan.drain,
             now: SimTime::ZERO,
             events: 0,
@@ -109,18 +112,19 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
     #[inline(always)]
     fn step(&mut self) -> bool {
         let top = self.world.queue.peek(|key| self.system.waits(key));
-        let next = top.min(self.next_open);
-        if next >= self.next_break {
+        if top < self.next_other {
+            self.events += 1;
+            self.now = time_of(top);
+            let event = self.world.queue.pop(top);
+            self.happen(event);
+            return true;
+        }
+        if self.next_open >= self.next_break {
             return self.step_fault();
         }
         self.events += 1;
-        self.now = time_of(next);
-        if top < self.next_open {
-            let event = self.world.queue.pop(top);
-            self.happen(event);
-        } else {
-            self.begin_request();
-        }
+        self.now = time_of(self.next_open);
+        self.begin_request();
         true
     }
 
@@ -149,6 +153,7 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
 
     fn find_next_open(&mut self) {
         self.next_open = self.open.iter().map(|open| open.next).min().unwrap_or(u128::MAX);
+        self.next_other = self.next_open.min(self.next_break);
     }
 
     /// The next fault begins or ends; or the run does.
@@ -174,6 +179,7 @@ impl<'p, 's, S: Sink> Run<'p, 's, S> {
         let end = order(SimTime::from_nanos(self.limit.as_nanos() + 1), Rank::Delivery, Key::NONE);
         let fault = self.faults.get(self.next_fault);
         self.next_break = fault.map_or(end, |(at, ..)| order(*at, Rank::Delivery, Key::NONE).min(end));
+        self.next_other = self.next_open.min(self.next_break);
     }
 
     fn ended(self) -> Ended {
