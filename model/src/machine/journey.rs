@@ -26,72 +26,66 @@ pub(super) const FARTHEST: usize = 8;
 /// The network on the way of a relay.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hops {
-    /// By leg: how long a message takes, there or back. Nothing if all takes no time.
-    legs: Box<[Delay]>,
-    /// By leg: how long after the setting out its call begins. One more: when the last service is reached.
-    begun: Box<[Span]>,
-    /// By leg: the leg whose timeout is over first for one who waits at its end, and how long after the service was reached.
-    alarms: Box<[Option<(usize, Delay)>]>,
+    /// By leg. Nothing if all takes no time.
+    stops: Box<[Stop]>,
     /// Whether nothing is the matter with any service on the way.
     pub open: bool,
 }
 
+/// One leg, and the service at its end.
+#[derive(Clone, Debug)]
+struct Stop {
+    of: Called,
+    /// How long a message takes, there or back.
+    hop: Delay,
+    /// How long after the first service began the call begins; nothing for the first call, which was there before.
+    called_after: Span,
+    /// How long after that the service is reached.
+    reached_after: Span,
+    /// The leg whose timeout is over first for one who waits here, and how long after the service was reached.
+    alarm: Option<(usize, Delay)>,
+}
+
 impl Hops {
     /// Of calls whose network takes so long each, and whose timeouts are these; `lanes` are taken already.
-    pub(super) fn new(legs: Vec<Delay>, timeouts: &[Option<Span>], lanes: &mut usize) -> Self {
-        let mut begun = vec![Span::ZERO];
-        for leg in &legs {
-            begun.push(begun.last().map_or(leg.span, |before| *before + leg.span));
-        }
-        let alarms = (0..legs.len()).map(|at| {
-            let left =
-                |leg: usize| Some((leg, timeouts[leg]?.saturating_sub(begun[at + 1].saturating_sub(begun[leg]))));
-            let (leg, span) = (0..=at).filter_map(left).min_by_key(|(_, span)| *span)?;
-            *lanes += 1;
-            Some((leg, Delay { span, lane: Some(LaneId::from(*lanes - 1)) }))
+    pub(super) fn new(legs: &[Called], network: &[Delay], timeouts: &[Option<Span>], lanes: &mut usize) -> Self {
+        let way = |from: usize, to: usize| network[from..=to].iter().fold(Span::ZERO, |sum, hop| sum + hop.span);
+        let stops = legs.iter().zip(network).enumerate().map(|(at, (of, hop))| {
+            let left = |leg: usize| Some((leg, timeouts[leg]?.saturating_sub(way(leg, at))));
+            let alarm = (0..=at).filter_map(left).min_by_key(|(_, span)| *span).map(|(leg, span)| {
+                *lanes += 1;
+                (leg, Delay { span, lane: Some(LaneId::from(*lanes - 1)) })
+            });
+            let after = |leg: usize| if leg == 0 { Span::ZERO } else { way(1, leg) };
+            let (called_after, reached_after) = (after(at.saturating_sub(1)), after(at));
+            Stop { of: *of, hop: *hop, called_after, reached_after, alarm }
         });
-        Self { alarms: alarms.collect(), legs: legs.into(), begun: begun.into(), open: false }
-    }
-
-    /// Whether there are any.
-    pub(super) fn is_empty(&self) -> bool {
-        self.legs.is_empty()
-    }
-
-    /// When a journey set out.
-    #[inline(always)]
-    fn set_out(&self, traveller: &Fiber) -> SimTime {
-        earlier(traveller.arrived, self.begun[1])
+        Self { stops: stops.collect(), open: false }
     }
 
     /// When the call of a leg began: the first one when the journey set out, the others behind the first service's wait.
     #[inline(always)]
     fn began(&self, traveller: &Fiber, leg: usize) -> SimTime {
-        if leg == 0 { self.set_out(traveller) } else { self.later(traveller, leg) }
+        let stop = &self.stops[leg];
+        if leg == 0 { earlier(traveller.arrived, stop.hop.span) } else { traveller.started + stop.called_after }
     }
 
     /// When the service at the end of a leg was reached.
     #[inline(always)]
     fn reached(&self, traveller: &Fiber, leg: usize) -> SimTime {
-        if leg == 0 { traveller.arrived } else { self.later(traveller, leg + 1) }
+        if leg == 0 { traveller.arrived } else { self.served(traveller, leg) }
     }
 
     /// When the service at the end of a leg gave it a worker.
     #[inline(always)]
     fn served(&self, traveller: &Fiber, leg: usize) -> SimTime {
-        if leg == 0 { traveller.started } else { self.later(traveller, leg + 1) }
-    }
-
-    fn later(&self, traveller: &Fiber, leg: usize) -> SimTime {
-        traveller.started + self.begun[leg].saturating_sub(self.begun[1])
+        traveller.started + self.stops[leg].reached_after
     }
 
     /// How long an answer to the call of this leg has been under way at least.
     pub(super) fn round_trip(&self, leg: usize) -> Span {
-        match (self.begun.get(leg), self.begun.last()) {
-            (Some(begun), Some(reached)) => reached.saturating_sub(*begun) + reached.saturating_sub(*begun),
-            _ => Span::ZERO,
-        }
+        let there = self.stops.iter().skip(leg).fold(Span::ZERO, |sum, stop| sum + stop.hop.span);
+        there + there
     }
 }
 
@@ -277,20 +271,19 @@ impl System<'_> {
         index: u32,
         (site, segment, first): (SiteId, SegmentId, Key),
     ) {
-        let relay = &self.relays[site.index()];
-        let leg = &relay.legs[0];
-        host.observe(now, Observation::Attempt { site, edge: leg.edge, segment, number: 1 });
+        let Stop { of: Called { edge, .. }, hop, .. } = self.relays[site.index()].hops.stops[0];
+        host.observe(now, Observation::Attempt { site, edge, segment, number: 1 });
         let fiber = &mut self.fibers[index];
         fiber.kind = Kind::Request;
         fiber.key = Key::NONE;
-        fiber.arrived = now + relay.hops.legs[0].span;
+        fiber.arrived = now + hop.span;
         fiber.site = site;
         fiber.segment = segment.0 as u16;
         fiber.attempts = 0;
         fiber.state = State::Calling;
         fiber.waited = false;
         fiber.next = self.trails.take(first);
-        host.pass(now, relay.hops.legs[0], index);
+        host.pass(now, hop, index);
     }
 
     /// A journey has got a leg further.
@@ -300,7 +293,7 @@ impl System<'_> {
         if fiber.folded == Folded::Letter {
             return self.deliver(host, now, index);
         }
-        let legs = self.relays[fiber.site.index()].legs.len();
+        let legs = self.relays[fiber.site.index()].hops.stops.len();
         match Stage::new(usize::from(fiber.attempts), legs) {
             Stage::Back(leg) => self.bring_back(host, now, index, leg),
             Stage::There(leg) => self.reach(host, now, index, leg),
@@ -315,7 +308,7 @@ impl System<'_> {
         let Self { fibers, relays, replicas, databases, .. } = self;
         let fiber = &mut fibers[index];
         let relay = &relays[fiber.site.index()];
-        let Called { replica: id, endpoint, .. } = relay.legs[at];
+        let Called { replica: id, endpoint, .. } = relay.hops.stops[at].of;
         let replica = &mut replicas[id.index()];
         let segment = fiber.segment();
         if replica.busy >= replica.workers {
@@ -348,13 +341,13 @@ impl System<'_> {
         let Self { fibers, relays, replicas, trails, .. } = self;
         let fiber = &mut fibers[index];
         let relay = &relays[fiber.site.index()];
-        let Called { replica, endpoint, .. } = relay.legs[at];
+        let Stop { of: Called { replica, endpoint, .. }, alarm, .. } = relay.hops.stops[at];
         let segment = fiber.segment();
         fiber.state = State::Queued;
         fiber.step_began = now;
         fiber.replica = replica;
         fiber.endpoint = endpoint;
-        if let Some((leg, left)) = relay.hops.alarms[at] {
+        if let Some((leg, left)) = alarm {
             fiber.key = trails.all[fiber.next as usize].keys[leg].at(Place::Fiber(index));
             host.arm(now, left, Class::Timeout, fiber.key);
         }
@@ -374,7 +367,7 @@ impl System<'_> {
             return self.get_to_work(host, now, index);
         }
         let (at, waited) = (usize::from(fiber.attempts), now - fiber.lined_up());
-        let counts = relay.hops.alarms[at].is_some();
+        let counts = relay.hops.stops[at].alarm.is_some();
         fiber.state = State::Running;
         if !relay.may_end_at(at, &self.databases) || counts && waited >= relay.patience {
             self.leave_off(host, now, index);
@@ -404,13 +397,13 @@ impl System<'_> {
         let fiber = &mut fibers[index];
         let relay = &relays[fiber.site.index()];
         fiber.attempts += 1;
-        let Some(Called { site, edge, .. }) = relay.legs.get(at + 1).copied() else {
+        let Some(&Stop { of: Called { site, edge, .. }, hop, .. }) = relay.hops.stops.get(at + 1) else {
             return self.work_away(host, now, index);
         };
         let segment = fiber.segment();
         host.observe(now, Observation::Attempt { site, edge, segment, number: 1 });
         trails.all[fiber.next as usize].keys[at + 1] = tickets.next(Place::Fiber(index));
-        host.pass(now, relay.hops.legs[at + 1], index);
+        host.pass(now, hop, index);
     }
 
     /// A journey begins the work or the query at its end.
@@ -419,7 +412,7 @@ impl System<'_> {
         let plan = self.plan;
         let fiber = &mut self.fibers[index];
         let relay = &self.relays[fiber.site.index()];
-        let [.., leg] = &*relay.legs else { return };
+        let [.., Stop { of: leg, .. }] = &*relay.hops.stops else { return };
         let segment = fiber.segment();
         let (state, delay) = if let Some(id) = relay.database {
             let database = &mut self.databases[id.index()];
@@ -475,7 +468,7 @@ impl System<'_> {
     fn answer_from<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, at: usize) {
         let fiber = &mut self.fibers[index];
         let relay = &self.relays[fiber.site.index()];
-        let Called { replica, endpoint, .. } = relay.legs[at];
+        let Stop { of: Called { replica, endpoint, .. }, hop, .. } = relay.hops.stops[at];
         let segment = fiber.segment();
         let held = now - relay.hops.served(fiber, at);
         if fiber.waited {
@@ -488,7 +481,7 @@ impl System<'_> {
         }
         let took = now - relay.hops.reached(fiber, at);
         fiber.attempts += 1;
-        let (outcome, hop) = (Outcome::Ok, relay.hops.legs[at]);
+        let outcome = Outcome::Ok;
         host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
         self.fibers.unhide(1);
         let at_work = &mut self.replicas[replica.index()];
@@ -514,7 +507,7 @@ impl System<'_> {
         }
         let relay = &self.relays[site.index()];
         let (outcome, took) = (Outcome::Ok, now - relay.hops.began(fiber, at));
-        let edge = relay.legs[at].edge;
+        let edge = relay.hops.stops[at].of.edge;
         host.observe(now, Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
         if let Some(caller) = at.checked_sub(1) {
             return self.answer_from(host, now, index, caller);
@@ -644,6 +637,33 @@ mod tests {
             let system = System::new(&plan);
             let open: Vec<bool> = system.relays.iter().map(|relay| relay.hops.open).collect();
             assert_eq!(open, expected, "{network}, {timeout}, {last}");
+        }
+    }
+
+    #[test]
+    fn one_who_waits_is_woken_by_the_timeout_that_is_over_first() {
+        let ms = Span::from_millis;
+        let table = [
+            // Of those who call from `a`, at `b` and at `c`: 2 ms of its own call's timeout are gone, or 4 of that before.
+            ("2ms", "20ms", "50ms", [Some((0, ms(18))), Some((0, ms(16)))]),
+            ("2ms", "50ms", "20ms", [Some((0, ms(48))), Some((1, ms(18)))]),
+            ("5ms", "60ms", "55ms", [Some((0, ms(55))), Some((0, ms(50)))]),
+        ];
+        for (network, first, second, expected) in table {
+            let text = format!(
+                "{{name: row, duration: 1s, network: {network}, load: [{{name: load, to: a.go, rate: 1/s}}], services: {{\
+                 a: {{endpoints: {{go: {{steps: [{{call: b.go}}]}}}}, calls: {{b: {{timeout: {first}}}}}}}, \
+                 b: {{endpoints: {{go: {{steps: [{{call: c.go}}]}}}}, calls: {{c: {{timeout: {second}}}}}}}, \
+                 c: {{endpoints: {{go: {{steps: [{{work: 1ms}}]}}}}}}}}}}"
+            );
+            let plan = plan::compile(&spec::read(&text, &[], &|_| Err(String::new())).topology.unwrap()).unwrap();
+            let system = System::new(&plan);
+            let from_a = system.relays.iter().find(|relay| relay.legs.len() == 2).unwrap();
+            let alarms = from_a.hops.stops.iter().map(|stop| stop.alarm.map(|(leg, left)| (leg, left.span)));
+            assert_eq!(alarms.collect::<Vec<_>>(), expected, "{network}, {first}, {second}");
+            let lanes = system.relays.iter().flat_map(|relay| &relay.hops.stops).filter_map(|stop| stop.alarm);
+            let lanes: Vec<_> = lanes.filter_map(|(_, left)| left.lane).map(LaneId::index).collect();
+            assert_eq!(lanes, (plan.lanes.len()..system.lanes()).collect::<Vec<_>>(), "each has its own");
         }
     }
 

@@ -101,7 +101,7 @@ impl Relay {
             }
             let timeout = |leg: &Called| routes[leg.site.index()].timeout.map(|timeout| timeout.span);
             let timeouts: Vec<_> = legs.iter().map(timeout).collect();
-            let (end, hops) = (Pc(step as u32 + 1), Hops::new(network, &timeouts, lanes));
+            let (end, hops) = (Pc(step as u32 + 1), Hops::new(&legs, &network, &timeouts, lanes));
             let left = |(at, timeout): (usize, &Option<Span>)| {
                 timeout.unwrap_or(Span::MAX).saturating_sub(hops.round_trip(at))
             };
@@ -110,7 +110,7 @@ impl Relay {
             };
             let timed = |(at, leg): (usize, &Called)| Some((at as u32, routes[leg.site.index()].timeout?));
             let alarm = legs.iter().enumerate().filter_map(timed).min_by_key(|(_, timeout)| timeout.span);
-            let travels = !hops.is_empty();
+            let travels = !network.is_empty();
             return Self { legs: legs.into(), database, time, end, patience, alarm, open: false, hops, travels };
         }
     }
