@@ -24,6 +24,7 @@ pub struct Histogram {
     /// Where each page of counts stands in `pages`. Empty until there is one.
     directory: Vec<u16>,
     /// Each made when its first value came, and never moved.
+    #[expect(clippy::vec_box, reason = "what has grown large would be copied whenever one more is made")]
     pages: Vec<Box<[u32; PAGE]>>,
     /// What no longer fits into a count of 32 bits, by bucket.
     carried: Vec<(usize, u64)>,

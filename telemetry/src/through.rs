@@ -42,7 +42,7 @@ struct Waited {
     /// Of that, the work or the query at the end.
     worked: Shelf,
     /// Of that, the wait.
-    waited: Shelf,
+    in_line: Shelf,
 }
 
 /// What a way passes.
@@ -112,7 +112,7 @@ impl Through {
         let used = |row: usize| if ways[row].sites.is_empty() { Grain::Summary } else { grain(row) };
         let shelf = || Shelf::new(ways.len(), segments, summary.clone(), used);
         let (times, turned) = (shelf(), shelf());
-        let waited = Waited { took: shelf(), worked: shelf(), waited: shelf() };
+        let waited = Waited { took: shelf(), worked: shelf(), in_line: shelf() };
         let cells = (0..segments).flat_map(|segment| (0..ways.len()).map(move |row| (row, segment)));
         let cells = cells.map(|(row, segment)| Cell { slot: times.slot(row, segment), ..Cell::default() }).collect();
         Self { cells, call_steps: relays.len(), first_task, times, turned, waited, ways }
@@ -323,7 +323,7 @@ impl Through {
         self.waited.worked.record_in(cell.slot, worked.as_nanos());
         let cell = &mut self.cells[then.index() * rows + row];
         cell.began += 1;
-        self.waited.waited.record_in(cell.slot, lined.as_nanos());
+        self.waited.in_line.record_in(cell.slot, lined.as_nanos());
         self.cells[next.index() * rows + row].lined_up += 1;
         let way = &mut self.ways[row];
         way.gate = Some(of.endpoint);
@@ -383,7 +383,7 @@ impl Through {
 
     /// Adds all times to those of the call steps, the services and the databases; once, when the run is over.
     pub(crate) fn book_times(&self, ways: &mut Ways, times: &mut Times) {
-        let Waited { took, worked, waited } = &self.waited;
+        let Waited { took, worked, in_line } = &self.waited;
         for (row, way) in self.ways.iter().enumerate() {
             for site in &way.sites {
                 ways.add_times(&self.times, row, *site);
@@ -406,7 +406,7 @@ impl Through {
             took.copy_row(row, &mut times.queued, endpoint);
             took.copy_row(row, &mut times.calls, edge);
             worked.copy_row(row, &mut times.held, endpoint);
-            waited.copy_row(row, &mut times.waited, endpoint);
+            in_line.copy_row(row, &mut times.waited, endpoint);
         }
     }
 }

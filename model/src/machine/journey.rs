@@ -383,7 +383,7 @@ impl System<'_> {
             fiber.started = now;
         } else {
             fiber.waited = true;
-            fiber.started = fiber.started + waited;
+            fiber.started += waited;
             trail.waited_at = Some(at);
         }
         self.go_further(host, now, index, at);
