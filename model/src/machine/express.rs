@@ -62,6 +62,21 @@ pub(super) fn tell_served(host: &mut impl Host, now: SimTime, returned: Returned
     host.observe(now, Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
 }
 
+/// A worker of a replica with which nothing is the matter is free.
+#[inline(always)]
+pub(super) fn free(
+    host: &mut impl Host,
+    now: SimTime,
+    (id, replica): (ReplicaId, &mut Replica),
+    all: (&mut Fibers, &[Route]),
+    later: &mut VecDeque<Step>,
+) {
+    replica.busy -= 1;
+    if replica.saturated {
+        hand_on(host, now, (id, replica), all, later);
+    }
+}
+
 /// A saturated replica's worker is free: the next that waits has it, or the replica is saturated no more.
 #[inline(never)]
 pub(super) fn hand_on(
@@ -176,11 +191,8 @@ impl System<'_> {
                     } else {
                         host.returned(now, Returned { of: called, took });
                     }
-                    replica.busy -= 1;
-                    if replica.saturated {
-                        hand_on(host, now, (id, replica), (fibers, routes), later);
-                        fiber = &mut fibers[index];
-                    }
+                    free(host, now, (id, replica), (fibers, routes), later);
+                    fiber = &mut fibers[index];
                     if failed {
                         return Flown::Failed(index);
                     }
@@ -205,11 +217,7 @@ impl System<'_> {
             Some(held) => tell_served(host, now, Returned { of, took }, held),
             None => host.returned(now, Returned { of, took }),
         }
-        let replica = &mut replicas[of.replica.index()];
-        replica.busy -= 1;
-        if replica.saturated {
-            hand_on(host, now, (of.replica, replica), (fibers, routes), later);
-        }
+        free(host, now, (of.replica, &mut replicas[of.replica.index()]), (fibers, routes), later);
         self.guest_leaves(host, now, (client, of.segment), took);
     }
 

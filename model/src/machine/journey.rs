@@ -11,6 +11,7 @@
 use squall_policies::{Outcome, SimTime, Span};
 
 use super::database::DatabaseState;
+use super::express::free;
 use super::fiber::{Fiber, Folded, Kind, NIL, State};
 use super::host::{Class, Delay, Host, Request};
 use super::key::{Key, Place};
@@ -483,13 +484,9 @@ impl System<'_> {
         fiber.attempts += 1;
         let outcome = Outcome::Ok;
         host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
-        self.fibers.unhide(1);
-        let at_work = &mut self.replicas[replica.index()];
-        if at_work.saturated {
-            self.free_worker(host, now, replica);
-        } else {
-            at_work.busy -= 1;
-        }
+        let Self { fibers, replicas, routes, later, .. } = self;
+        fibers.unhide(1);
+        free(host, now, (replica, &mut replicas[replica.index()]), (fibers, routes), later);
         host.pass(now, hop, index);
     }
 
