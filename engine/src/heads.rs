@@ -91,6 +91,8 @@ mod tests {
                     Some(_) => {}
                 }
                 prop_assert_eq!(heads.least(), lanes.iter().copied().min().unwrap_or(NOTHING));
+                let others = lanes.len().saturating_sub(1).max(1);
+                prop_assert_eq!(heads.others.len(), 2 * others.next_power_of_two(), "as many places as it takes");
             }
         }
     }
