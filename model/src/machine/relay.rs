@@ -1,6 +1,7 @@
 //! Relays: a request that services only hand on, from one to the next, down to one that works on it once and answers,
 //! all of them idle enough. When it sets out it is known when it will be back, so all of its way is one fiber, and there
-//! is nothing to wake it for until then: a timeout that is longer than the way cannot fire.
+//! is nothing to wake it for until then: a timeout that is longer than the way cannot fire. Where only the last of them is
+//! not idle it may wait there, which is in `waiting.rs`.
 //!
 //! That holds as long as nothing happens to the services on the way. Whoever does something to them takes relays apart
 //! first ([`System::part`]): from there on each service on the way has its fiber, and each timeout its timer, as if they

@@ -88,7 +88,7 @@ pub(super) enum Step {
     Run(u32),
     /// A request has its worker.
     Serve(u32),
-    /// A journey that waited has its worker.
+    /// A relay or a journey that waited has its worker.
     Travel(u32),
     /// A fiber has come to its end.
     Finish(u32, Outcome),
