@@ -2,6 +2,8 @@
 //! again only against those whom it meets on its way up. The first lane, which is mostly the busiest, plays but once, against
 //! the winner of all others. Knows nothing of what its numbers mean.
 
+use crate::ring::NOTHING;
+
 /// A number for each lane, the greatest there is for one that is empty, and which of them is least.
 #[derive(Clone, Debug)]
 pub(crate) struct Heads {
@@ -11,9 +13,6 @@ pub(crate) struct Heads {
     others: Vec<u128>,
     lanes: usize,
 }
-
-/// The number of an empty lane.
-const NOTHING: u128 = u128::MAX;
 
 impl Default for Heads {
     fn default() -> Self {

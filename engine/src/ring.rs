@@ -11,7 +11,7 @@ pub(crate) struct Ring {
     end: usize,
 }
 
-/// What is greater than any number in a ring.
+/// What is greater than any number in a ring: the head of an empty lane.
 pub(crate) const NOTHING: u128 = u128::MAX;
 /// Places to begin with.
 const FEWEST: usize = 16;

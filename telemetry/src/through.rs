@@ -245,15 +245,10 @@ impl Through {
         &self,
         what: Relayed<'_>,
         digest: &mut Digest,
-        mut tell: impl FnMut(&mut Digest, ReplicaId, usize),
+        tell: impl FnMut(&mut Digest, ReplicaId, usize),
     ) {
         let way = &self.ways[self.row(what)];
-        for (at, leg) in way.legs.iter().enumerate() {
-            digest.take_passed(leg.words, what.segment);
-            if what.full >> at & 1 == 1 {
-                tell(digest, what.legs[at].replica, leg.row);
-            }
-        }
+        digest_legs(&way.legs, what, digest, tell);
         if let Some(query) = way.query {
             digest.take_passed(query.words, what.segment);
         }
@@ -293,19 +288,14 @@ impl Through {
         what: Relayed<'_>,
         then: SegmentId,
         digest: &mut Digest,
-        mut tell: impl FnMut(&mut Digest, ReplicaId, usize),
+        tell: impl FnMut(&mut Digest, ReplicaId, usize),
     ) -> usize {
         let (way, segment) = (&self.ways[self.row(what)], what.segment);
-        let ([before @ .., last], [calls @ .., end]) = (&*way.legs, what.legs) else { return 0 };
+        let ([before @ .., last], [.., end]) = (&*way.legs, what.legs) else { return 0 };
         if let Some(query) = way.query {
             digest.take_passed(query.words, then);
         }
-        for (at, (leg, call)) in before.iter().zip(calls).enumerate() {
-            digest.take_passed(leg.words, segment);
-            if what.full >> at & 1 == 1 {
-                tell(digest, call.replica, leg.row);
-            }
-        }
+        digest_legs(before, what, digest, tell);
         let Called { site, edge, endpoint, replica, .. } = *end;
         digest.take(Observation::Attempt { site, edge, segment, number: 1 });
         digest.take(Observation::Queued { endpoint, replica, segment });
@@ -407,6 +397,22 @@ impl Through {
             took.copy_row(row, &mut times.calls, edge);
             worked.copy_row(row, &mut times.held, endpoint);
             in_line.copy_row(row, &mut times.waited, endpoint);
+        }
+    }
+}
+
+/// Takes in that one passes these, the first legs of its way, and tells of the last workers that it takes.
+#[inline(always)]
+fn digest_legs(
+    legs: &[Stop],
+    what: Relayed<'_>,
+    digest: &mut Digest,
+    mut tell: impl FnMut(&mut Digest, ReplicaId, usize),
+) {
+    for (at, (leg, call)) in legs.iter().zip(what.legs).enumerate() {
+        digest.take_passed(leg.words, what.segment);
+        if what.full >> at & 1 == 1 {
+            tell(digest, call.replica, leg.row);
         }
     }
 }

@@ -93,7 +93,7 @@ pub(super) struct Fiber {
     pub bare: bool,
     /// Whether it stands for a whole relay.
     pub folded: Folded,
-    /// Whether that waits for a worker at its end, or has waited there.
+    /// Whether that waits for a worker at its end, or has waited there; of a journey, wherever that counts against a timeout.
     pub waited: bool,
 }
 

@@ -664,6 +664,77 @@ mod tests {
         }
     }
 
+    /// What is to come: a message on its way or a timer; and the delays in lanes of the journeys' own.
+    #[derive(Default)]
+    struct World {
+        to_come: std::collections::BTreeMap<(SimTime, u64), Result<u32, Key>>,
+        put: u64,
+        alarms: Vec<Span>,
+        lanes: usize,
+    }
+
+    impl World {
+        fn put(&mut self, at: SimTime, what: Result<u32, Key>) {
+            self.put += 1;
+            self.to_come.insert((at, self.put), what);
+        }
+    }
+
+    impl crate::observation::Sink for World {
+        fn observe(&mut self, _: SimTime, _: Observation) {}
+    }
+
+    impl Host for World {
+        const INSTANT: bool = true;
+
+        fn send(&mut self, _: SimTime, _: Delay, _: Request) {
+            panic!("all travel");
+        }
+
+        fn reply(&mut self, _: SimTime, _: Delay, _: Key, _: Outcome) {
+            panic!("all travel");
+        }
+
+        fn cancel(&mut self, _: SimTime, _: Delay, _: Key) {
+            panic!("nothing is cancelled");
+        }
+
+        fn pass(&mut self, now: SimTime, delay: Delay, journey: u32) {
+            self.put(now + delay.span, Ok(journey));
+        }
+
+        fn arm(&mut self, now: SimTime, delay: Delay, _: Class, key: Key) {
+            if delay.lane.is_some_and(|lane| lane.index() >= self.lanes) {
+                self.alarms.push(delay.span);
+            }
+            self.put(now + delay.span, Err(key));
+        }
+    }
+
+    #[test]
+    fn one_that_finds_no_worker_at_the_last_service_waits_there_with_one_timer_and_travels_on() {
+        let mut plan = plan("2ms", "50ms", "{work: 10ms}");
+        let last = plan.services.iter().position(|service| service.name == "c").unwrap();
+        plan.services[last].workers = 1;
+        let (mut system, mut world) = (System::new(&plan), World { lanes: plan.lanes.len(), ..World::default() });
+        for _ in 0..2 {
+            system.ask(&mut world, SimTime::ZERO, LoadId(0));
+        }
+        let mut end = SimTime::ZERO;
+        while let Some(((at, _), what)) = world.to_come.pop_first() {
+            match what {
+                Ok(journey) => system.passed(&mut world, at, journey),
+                Err(key) if system.waits(key) => system.wake(&mut world, at, key),
+                Err(_) => continue,
+            }
+            end = at;
+        }
+        assert_eq!(world.alarms, [Span::from_millis(46)], "one waits, and one timer is armed");
+        // Six hops and the work of both, one behind the other.
+        assert_eq!((end, system.census().fibers), (SimTime::from_nanos(32_000_000), 0));
+        assert_eq!(world.put, 2 * 7 + 1, "the timer among them, which is stale");
+    }
+
     #[test]
     fn stages_go_there_and_back() {
         let stages = (0..=6).map(|count| Stage::new(count, 3)).collect::<Vec<_>>();

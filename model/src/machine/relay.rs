@@ -413,11 +413,11 @@ impl System<'_> {
         room: Room,
         (site, segment, from, first): (SiteId, SegmentId, From, Key),
     ) {
+        let (Room::All(filled) | Room::ButForTheLast(filled)) = room;
+        let start = Start { site, segment, from, first, filled };
         match room {
-            Room::All(filled) => self.set_out(host, now, Start { site, segment, from, first, filled }),
-            Room::ButForTheLast(filled) => {
-                self.line_up(host, now, Start { site, segment, from, first, filled });
-            }
+            Room::All(_) => self.set_out(host, now, start),
+            Room::ButForTheLast(_) => self.line_up(host, now, start),
         }
     }
 
