@@ -18,6 +18,18 @@ impl Heap {
         if self.hole {
             self.fill();
         }
+        self.root()
+    }
+
+    /// Whether the least number was taken, and what is least now is not known yet.
+    #[inline(always)]
+    pub(crate) const fn has_hole(&self) -> bool {
+        self.hole
+    }
+
+    /// As [`peek`](Self::peek), where there is no hole.
+    #[inline(always)]
+    pub(crate) fn root(&self) -> u128 {
         self.items.first().copied().unwrap_or(u128::MAX)
     }
 

@@ -1,7 +1,7 @@
 //! The run loop: takes the next event in order, steps the machines, carries out what they ask for.
 
 use squall_model::machine::{Census, Class, Delay, Host, Key, Place, Request, System, Tickets};
-use squall_model::observation::{Called, LinedUp, Observation, PassedOn, Relayed, Returned, Sink, TurnedOver};
+use squall_model::observation::{AnsweredOn, Called, HandedOn, LinedUp, Observation, PassedOn, Relayed, Returned, Sink, TurnedOver};
 use squall_model::plan::{FaultId, LoadId, Plan, Source};
 use squall_model::rng::Stream;
 use squall_model::trace::TraceFact;
@@ -243,6 +243,16 @@ impl<S: Sink> Sink for World<'_, S> {
     #[inline(always)]
     fn turned_over(&mut self, at: SimTime, what: TurnedOver<'_>) {
         self.sink.turned_over(at, what);
+    }
+
+    #[inline(always)]
+    fn handed_on(&mut self, at: SimTime, what: HandedOn) {
+        self.sink.handed_on(at, what);
+    }
+
+    #[inline(always)]
+    fn answered_on(&mut self, at: SimTime, what: AnsweredOn) {
+        self.sink.answered_on(at, what);
     }
 
     #[inline(always)]

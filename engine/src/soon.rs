@@ -34,6 +34,8 @@ pub(crate) struct Soon {
     least_at: usize,
     width: u32,
     later: Heap,
+    /// The least of all, as long as the heap has no hole.
+    top: u128,
     /// Since the width was last looked at: how many numbers came, how many of them lay beyond the ring, and how many found
     /// their bucket full.
     came: u64,
@@ -51,6 +53,7 @@ impl Default for Soon {
             least_at: 0,
             width: WIDTH_AT_FIRST,
             later: Heap::default(),
+            top: u128::MAX,
             came: 0,
             beyond: 0,
             crowded: 0,
@@ -62,7 +65,15 @@ impl Soon {
     /// The least number; the greatest there is if it is empty.
     #[inline(always)]
     pub(crate) fn peek(&mut self) -> u128 {
-        self.later.peek().min(self.least)
+        if self.later.has_hole() {
+            self.look_at_heap();
+        }
+        self.top
+    }
+
+    #[inline(never)]
+    fn look_at_heap(&mut self) {
+        self.top = self.later.peek().min(self.least);
     }
 
     /// Takes out the least number, which [`peek`](Self::peek) has just shown.
@@ -93,6 +104,7 @@ impl Soon {
         if item < self.least {
             self.least = item;
             self.least_at = place;
+            self.top = self.top.min(item);
         }
     }
 
@@ -106,6 +118,7 @@ impl Soon {
             self.filled &= !(1 << bucket);
             if self.filled == 0 {
                 self.least = u128::MAX;
+                self.top = self.later.root();
                 return;
             }
             // Nothing in the ring is before what was taken, nor a whole turn behind it.
@@ -118,6 +131,7 @@ impl Soon {
                 (self.least, self.least_at) = (self.places[place], place);
             }
         }
+        self.top = self.later.root().min(self.least);
     }
 
     #[inline(never)]
@@ -127,6 +141,7 @@ impl Soon {
         if self.came >= LOOK_AFTER {
             self.look(now);
         }
+        self.look_at_heap();
     }
 
     /// Makes buckets wider or narrower if that would keep more out of the heap.

@@ -430,6 +430,36 @@ pub struct Returned {
     pub took: Span,
 }
 
+/// A request that took a free worker in the instant it arrived, and at once calls on: [`Observation::Admitted`], and
+/// [`Observation::Attempt`] of the next call, as one fact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HandedOn {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The replica.
+    pub replica: ReplicaId,
+    /// The call step.
+    pub site: SiteId,
+    /// It, and whom it calls.
+    pub edge: EdgeId,
+    /// The segment its user's request started in.
+    pub segment: SegmentId,
+}
+
+/// A call that went well at its first attempt, and whose caller answers in the same instant: [`Observation::CallEnded`] and
+/// [`Observation::Ended`] as one fact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AnsweredOn {
+    /// What was handed on, and is answered.
+    pub of: HandedOn,
+    /// From the attempt to now.
+    pub call: Span,
+    /// From the caller's own arrival to now.
+    pub took: Span,
+    /// From the caller's getting its worker to now.
+    pub held: Span,
+}
+
 /// [`Observation::Admitted`] of a user, and [`Observation::Attempt`] and [`Observation::Queued`] of the request, as one fact.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinedUp {
@@ -626,6 +656,23 @@ pub trait Sink {
         self.observe(at, Observation::Queued { endpoint, replica, segment });
     }
 
+    /// A request was let in, and calls on. By default, the two observations that it is.
+    #[inline(always)]
+    fn handed_on(&mut self, at: SimTime, what: HandedOn) {
+        let HandedOn { endpoint, replica, site, edge, segment } = what;
+        self.observe(at, Observation::Admitted { endpoint, replica, segment });
+        self.observe(at, Observation::Attempt { site, edge, segment, number: 1 });
+    }
+
+    /// A call went well, and its caller answers. By default, the two observations that it is.
+    #[inline(always)]
+    fn answered_on(&mut self, at: SimTime, what: AnsweredOn) {
+        let AnsweredOn { of: HandedOn { endpoint, replica, edge, segment, .. }, call, took, held } = what;
+        let outcome = Outcome::Ok;
+        self.observe(at, Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took: call });
+        self.observe(at, Observation::Ended { endpoint, replica, segment, outcome, took, held });
+    }
+
     /// A request was let in all the way. By default, all that this is, from the user's request to the query's start.
     #[inline(always)]
     fn relayed(&mut self, at: SimTime, what: Relayed<'_>) {
@@ -687,6 +734,18 @@ impl<A: Sink, B: Sink> Sink for (&mut A, &mut B) {
     fn lined_up(&mut self, at: SimTime, what: LinedUp) {
         self.0.lined_up(at, what);
         self.1.lined_up(at, what);
+    }
+
+    #[inline(always)]
+    fn handed_on(&mut self, at: SimTime, what: HandedOn) {
+        self.0.handed_on(at, what);
+        self.1.handed_on(at, what);
+    }
+
+    #[inline(always)]
+    fn answered_on(&mut self, at: SimTime, what: AnsweredOn) {
+        self.0.answered_on(at, what);
+        self.1.answered_on(at, what);
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@
 //! no division; nothing is recorded twice. What can be had from what is kept anyway is worked out later: windows are
 //! differences of running counts, a load's figures are the sum of its tasks', a service's of its endpoints'.
 
-use squall_model::observation::{Called, Failure, LinedUp, Observation, PassedOn, Relayed, Returned, Sink, TurnedOver};
+use squall_model::observation::{AnsweredOn, Called, Failure, HandedOn, LinedUp, Observation, PassedOn, Relayed, Returned, Sink, TurnedOver};
 use squall_model::plan::{Claim, EdgeId, EndpointId, FaultId, Metric, Plan, ReplicaId, SegmentId, Subject};
 use squall_model::{SimTime, Span};
 use squall_policies::Outcome;
@@ -511,6 +511,31 @@ impl Sink for Recorder {
         let service = waits.owner as usize;
         self.waiting.rise(service, now);
         self.firsts.queued.note(service, now);
+    }
+
+    #[inline(always)]
+    fn handed_on(&mut self, at: SimTime, what: HandedOn) {
+        let now = self.quick_tick(at);
+        let HandedOn { endpoint, replica, site, edge, segment } = what;
+        self.digest.take(Observation::Admitted { endpoint, replica, segment });
+        self.digest.take(Observation::Attempt { site, edge, segment, number: 1 });
+        let cell = self.requests.cell(endpoint.index(), segment.index());
+        cell.count.admitted += 1;
+        self.busy.rise(cell.owner as usize, now);
+        self.calls.at(edge.index(), segment.index()).begun += 1;
+    }
+
+    #[inline(always)]
+    fn answered_on(&mut self, at: SimTime, what: AnsweredOn) {
+        let now = self.quick_tick(at);
+        let AnsweredOn { of: HandedOn { endpoint, replica, edge, segment, .. }, call, took, held } = what;
+        let outcome = Outcome::Ok;
+        self.digest.take(Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took: call });
+        self.digest.take(Observation::Ended { endpoint, replica, segment, outcome, took, held });
+        let cell = self.calls.cell(edge.index(), segment.index());
+        cell.count.end(outcome, call.as_nanos());
+        self.times.calls.record_in(cell.slot, call.as_nanos());
+        self.ended(now, endpoint, segment, End { outcome, took: took.as_nanos(), held: held.as_nanos() });
     }
 
     #[inline(always)]

@@ -18,7 +18,7 @@ use super::key::{Key, Place};
 use super::line::Waiting;
 use super::relay::Relay;
 use super::system::{Step, System};
-use crate::observation::{Called, Observation};
+use crate::observation::{AnsweredOn, Called, HandedOn, Observation};
 use crate::plan::{LaneId, LoadId, Pc, SegmentId, SiteId};
 
 /// Services on the way of one journey, at most.
@@ -228,7 +228,8 @@ impl System<'_> {
         let segment = self.segment_at(now);
         let replica = self.clients[load.index()].turn();
         self.replicas[replica.index()].busy += 1;
-        host.observe(now, Observation::Admitted { endpoint, replica, segment });
+        let edge = self.routes[site.index()].edge;
+        host.handed_on(now, HandedOn { endpoint, replica, site, edge, segment });
         let index = self.fibers.alloc();
         let fiber = &mut self.fibers[index];
         fiber.reply_to = Key::NONE;
@@ -259,11 +260,13 @@ impl System<'_> {
         let (traveller, fiber) = self.fibers.uncounted();
         fiber.reply_to = key;
         fiber.folded = Folded::Call;
+        let edge = self.routes[site.index()].edge;
+        host.observe(now, Observation::Attempt { site, edge, segment, number: 1 });
         self.depart(host, now, traveller, (site, segment, key));
         true
     }
 
-    /// A journey sets out.
+    /// A journey sets out, of which it is told already.
     #[inline(always)]
     fn depart<H: Host>(
         &mut self,
@@ -272,8 +275,7 @@ impl System<'_> {
         index: u32,
         (site, segment, first): (SiteId, SegmentId, Key),
     ) {
-        let Stop { of: Called { edge, .. }, hop, .. } = self.relays[site.index()].hops.stops[0];
-        host.observe(now, Observation::Attempt { site, edge, segment, number: 1 });
+        let hop = self.relays[site.index()].hops.stops[0].hop;
         let fiber = &mut self.fibers[index];
         fiber.kind = Kind::Request;
         fiber.key = Key::NONE;
@@ -309,7 +311,8 @@ impl System<'_> {
         let Self { fibers, relays, replicas, databases, .. } = self;
         let fiber = &mut fibers[index];
         let relay = &relays[fiber.site.index()];
-        let Called { replica: id, endpoint, .. } = relay.hops.stops[at].of;
+        let stops = &*relay.hops.stops;
+        let Called { replica: id, endpoint, .. } = stops[at].of;
         let replica = &mut replicas[id.index()];
         let segment = fiber.segment();
         if replica.busy >= replica.workers {
@@ -323,16 +326,23 @@ impl System<'_> {
             self.leave_off(host, now, index);
             return self.deliver(host, now, index);
         }
-        replica.busy += 1;
-        host.observe(now, Observation::Admitted { endpoint, replica: id, segment });
-        if replica.busy == replica.workers {
-            replica.saturated = true;
-            host.observe(now, Observation::Saturated { replica: id });
-        }
         if at == 0 {
             fiber.started = now;
         }
+        replica.busy += 1;
         fibers.hide(1);
+        let full = replica.busy == replica.workers;
+        if let Some(Stop { of: Called { site, edge, .. }, .. }) = stops.get(at + 1)
+            && !full
+        {
+            host.handed_on(now, HandedOn { endpoint, replica: id, site: *site, edge: *edge, segment });
+            return self.hand_further(host, now, index, at + 1);
+        }
+        host.observe(now, Observation::Admitted { endpoint, replica: id, segment });
+        if full {
+            replica.saturated = true;
+            host.observe(now, Observation::Saturated { replica: id });
+        }
         self.go_further(host, now, index, at);
     }
 
@@ -394,17 +404,25 @@ impl System<'_> {
     /// A journey has a worker at the end of a leg: it hands on, or works.
     #[inline(always)]
     fn go_further<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, at: usize) {
-        let Self { fibers, relays, tickets, trails, .. } = self;
-        let fiber = &mut fibers[index];
-        let relay = &relays[fiber.site.index()];
-        fiber.attempts += 1;
-        let Some(&Stop { of: Called { site, edge, .. }, hop, .. }) = relay.hops.stops.get(at + 1) else {
+        let fiber = &mut self.fibers[index];
+        let relay = &self.relays[fiber.site.index()];
+        let Some(&Stop { of: Called { site, edge, .. }, .. }) = relay.hops.stops.get(at + 1) else {
+            fiber.attempts += 1;
             return self.work_away(host, now, index);
         };
         let segment = fiber.segment();
         host.observe(now, Observation::Attempt { site, edge, segment, number: 1 });
-        trails.all[fiber.next as usize].keys[at + 1] = tickets.next(Place::Fiber(index));
-        host.pass(now, hop, index);
+        self.hand_further(host, now, index, at + 1);
+    }
+
+    /// A journey goes along the next leg, of which it is told already.
+    #[inline(always)]
+    fn hand_further<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, leg: usize) {
+        let Self { fibers, relays, tickets, trails, .. } = self;
+        let fiber = &mut fibers[index];
+        fiber.attempts += 1;
+        trails.all[fiber.next as usize].keys[leg] = tickets.next(Place::Fiber(index));
+        host.pass(now, relays[fiber.site.index()].hops.stops[leg].hop, index);
     }
 
     /// A journey begins the work or the query at its end.
@@ -427,7 +445,7 @@ impl System<'_> {
         fiber.step_began = now;
         fiber.mark = now + delay.span;
         if delay.span.is_zero() && state == State::Busy {
-            return self.answer_from(host, now, index, relay.legs.len() - 1);
+            return self.answer_from(host, now, index, relay.legs.len() - 1, None);
         }
         let key = self.tickets.next(Place::Fiber(index));
         fiber.key = key;
@@ -460,13 +478,20 @@ impl System<'_> {
         fiber.key = Key::NONE;
         fiber.state = State::Calling;
         let last = relay.legs.len() - 1;
-        self.answer_from(host, now, index, last);
+        self.answer_from(host, now, index, last, None);
         true
     }
 
-    /// The service at the end of a leg answers.
+    /// The service at the end of a leg answers; behind its call, if it made one, which took so long.
     #[inline(always)]
-    fn answer_from<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, at: usize) {
+    fn answer_from<H: Host>(
+        &mut self,
+        host: &mut H,
+        now: SimTime,
+        index: u32,
+        at: usize,
+        behind: Option<(Called, Span)>,
+    ) {
         let fiber = &mut self.fibers[index];
         let relay = &self.relays[fiber.site.index()];
         let Stop { of: Called { replica, endpoint, .. }, hop, .. } = relay.hops.stops[at];
@@ -482,8 +507,16 @@ impl System<'_> {
         }
         let took = now - relay.hops.reached(fiber, at);
         fiber.attempts += 1;
-        let outcome = Outcome::Ok;
-        host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
+        match behind {
+            Some((Called { site, edge, .. }, call)) => {
+                let of = HandedOn { endpoint, replica, site, edge, segment };
+                host.answered_on(now, AnsweredOn { of, call, took, held });
+            }
+            None => {
+                let outcome = Outcome::Ok;
+                host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
+            }
+        }
         let Self { fibers, replicas, routes, later, .. } = self;
         fibers.unhide(1);
         free(host, now, (replica, &mut replicas[replica.index()]), (fibers, routes), later);
@@ -503,14 +536,12 @@ impl System<'_> {
             return self.replied(host, now, reply_to, Outcome::Ok);
         }
         let relay = &self.relays[site.index()];
-        let (outcome, took) = (Outcome::Ok, now - relay.hops.began(fiber, at));
-        let edge = relay.hops.stops[at].of.edge;
-        host.observe(now, Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took });
+        let (of, took) = (relay.hops.stops[at].of, now - relay.hops.began(fiber, at));
         if let Some(caller) = at.checked_sub(1) {
-            return self.answer_from(host, now, index, caller);
+            return self.answer_from(host, now, index, caller, Some((of, took)));
         }
-        let endpoint = self.guests_call(client).1;
-        host.observe(now, Observation::Ended { endpoint, replica: client, segment, outcome, took, held: took });
+        let of = HandedOn { endpoint: self.guests_call(client).1, replica: client, site, edge: of.edge, segment };
+        host.answered_on(now, AnsweredOn { of, call: took, took, held: took });
         self.replicas[client.index()].busy -= 1;
         self.trails.give_back(trail);
         self.fibers[index].folded = Folded::No;
