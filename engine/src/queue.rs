@@ -63,12 +63,23 @@ const PLACE_MASK: u128 = (1 << Key::PLACE_BITS) - 1;
 /// A lane is looked through for what is stale when it has grown to twice what was left the last time, and at least this.
 const SWEEP_FROM: usize = 1 << 12;
 
+/// The place among the heads of a lane in which nothing ever stood.
+const UNUSED: u32 = u32::MAX;
+
 /// One constant delay and one rank: what is added last happens last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Lane {
     line: Ring,
+    /// Its place among the heads, once something stood in it.
+    head: u32,
     /// How long the line may get before it is swept.
     sweep_at: usize,
+}
+
+impl Lane {
+    fn unused() -> Self {
+        Self { line: Ring::default(), head: UNUSED, sweep_at: SWEEP_FROM }
+    }
 }
 
 /// All that is still to come.
@@ -76,22 +87,16 @@ struct Lane {
 pub(crate) struct Queue {
     /// What stands in no lane.
     soon: Soon,
-    /// The heads of the lanes, each with its lane as its place.
+    /// The heads of the lanes in which anything ever stood, each with its lane as its place.
     heads: Heads,
-    /// The lanes in which anything ever stood.
+    /// By delay and rank.
     lanes: Vec<Lane>,
-    /// By delay and rank: its lane, once something stood in it.
-    places: Vec<[u32; RANKS]>,
 }
-
-/// A lane in which nothing ever stood.
-const UNUSED: u32 = u32::MAX;
 
 impl Queue {
     /// An empty queue with lanes for so many constant delays.
     pub(crate) fn new(delays: usize) -> Self {
-        let places = vec![[UNUSED; RANKS]; delays];
-        Self { soon: Soon::default(), heads: Heads::default(), lanes: Vec::new(), places }
+        Self { soon: Soon::default(), heads: Heads::default(), lanes: vec![Lane::unused(); delays * RANKS] }
     }
 
     /// Adds what is to happen `span` after `now`. With a lane, all that is added to it and to its rank must have the
@@ -104,22 +109,14 @@ impl Queue {
         }
         let order = order(at, rank, key);
         let Some(delay) = lane else { return self.soon.push(now, order) };
-        let mut place = self.places[delay as usize][rank as usize];
-        if place == UNUSED {
-            place = self.open_lane(delay, rank);
+        let lane = delay * RANKS as u32 + rank as u32;
+        let row = &mut self.lanes[lane as usize];
+        if row.line.push_back(order) {
+            if row.head == UNUSED {
+                row.head = self.heads.add_lane() as u32;
+            }
+            self.heads.set(row.head as usize, head(order, lane));
         }
-        if self.lanes[place as usize].line.push_back(order) {
-            self.heads.set(place as usize, head(order, place));
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn open_lane(&mut self, delay: u32, rank: Rank) -> u32 {
-        let place = self.heads.add_lane() as u32;
-        self.lanes.push(Lane { line: Ring::default(), sweep_at: SWEEP_FROM });
-        self.places[delay as usize][rank as usize] = place;
-        place
     }
 
     /// The order of the next event; no less than `NEVER` if there is none. Timeouts that nobody `waits` for any more are
@@ -145,7 +142,7 @@ impl Queue {
             }
             return is_next;
         };
-        let line = &mut self.lanes[lane as usize].line;
+        let Lane { line, head: place, .. } = &mut self.lanes[lane as usize];
         let mut next = line.front();
         if waits(next) {
             return true;
@@ -153,7 +150,7 @@ impl Queue {
         while next < NEVER && !waits(next) {
             next = line.drop_front();
         }
-        self.heads.set(lane as usize, head(next, lane));
+        self.heads.set(*place as usize, head(next, lane));
         false
     }
 
@@ -164,22 +161,21 @@ impl Queue {
             self.soon.take(top);
             return Event::from_order(top);
         };
-        let line = &mut self.lanes[lane as usize].line;
+        let Lane { line, head: place, .. } = &mut self.lanes[lane as usize];
         let order = line.front();
         let next = line.drop_front();
-        self.heads.set(lane as usize, head(next, lane));
+        self.heads.set(*place as usize, head(next, lane));
         Event::from_order(order)
     }
 
     /// Forgets timeouts that nobody `waits` for, in lanes that have grown long.
     pub(crate) fn sweep(&mut self, waits: impl Fn(Key) -> bool) {
-        for places in &self.places {
-            let lane = places[Rank::Timeout as usize];
-            let Some(row) = self.lanes.get_mut(lane as usize) else { continue };
+        for lane in (Rank::Timeout as usize..self.lanes.len()).step_by(RANKS) {
+            let row = &mut self.lanes[lane];
             if row.line.len() >= row.sweep_at {
                 row.line.retain(|order| waits(Key::from_bits(order as u64)));
                 row.sweep_at = (row.line.len() * 2).max(SWEEP_FROM);
-                self.heads.set(lane as usize, head(row.line.front(), lane));
+                self.heads.set(row.head as usize, head(row.line.front(), lane as u32));
             }
         }
     }
@@ -228,7 +224,7 @@ mod tests {
                     }
                 }
                 2 => {
-                    queue.lanes.iter_mut().for_each(|lane| lane.sweep_at = 0);
+                    queue.lanes.iter_mut().filter(|lane| lane.head != UNUSED).for_each(|lane| lane.sweep_at = 0);
                     queue.sweep(|key| !stale.contains(&key));
                 }
                 _ => {
@@ -265,7 +261,8 @@ mod tests {
                 queue.push(SimTime::ZERO, Span::from_nanos(9), Rank::Timeout, Some(0), key);
             }
         };
-        let left = |queue: &Queue| (queue.lanes[0].line.len(), queue.lanes[0].sweep_at);
+        let lane = Rank::Timeout as usize;
+        let left = |queue: &Queue| (queue.lanes[lane].line.len(), queue.lanes[lane].sweep_at);
         push(&mut queue, SWEEP_FROM - 1);
         queue.sweep(|_| false);
         assert_eq!(left(&queue), (SWEEP_FROM - 1, SWEEP_FROM), "they are few");

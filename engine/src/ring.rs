@@ -3,8 +3,9 @@
 //! place tells whether there is one.
 
 /// Numbers in the order in which they came.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ring {
+    /// None, until something comes.
     places: Box<[u128]>,
     /// Both count on for ever; the place is what is left of them modulo the places there are.
     first: usize,
@@ -16,12 +17,6 @@ pub(crate) const NOTHING: u128 = u128::MAX;
 /// Places to begin with.
 const FEWEST: usize = 16;
 
-impl Default for Ring {
-    fn default() -> Self {
-        Self { places: Box::new([NOTHING; FEWEST]), first: 0, end: 0 }
-    }
-}
-
 impl Ring {
     pub(crate) const fn len(&self) -> usize {
         self.end.wrapping_sub(self.first)
@@ -30,7 +25,7 @@ impl Ring {
     /// The first, or [`NOTHING`].
     #[inline(always)]
     pub(crate) fn front(&self) -> u128 {
-        self.places[self.first & (self.places.len() - 1)]
+        self.places.get(self.first & self.places.len().wrapping_sub(1)).copied().unwrap_or(NOTHING)
     }
 
     /// Takes out the first, which is there; the answer is the one behind it, or [`NOTHING`].
@@ -44,11 +39,10 @@ impl Ring {
     /// Puts one in behind all others; the answer is whether there was none.
     #[inline(always)]
     pub(crate) fn push_back(&mut self, item: u128) -> bool {
-        let mask = self.places.len() - 1;
-        if self.len() == mask {
+        if self.len() + 1 >= self.places.len() {
             self.grow();
-            return self.push_back_into(item, self.places.len() - 1);
         }
+        let mask = self.places.len() - 1;
         self.push_back_into(item, mask)
     }
 
@@ -75,13 +69,14 @@ impl Ring {
     #[cold]
     #[inline(never)]
     fn grow(&mut self) {
-        let mut places = Vec::with_capacity(self.places.len() * 2);
+        let double = (self.places.len() * 2).max(FEWEST);
+        let mut places = Vec::with_capacity(double);
         while self.len() > 0 {
             places.push(self.front());
             self.drop_front();
         }
         (self.first, self.end) = (0, places.len());
-        places.resize(self.places.len() * 2, NOTHING);
+        places.resize(double, NOTHING);
         self.places = places.into();
     }
 }
