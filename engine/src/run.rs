@@ -1,7 +1,9 @@
 //! The run loop: takes the next event in order, steps the machines, carries out what they ask for.
 
 use squall_model::machine::{Census, Class, Delay, Host, Key, Place, Request, System, Tickets};
-use squall_model::observation::{AnsweredOn, Called, HandedOn, LinedUp, Observation, PassedOn, Relayed, Returned, Sink, TurnedOver};
+use squall_model::observation::{
+    AnsweredOn, Called, HandedOn, LinedUp, Observation, PassedOn, Relayed, Returned, Sink, TurnedOver,
+};
 use squall_model::plan::{FaultId, LoadId, Plan, Source};
 use squall_model::rng::Stream;
 use squall_model::trace::TraceFact;

@@ -5,7 +5,9 @@
 //! no division; nothing is recorded twice. What can be had from what is kept anyway is worked out later: windows are
 //! differences of running counts, a load's figures are the sum of its tasks', a service's of its endpoints'.
 
-use squall_model::observation::{AnsweredOn, Called, Failure, HandedOn, LinedUp, Observation, PassedOn, Relayed, Returned, Sink, TurnedOver};
+use squall_model::observation::{
+    AnsweredOn, Called, Failure, HandedOn, LinedUp, Observation, PassedOn, Relayed, Returned, Sink, TurnedOver,
+};
 use squall_model::plan::{Claim, EdgeId, EndpointId, FaultId, Metric, Plan, ReplicaId, SegmentId, Subject};
 use squall_model::{SimTime, Span};
 use squall_policies::Outcome;

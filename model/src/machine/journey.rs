@@ -8,6 +8,8 @@
 //! to services: from then on every service on the way has its fiber and every timeout its timer, with the tickets that were
 //! kept for them. What is observed is the same either way.
 
+use core::ops::Range;
+
 use squall_policies::{Outcome, SimTime, Span};
 
 use super::database::DatabaseState;
@@ -31,6 +33,8 @@ pub(super) struct Hops {
     stops: Box<[Stop]>,
     /// Whether nothing is the matter with any service on the way.
     pub open: bool,
+    /// Whether nothing is with the first one: as far as that a journey may set out, and wait there.
+    pub near: bool,
 }
 
 /// One leg, and the service at its end.
@@ -61,7 +65,13 @@ impl Hops {
             let (called_after, reached_after) = (after(at.saturating_sub(1)), after(at));
             Stop { of: *of, hop: *hop, called_after, reached_after, alarm }
         });
-        Self { stops: stops.collect(), open: false }
+        Self { stops: stops.collect(), open: false, near: false }
+    }
+
+    /// Whether a journey that has so far done so many legs waits at the first service, whose replica is not among these.
+    pub(super) fn waits_beside(&self, traveller: &Fiber, touched: &Range<usize>) -> bool {
+        let first = self.stops.first().map(|stop| stop.of.replica.index());
+        traveller.state == State::Queued && traveller.attempts == 0 && first.is_some_and(|row| !touched.contains(&row))
     }
 
     /// When the call of a leg began: the first one when the journey set out, the others behind the first service's wait.
@@ -222,7 +232,7 @@ impl System<'_> {
             return false;
         }
         let Some((site, endpoint)) = self.clients[load.index()].call else { return false };
-        if !self.relays[site.index()].hops.open {
+        if !self.relays[site.index()].hops.near {
             return false;
         }
         let segment = self.segment_at(now);
@@ -322,7 +332,7 @@ impl System<'_> {
             }
             return self.halt(host, now, index, at);
         }
-        if !relay.may_end_at(at, databases) {
+        if !relay.hops.open || !relay.may_end_at(at, databases) {
             self.leave_off(host, now, index);
             return self.deliver(host, now, index);
         }
@@ -368,6 +378,7 @@ impl System<'_> {
     }
 
     /// A journey that has waited has a worker, or a relay at its end.
+    #[inline(never)]
     pub(super) fn travel<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
         let fiber = &mut self.fibers[index];
         if fiber.folded == Folded::No {
@@ -380,7 +391,7 @@ impl System<'_> {
         let (at, waited) = (usize::from(fiber.attempts), now - fiber.lined_up());
         let counts = relay.hops.stops[at].alarm.is_some();
         fiber.state = State::Running;
-        if !relay.may_end_at(at, &self.databases) || counts && waited >= relay.patience {
+        if !relay.hops.open || !relay.may_end_at(at, &self.databases) || counts && waited >= relay.patience {
             self.leave_off(host, now, index);
             self.fibers[index].started = now;
             return Step::Run(index);

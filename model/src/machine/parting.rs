@@ -1,6 +1,8 @@
 //! Relays and journeys are taken apart: each service on the way gets its fiber, and each timeout its timer, as if they had had
 //! them from the start. Here is what both do, and the relays' own; the journeys' is beside them.
 
+use core::ops::Range;
+
 use squall_policies::SimTime;
 
 use super::fiber::{Fiber, Folded, State};
@@ -11,13 +13,18 @@ use crate::observation::Called;
 use crate::plan::Pc;
 
 impl System<'_> {
-    /// Takes all relays apart: something is about to happen to services, databases or calls.
+    /// Takes all relays apart: something is about to happen to services, databases or calls. A journey that waits at the
+    /// first service, and has not come near anything else, waits on, unless that is one of the replicas `touched`.
     #[cold]
     #[inline(never)]
-    pub(super) fn part(&mut self, host: &mut impl Host, now: SimTime) {
+    pub(super) fn part(&mut self, host: &mut impl Host, now: SimTime, touched: &Range<usize>) {
         for index in self.fibers.folded() {
-            if self.relays[self.fibers[index].site.index()].travels {
-                self.leave_off(host, now, index);
+            let fiber = &self.fibers[index];
+            let relay = &self.relays[fiber.site.index()];
+            if relay.travels {
+                if !relay.hops.waits_beside(fiber, touched) {
+                    self.leave_off(host, now, index);
+                }
             } else {
                 self.take_apart(host, now, index, false);
             }

@@ -309,6 +309,7 @@ impl System<'_> {
             };
             relay.open = open && !relay.travels;
             relay.hops.open = open && relay.travels;
+            relay.hops.near = !*on_guard && relay.travels && relay.legs.first().is_some_and(clear);
         }
     }
 
@@ -620,6 +621,10 @@ impl System<'_> {
             Some(Step::Serve(next)) if !self.replicas[self.fibers[next].replica.index()].disturbed => {
                 self.fibers[next].started = now;
                 self.go(host, now, next);
+            }
+            Some(Step::Travel(next)) => {
+                let step = self.travel(host, now, next);
+                self.begin_with(host, now, step);
             }
             Some(step) => self.drive(host, now, step),
         }

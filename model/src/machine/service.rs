@@ -370,7 +370,7 @@ impl System<'_> {
 
     /// A replica dies with all that it was doing; its callers find their connections closed. It starts again.
     pub(super) fn kill(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
-        self.part(host, now);
+        self.part(host, now, &(id.index()..id.index() + 1));
         self.meter(now, id);
         let replica = &mut self.replicas[id.index()];
         if core::mem::replace(&mut replica.ready, false) {

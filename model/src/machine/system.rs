@@ -288,7 +288,7 @@ impl<'p> System<'p> {
 
     /// A fault of the plan begins.
     pub fn begin_fault(&mut self, host: &mut impl Host, now: SimTime, fault: FaultId) {
-        self.part(host, now);
+        self.part(host, now, &self.touched_by(fault));
         self.fault_begins(host, now, fault);
         self.open_relays();
         self.drive(host, now, Step::Rest);
@@ -296,7 +296,7 @@ impl<'p> System<'p> {
 
     /// A fault of the plan ends.
     pub fn end_fault(&mut self, host: &mut impl Host, now: SimTime, fault: FaultId) {
-        self.part(host, now);
+        self.part(host, now, &self.touched_by(fault));
         self.fault_ends(host, now, fault);
         self.open_relays();
         self.drive(host, now, Step::Rest);
@@ -323,7 +323,7 @@ impl<'p> System<'p> {
 
     /// Takes a first step, and does what follows from it.
     #[inline(always)]
-    fn begin_with(&mut self, host: &mut impl Host, now: SimTime, step: Step) {
+    pub(super) fn begin_with(&mut self, host: &mut impl Host, now: SimTime, step: Step) {
         match step {
             Step::Run(index) => self.go(host, now, index),
             Step::Rest if self.later.is_empty() => {}

@@ -7,6 +7,8 @@ mod scope;
 mod stores;
 mod wire;
 
+use core::ops::Range;
+
 use squall_policies::SimTime;
 
 use super::host::Host;
@@ -147,9 +149,26 @@ impl System<'_> {
         self.watch_answers();
     }
 
+    /// All replicas at which, or on whose calls from elsewhere, something changes when this fault begins or ends; as a
+    /// range that they are in.
+    pub(super) fn touched_by(&self, id: FaultId) -> Range<usize> {
+        let fault = &self.plan.faults[id.index()];
+        let far_and_wide = matches!(fault.effect, Effect::Drop(_) | Effect::Partition);
+        match fault.target {
+            _ if far_and_wide => 0..usize::MAX,
+            Target::Database(_) | Target::Cache(_) => 0..0,
+            Target::Edge(_) | Target::Load(_) | Target::Topic(_) => 0..usize::MAX,
+            target => self.range_of(target),
+        }
+    }
+
     /// The replicas that a fault on a service, an endpoint or a replica touches.
     fn replicas_of(&self, target: Target) -> impl Iterator<Item = ReplicaId> + use<> {
-        let range = match target {
+        self.range_of(target).map(ReplicaId::from)
+    }
+
+    fn range_of(&self, target: Target) -> Range<usize> {
+        match target {
             Target::Service(service) => self.plan.services[service.index()].replica_range(),
             Target::Endpoint(endpoint) => {
                 self.plan.services[self.plan.endpoints[endpoint.index()].service.index()].replica_range()
@@ -157,8 +176,7 @@ impl System<'_> {
             Target::Replica(replica) => replica.index()..replica.index() + 1,
             Target::Topic(topic) => self.plan.services[self.plan.topics[topic.index()].service.index()].replica_range(),
             Target::Database(_) | Target::Cache(_) | Target::Edge(_) | Target::Load(_) => 0..0,
-        };
-        range.map(ReplicaId::from)
+        }
     }
 
     /// Sets the flags that make the rest of the machines look here.
