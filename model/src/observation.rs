@@ -430,8 +430,8 @@ pub struct Returned {
     pub took: Span,
 }
 
-/// A request that took a free worker in the instant it arrived, and at once calls on: [`Observation::Admitted`], and
-/// [`Observation::Attempt`] of the next call, as one fact.
+/// A request that took a free worker in the instant it arrived, and whose first step is to call on:
+/// [`Observation::Admitted`], and [`Observation::Attempt`] of that call, as one fact.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HandedOn {
     /// The endpoint.

@@ -43,7 +43,9 @@ pub struct Recorder {
     /// By database.
     pub(crate) queries: Tallies<Queries>,
     pub(crate) times: Times,
+    /// Of requests that calls make, and of those that make a call and nothing else.
     ways: Ways,
+    onward: Ways,
     through: Through,
     /// By service: workers busy.
     pub(crate) busy: Levels,
@@ -126,7 +128,11 @@ impl Recorder {
         let windows = clock.windows_until(SimTime::ZERO + plan.duration + plan.drain);
         let levels = |rows| Levels::new(rows, segments, windows);
         let times = Times::new(plan);
-        let ways = Ways::new(plan, |endpoint, edge| times.direct.grain(endpoint).finer(times.calls.grain(edge)));
+        let grain = |endpoint: usize, edge| {
+            let calls = times.calls.grain(edge);
+            if endpoint < times.direct.rows() { times.direct.grain(endpoint).finer(calls) } else { calls }
+        };
+        let (ways, onward) = (Ways::of_callees(plan, grain), Ways::of_callers(plan, grain));
         let through = Through::new(plan, first_task(plan), (&|site| ways.grain(site), &|row| times.queries.grain(row)));
         let service = |row: usize| plan.endpoints[row].service.0;
         Self {
@@ -144,6 +150,7 @@ impl Recorder {
             ),
             times,
             ways,
+            onward,
             through,
             busy: levels(services),
             waiting: levels(services),
@@ -171,7 +178,9 @@ impl Recorder {
         let end = end.as_nanos().max(self.clock.start_of_window());
         self.catch_up(end);
         self.through.book_times(&mut self.ways, &mut self.times);
-        self.ways.book_times(&mut self.times.direct, &mut self.times.calls);
+        for ways in [&self.ways, &self.onward] {
+            ways.book_times(&mut self.times.direct, &mut self.times.calls);
+        }
         if end > self.clock.start_of_window() {
             self.cut(end);
             self.close_window();
@@ -242,7 +251,9 @@ impl Recorder {
     fn book_ways(&mut self) {
         self.through.book_levels(&mut self.busy, &mut self.connections);
         self.through.book_counts(&mut self.ways, (&mut self.requests, &mut self.calls, &mut self.queries));
-        self.ways.book_counts(&mut self.requests, &mut self.calls);
+        for ways in [&mut self.ways, &mut self.onward] {
+            ways.book_counts(&mut self.requests, &mut self.calls);
+        }
     }
 
     fn close_window(&mut self) {
@@ -521,19 +532,26 @@ impl Sink for Recorder {
         let HandedOn { endpoint, replica, site, edge, segment } = what;
         self.digest.take(Observation::Admitted { endpoint, replica, segment });
         self.digest.take(Observation::Attempt { site, edge, segment, number: 1 });
-        let cell = self.requests.cell(endpoint.index(), segment.index());
-        cell.count.admitted += 1;
-        self.busy.rise(cell.owner as usize, now);
-        self.calls.at(edge.index(), segment.index()).begun += 1;
+        let service = self.onward.call(site, segment.index());
+        self.busy.rise(service, now);
     }
 
     #[inline(always)]
     fn answered_on(&mut self, at: SimTime, what: AnsweredOn) {
         let now = self.quick_tick(at);
-        let AnsweredOn { of: HandedOn { endpoint, replica, edge, segment, .. }, call, took, held } = what;
+        let AnsweredOn { of: HandedOn { endpoint, replica, site, edge, segment }, call, took, held } = what;
         let outcome = Outcome::Ok;
         self.digest.take(Observation::CallEnded { edge, segment, outcome, failure: None, attempts: 1, took: call });
         self.digest.take(Observation::Ended { endpoint, replica, segment, outcome, took, held });
+        if took == held && took == call {
+            let took = took.as_nanos();
+            let service = self.onward.come_back(site, segment.index(), took);
+            self.busy.leave(service, now, took);
+            if endpoint.index() >= self.first_task {
+                self.times.fresh.record(endpoint.index() - self.first_task, segment.index(), took);
+            }
+            return;
+        }
         let cell = self.calls.cell(edge.index(), segment.index());
         cell.count.end(outcome, call.as_nanos());
         self.times.calls.record_in(cell.slot, call.as_nanos());

@@ -1,7 +1,8 @@
-//! Calls that were let in, and requests that ended well, where the two are one fact: counted and timed once, by call step
-//! and segment, and booked under the callee's endpoint and the call when a window closes or the run ends.
+//! Calls and requests where what happens to the one and to the other is one fact: counted and timed once, by call step and
+//! segment, and booked under an endpoint and the call when a window closes or the run ends. The request is that which the
+//! call makes; or that which makes the call, does nothing else and is answered with it.
 
-use squall_model::plan::{Plan, SiteId};
+use squall_model::plan::{Op, Plan, SiteId};
 
 use crate::shelf::{Grain, Shelf};
 use crate::tallies::{Calls, Requests, Tallies};
@@ -13,7 +14,7 @@ struct Way {
     returned: u64,
     /// Where its times are kept.
     slot: u32,
-    /// The callee, as a service.
+    /// The service of the endpoint.
     service: u32,
 }
 
@@ -22,16 +23,30 @@ struct Way {
 pub(crate) struct Ways {
     /// By segment, then call step.
     cells: Vec<Way>,
-    /// By call step: the callee's endpoint and the call.
+    /// By call step: the endpoint and the call.
     targets: Vec<(u32, u32)>,
     times: Shelf,
 }
 
 impl Ways {
-    /// The ways of a plan; `grain` says how finely the times of an endpoint and of a call have to be told apart.
-    pub(crate) fn new(plan: &Plan, grain: impl Fn(usize, usize) -> Grain) -> Self {
+    /// Of requests that calls make; `grain` says how finely the times of an endpoint and of a call have to be told apart.
+    pub(crate) fn of_callees(plan: &Plan, grain: impl Fn(usize, usize) -> Grain) -> Self {
+        Self::new(plan, plan.sites.iter().map(|site| (site.endpoint.0, site.edge.0)).collect(), grain)
+    }
+
+    /// Of requests that begin with a call: only with such call steps may it be asked for.
+    pub(crate) fn of_callers(plan: &Plan, grain: impl Fn(usize, usize) -> Grain) -> Self {
+        let mut targets: Vec<_> = plan.sites.iter().map(|site| (site.endpoint.0, site.edge.0)).collect();
+        for (row, endpoint) in plan.endpoints.iter().enumerate() {
+            if let Some(Op::Call(site)) = plan.ops.get(endpoint.entry.index()) {
+                targets[site.index()].0 = row as u32;
+            }
+        }
+        Self::new(plan, targets, grain)
+    }
+
+    fn new(plan: &Plan, targets: Vec<(u32, u32)>, grain: impl Fn(usize, usize) -> Grain) -> Self {
         let (segments, summary) = (plan.phases.segments(), plan.phases.summary());
-        let targets: Vec<_> = plan.sites.iter().map(|site| (site.endpoint.0, site.edge.0)).collect();
         let grain = |site: usize| grain(targets[site].0 as usize, targets[site].1 as usize);
         let times = Shelf::new(targets.len(), segments, summary, grain);
         let way = |site: usize, segment| {
@@ -47,7 +62,7 @@ impl Ways {
         self.times.grain(site)
     }
 
-    /// One more was called; the answer is the callee.
+    /// One more was called; the answer is the service.
     #[inline(always)]
     pub(crate) fn call(&mut self, site: SiteId, segment: usize) -> usize {
         let way = &mut self.cells[segment * self.targets.len() + site.index()];
@@ -55,7 +70,7 @@ impl Ways {
         way.service as usize
     }
 
-    /// One more has returned; the answer is the callee.
+    /// One more has returned; the answer is the service.
     #[inline(always)]
     pub(crate) fn come_back(&mut self, site: SiteId, segment: usize, took: u64) -> usize {
         let way = &mut self.cells[segment * self.targets.len() + site.index()];
@@ -91,10 +106,12 @@ impl Ways {
         }
     }
 
-    /// Adds all times to the callees' endpoints and to the calls; once, when the run is over.
+    /// Adds all times to the endpoints, but for those of tasks, and to the calls; once, when the run is over.
     pub(crate) fn book_times(&self, endpoints: &mut Shelf, calls: &mut Shelf) {
         for (site, (endpoint, edge)) in self.targets.iter().enumerate() {
-            self.times.copy_row(site, endpoints, *endpoint as usize);
+            if (*endpoint as usize) < endpoints.rows() {
+                self.times.copy_row(site, endpoints, *endpoint as usize);
+            }
             self.times.copy_row(site, calls, *edge as usize);
         }
     }
