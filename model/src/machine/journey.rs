@@ -7,6 +7,9 @@
 //! counts against a timeout. One that finds no room a second time is taken apart there, as all are before something happens
 //! to services: from then on every service on the way has its fiber and every timeout its timer, with the tickets that were
 //! kept for them. What is observed is the same either way.
+//!
+//! Who waits at the first service has not come near the others: it waits on whatever happens to them, and more may set out to
+//! wait there. If something is the matter when its turn comes, it is taken apart then.
 
 use core::ops::Range;
 
@@ -68,7 +71,7 @@ impl Hops {
         Self { stops: stops.collect(), open: false, near: false }
     }
 
-    /// Whether a journey that has so far done so many legs waits at the first service, whose replica is not among these.
+    /// Whether a journey waits at the first service, and its replica is not among these.
     pub(super) fn waits_beside(&self, traveller: &Fiber, touched: &Range<usize>) -> bool {
         let first = self.stops.first().map(|stop| stop.of.replica.index());
         traveller.state == State::Queued && traveller.attempts == 0 && first.is_some_and(|row| !touched.contains(&row))
@@ -645,7 +648,7 @@ impl System<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{self, Plan};
+    use crate::plan::{self, FaultId, Plan};
     use crate::spec;
 
     /// Three services in a row with so long a network and so long a timeout.
@@ -775,6 +778,40 @@ mod tests {
         // Six hops and the work of both, one behind the other.
         assert_eq!((end, system.census().fibers), (SimTime::from_nanos(32_000_000), 0));
         assert_eq!(world.put, 2 * 7 + 1, "the timer among them, which is stale");
+    }
+
+    #[test]
+    fn who_waits_at_the_first_service_waits_on_while_something_happens_elsewhere_and_others_set_out() {
+        let table = [
+            ("db", "latency: 1s", 1),
+            ("b", "latency: 1s", 1),
+            ("b", "kill: 1", 1),
+            ("b", "partition: true", 0),
+            ("a -> b", "latency: 1s", 0),
+            ("a", "latency: 1s", 0),
+        ];
+        for (target, what, waiting) in table {
+            let text = format!(
+                "{{name: row, duration: 1s, network: 2ms, load: [{{name: load, to: a.go, rate: 1/s}}], services: {{\
+                 a: {{workers: 1, endpoints: {{go: {{steps: [{{call: b.go}}]}}}}}}, \
+                 b: {{endpoints: {{go: {{steps: [{{query: db}}]}}}}}}}}, databases: {{db: {{query: 10ms}}}}, \
+                 faults: [{{name: f, target: {target}, {what}, at: 3ms, for: 1s}}]}}"
+            );
+            let plan = plan::compile(&spec::read(&text, &[], &|_| Err(String::new())).topology.unwrap()).unwrap();
+            let (mut system, mut world) = (System::new(&plan), World { lanes: plan.lanes.len(), ..World::default() });
+            (0..2).for_each(|_| system.ask(&mut world, SimTime::ZERO, LoadId(0)));
+            for _ in 0..2 {
+                let Some(((at, _), Ok(journey))) = world.to_come.pop_first() else { panic!("both travel") };
+                system.passed(&mut world, at, journey);
+            }
+            assert_eq!(system.fibers.folded().len(), 2, "one at work, one waits");
+            system.begin_fault(&mut world, SimTime::from_nanos(3_000_000), FaultId(0));
+            assert_eq!(system.fibers.folded().len(), waiting, "{target}, {what}");
+            if waiting == 1 {
+                system.ask(&mut world, SimTime::from_nanos(4_000_000), LoadId(0));
+                assert_eq!(system.fibers.folded().len(), 2, "{target}, {what}: one more is on its way");
+            }
+        }
     }
 
     #[test]
