@@ -521,15 +521,12 @@ impl System<'_> {
         }
         let took = now - relay.hops.reached(fiber, at);
         fiber.attempts += 1;
-        match behind {
-            Some((Called { site, edge, .. }, call)) => {
-                let of = HandedOn { endpoint, replica, site, edge, segment };
-                host.answered_on(now, AnsweredOn { of, call, took, held });
-            }
-            None => {
-                let outcome = Outcome::Ok;
-                host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
-            }
+        if let Some((Called { site, edge, .. }, call)) = behind {
+            let of = HandedOn { endpoint, replica, site, edge, segment };
+            host.answered_on(now, AnsweredOn { of, call, took, held });
+        } else {
+            let outcome = Outcome::Ok;
+            host.observe(now, Observation::Ended { endpoint, replica, segment, outcome, took, held });
         }
         let Self { fibers, replicas, routes, later, .. } = self;
         fibers.unhide(1);
