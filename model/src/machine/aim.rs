@@ -1,7 +1,7 @@
 //! One attempt of a call with policies: which replica it goes to, what becomes of it on the way, and what is told of it
 //! when it is over.
 
-use squall_policies::breaker::{Admission, Breaker};
+use squall_policies::breaker::{Admission, Breaker, Token};
 use squall_policies::{Outcome, SimTime};
 
 use super::fault::{EdgeFault, Hop};
@@ -11,6 +11,19 @@ use super::link::Picking;
 use super::system::{Step, System};
 use crate::observation::Failure;
 use crate::plan::{ReplicaId, ServiceId};
+
+/// What the choice of a replica goes by, where there are several.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Choice {
+    /// The same for all attempts of a call.
+    pub hash: u64,
+    /// The replicas it has tried, a bit each.
+    pub tried: u64,
+}
+
+impl Choice {
+    const NONE: Self = Self { hash: 0, tried: 0 };
+}
 
 impl System<'_> {
     /// An attempt has passed all layers: it is sent.
@@ -54,7 +67,7 @@ impl System<'_> {
         // An attempt that goes its way apart has the deadline of its call.
         let call = self.fibers.waiting(self.fibers[index].reply_to).unwrap_or(index);
         let call = if self.fibers[index].kind == Kind::Try { call } else { index };
-        let deadline = self.fibers.aside(call).deadline;
+        let deadline = self.deadline(call);
         let until = route.timeout.map_or(deadline, |timeout| deadline.min(since + timeout.span));
         if until != SimTime::NEVER {
             self.links.carry(route.edge, self.fibers[index].key, until - at);
@@ -108,12 +121,12 @@ impl System<'_> {
     /// Chooses a replica that may be called.
     fn choose(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Result<ReplicaId, Failure> {
         let plan = self.plan;
-        let trip = self.trips[index];
-        let link = trip.link;
+        let link = self.trips[index].link;
         let token = self.admit_to_replicas(host, now, link)?;
-        let fiber = &self.fibers[index];
-        let again = if trip.tried == 0 { 0 } else { plan.sites[fiber.site.index()].avoid_tried };
-        let picking = Picking { hash: trip.hash, tried: trip.tried, again, admitted: token.is_some() };
+        let several = self.route(index).several;
+        let Choice { hash, tried } = if several { self.trips.choices[index] } else { Choice::NONE };
+        let again = if tried == 0 { 0 } else { plan.sites[self.fibers[index].site.index()].avoid_tried };
+        let picking = Picking { hash, tried, again, admitted: token.is_some() };
         let picked = self.links.pick(plan, now, link, &self.replicas, picking);
         let Some(target) = picked.or_else(|| self.begin_one(host, now, link)) else {
             if let (Some(token), Some(breaker)) = (token, &mut self.links[link].breaker) {
@@ -123,10 +136,12 @@ impl System<'_> {
         };
         let first = plan.services[plan.edges[self.links[link].edge.index()].callee.index()].first_replica;
         let replica = (target.0 - first.0) as usize;
-        let breaker = self.links[link].breaker.as_mut();
-        let trip = &mut self.trips[index];
-        trip.tried |= 1 << replica.min(63);
-        trip.at_replica = token.map(|token| breaker.map_or(token, |breaker| breaker.assign(token, replica)));
+        if several {
+            self.trips.choices[index].tried |= 1 << replica.min(63);
+        }
+        if let (Some(token), Some(breaker)) = (token, &mut self.links[link].breaker) {
+            self.trips[index].token = Some(breaker.assign(token, replica));
+        }
         Ok(target)
     }
 
@@ -141,12 +156,7 @@ impl System<'_> {
     }
 
     /// Asks a breaker that watches each replica whether any may be called.
-    fn admit_to_replicas(
-        &mut self,
-        host: &mut impl Host,
-        now: SimTime,
-        link: u32,
-    ) -> Result<Option<squall_policies::breaker::Token>, Failure> {
+    fn admit_to_replicas(&mut self, host: &mut impl Host, now: SimTime, link: u32) -> Result<Option<Token>, Failure> {
         let (state, streams) = self.links.with_streams(link);
         let watching = state.breaker.as_mut().filter(|breaker| breaker.watches_replicas());
         let Some(breaker) = watching else { return Ok(None) };
@@ -186,10 +196,17 @@ impl System<'_> {
         }
     }
 
+    /// Takes the token with which a breaker that watches each replica has let an attempt go to one.
+    fn token_at_replica(&mut self, index: u32) -> Option<Token> {
+        let trip = &mut self.trips[index];
+        let watches = self.links[trip.link].breaker.as_ref().is_some_and(Breaker::watches_replicas);
+        if watches { trip.token.take() } else { None }
+    }
+
     /// A breaker that watches each replica will not learn how an attempt at one ended.
     fn forget_replica(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
         let link = self.trips[index].link;
-        let token = self.trips[index].at_replica.take();
+        let token = self.token_at_replica(index);
         let (state, streams) = self.links.with_streams(link);
         if let (Some(token), Some(breaker)) = (token, &mut state.breaker) {
             let transition = breaker.cancel(now, token, &mut streams.policies);
@@ -200,8 +217,7 @@ impl System<'_> {
     /// Tells a breaker that watches each replica how an attempt at one ended.
     fn tell_replica(&mut self, host: &mut impl Host, now: SimTime, index: u32, outcome: Outcome) {
         let took = now - self.fibers[index].mark;
-        let trip = &mut self.trips[index];
-        let (link, Some(token)) = (trip.link, trip.at_replica.take()) else { return };
+        let (link, Some(token)) = (self.trips[index].link, self.token_at_replica(index)) else { return };
         let (state, streams) = self.links.with_streams(link);
         let transition = state
             .breaker

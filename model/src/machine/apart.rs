@@ -20,14 +20,30 @@ use crate::plan::Layer;
 /// So many were sent that no more will be.
 const ENOUGH: u32 = u32::MAX;
 
+/// The attempts of one call that go their way apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Apart {
+    /// The first of those that are out, and how many there are.
+    first: u32,
+    out: u32,
+    /// How many were sent, and when the last was.
+    sent: u32,
+    last_sent: SimTime,
+    /// When the call is to be woken next.
+    due: SimTime,
+}
+
+impl Apart {
+    const NONE: Self = Self { first: NIL, out: 0, sent: 0, last_sent: SimTime::ZERO, due: SimTime::NEVER };
+}
+
 impl System<'_> {
     /// The first attempt of a call whose attempts go apart.
     pub(super) fn launch_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
         self.ticket(index);
         self.fibers[index].state = State::Hedging;
         self.tell_state(host, now, index);
-        let trip = &mut self.trips[index];
-        (trip.first_apart, trip.apart, trip.sent) = (NIL, 0, 0);
+        self.trips.aparts.set(index, Apart::NONE);
         self.send_apart(host, now, index, Grant::FIRST)
     }
 
@@ -44,7 +60,7 @@ impl System<'_> {
                 },
             };
             let Some(next) = (if due { self.may_hedge(now, index) } else { None }) else {
-                if self.trips[index].apart == 0 {
+                if self.trips.aparts[index].out == 0 {
                     return self.end_apart(host, now, index, Outcome::Ok, failed);
                 }
                 self.arm_apart(host, now, index);
@@ -62,15 +78,15 @@ impl System<'_> {
             budget.start(now, grant);
         }
         self.tell_began(host, now, child);
-        let trip = &mut self.trips[index];
-        trip.sent += 1;
-        trip.last_sent = now;
-        if trip.sent > 1 {
+        let apart = &mut self.trips.aparts[index];
+        apart.sent += 1;
+        apart.last_sent = now;
+        if apart.sent > 1 {
             let (edge, segment) = (self.route(index).edge, self.fibers[index].segment());
             host.observe(now, Observation::Hedged { edge, segment });
         }
         let aimed = self.aim(host, now, child);
-        self.trips[index].tried = self.trips[child].tried;
+        self.trips.choices.copy(child, index);
         match aimed {
             Err(failure) => {
                 self.tell_hedge_budget(now, child, Some(failure.seen()));
@@ -79,9 +95,9 @@ impl System<'_> {
                 Some(failure)
             }
             Ok((target, network)) => {
-                let trip = &mut self.trips[index];
-                self.fibers[child].next = core::mem::replace(&mut trip.first_apart, child);
-                trip.apart += 1;
+                let apart = &mut self.trips.aparts[index];
+                self.fibers[child].next = core::mem::replace(&mut apart.first, child);
+                apart.out += 1;
                 let step = self.dispatch(host, now, child, target, network);
                 if step != Step::Rest {
                     self.later.push_back(step);
@@ -107,36 +123,34 @@ impl System<'_> {
             attempts: parent.attempts,
             kind: Kind::Try,
             state: State::Running,
+            bare: true,
             ..Fiber::FREE
         };
         self.fibers[child] = fiber;
-        self.fibers.aside(child).begin_call(SimTime::NEVER);
-        let of = self.trips[index];
-        let trip = self.trips.begin(child, of.link);
-        (trip.hash, trip.tried) = (of.hash, of.tried);
+        self.trips.begin(child, self.trips[index].link);
+        self.trips.choices.copy(index, child);
         child
     }
 
     /// When the next attempt is due while none has answered.
     fn next_hedge(&self, index: u32) -> SimTime {
-        let trip = &self.trips[index];
+        let apart = &self.trips.aparts[index];
         let hedge = &self.plan.sites[self.fibers[index].site.index()].hedge;
-        hedge.and_then(|hedge| hedge.next_at(trip.sent, trip.last_sent)).unwrap_or(SimTime::NEVER)
+        hedge.and_then(|hedge| hedge.next_at(apart.sent, apart.last_sent)).unwrap_or(SimTime::NEVER)
     }
 
     fn what_follows(&self, index: u32, outcome: Outcome) -> HedgeStep {
-        let trip = &self.trips[index];
+        let apart = &self.trips.aparts[index];
         let hedge = &self.plan.sites[self.fibers[index].site.index()].hedge;
-        hedge.map_or(HedgeStep::Finish, |hedge| hedge.on_end(outcome, trip.sent, trip.apart))
+        hedge.map_or(HedgeStep::Finish, |hedge| hedge.on_end(outcome, apart.sent, apart.out))
     }
 
     /// Whether the budget of hedges lets one more go, and with which grant.
     fn may_hedge(&mut self, now: SimTime, index: u32) -> Option<Grant> {
-        let trip = &mut self.trips[index];
-        let budget = self.links[trip.link].hedge_budget.as_mut();
+        let budget = self.links[self.trips[index].link].hedge_budget.as_mut();
         let granted = budget.map_or(Some(Grant::FIRST), |budget| budget.retry(now, Outcome::Timeout));
         if granted.is_none() {
-            trip.sent = ENOUGH;
+            self.trips.aparts[index].sent = ENOUGH;
         }
         granted
     }
@@ -153,9 +167,9 @@ impl System<'_> {
 
     /// Sees to it that the call is woken for its next attempt, or when its time is up.
     fn arm_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
-        let (hedge, deadline) = (self.next_hedge(index), self.fibers.aside(index).deadline);
+        let (hedge, deadline) = (self.next_hedge(index), self.deadline(index));
         let until = hedge.min(deadline);
-        self.trips[index].due = until;
+        self.trips.aparts[index].due = until;
         if until != SimTime::NEVER {
             let class = if hedge < deadline { Class::Completion } else { Class::Timeout };
             host.arm(now, Delay::of(until - now), class, self.fibers[index].key);
@@ -164,7 +178,7 @@ impl System<'_> {
 
     /// It may be time for another attempt.
     pub(super) fn hedge_due(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
-        if now < self.trips[index].due {
+        if now < self.trips.aparts[index].due {
             // An earlier timer of the same key.
             return Step::Rest;
         }
@@ -191,7 +205,10 @@ impl System<'_> {
         let parent = self.fibers.waiting(self.fibers[child].reply_to);
         if let Some(index) = parent {
             self.unlink(index, child);
-            self.fibers.aside(index).asked = self.fibers.aside(child).asked.take();
+            let asked = self.asked(child);
+            if asked != self.asked(index) {
+                self.call_aside(index).asked = asked;
+            }
         }
         Self::tell_ended(host, now, child, failure.map_or(outcome, Failure::seen));
         self.fibers.release(child);
@@ -205,7 +222,7 @@ impl System<'_> {
         }
         match follows {
             HedgeStep::Finish => self.end_apart(host, now, index, outcome, failure),
-            _ if self.trips[index].apart == 0 => self.end_apart(host, now, index, outcome, failure),
+            _ if self.trips.aparts[index].out == 0 => self.end_apart(host, now, index, outcome, failure),
             _ => Step::Rest,
         }
     }
@@ -227,8 +244,9 @@ impl System<'_> {
     /// Gives up the attempts that are out, but for one that keeps the call's place in the bulkhead until its answer comes.
     pub(super) fn stop_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32, how: Leave) {
         let (edge, segment) = (self.route(index).edge, self.fibers[index].segment());
-        let mut child = core::mem::replace(&mut self.trips[index].first_apart, NIL);
-        self.trips[index].apart = 0;
+        let apart = &mut self.trips.aparts[index];
+        let mut child = core::mem::replace(&mut apart.first, NIL);
+        apart.out = 0;
         if how == Leave::Overrun && child != NIL && self.outlives(index) {
             child = self.leave_behind(index, child);
         }
@@ -259,11 +277,8 @@ impl System<'_> {
 
     /// The last attempt goes on by itself, with the call's place in the bulkhead. Answers the next one.
     fn leave_behind(&mut self, index: u32, child: u32) -> u32 {
-        let trip = &mut self.trips[index];
-        let (place, entered, in_flight) = (trip.place, trip.entered, trip.in_flight);
-        trip.place = Place::None;
-        let left = &mut self.trips[child];
-        (left.place, left.entered, left.in_flight) = (place, entered, in_flight);
+        self.trips[child].place = core::mem::replace(&mut self.trips[index].place, Place::None);
+        self.trips.stays.copy(index, child);
         let fiber = &mut self.fibers[child];
         fiber.reply_to = Key::NONE;
         core::mem::replace(&mut fiber.next, NIL)
@@ -272,13 +287,13 @@ impl System<'_> {
     /// Takes an attempt out of those of its call.
     fn unlink(&mut self, index: u32, child: u32) {
         let next = core::mem::replace(&mut self.fibers[child].next, NIL);
-        let trip = &mut self.trips[index];
-        trip.apart -= 1;
-        if trip.first_apart == child {
-            trip.first_apart = next;
+        let apart = &mut self.trips.aparts[index];
+        apart.out -= 1;
+        if apart.first == child {
+            apart.first = next;
             return;
         }
-        let mut at = trip.first_apart;
+        let mut at = apart.first;
         while self.fibers[at].next != child {
             at = self.fibers[at].next;
         }

@@ -52,9 +52,9 @@ impl System<'_> {
         fiber.site = site;
         fiber.step_began = now;
         fiber.attempts = 0;
-        fiber.bare = route.deadline == Span::MAX && !route.managed;
+        fiber.bare = route.deadline == Span::MAX;
         if !fiber.bare {
-            let deadline = if route.deadline == Span::MAX { SimTime::NEVER } else { now + route.deadline };
+            let deadline = now + route.deadline;
             self.fibers.aside(index).begin_call(deadline);
         }
         self.attempt(host, now, index)
@@ -125,12 +125,12 @@ impl System<'_> {
         self.call_over(host, now, index, Outcome::Degraded, failure)
     }
 
-    /// When all attempts of the call under way must be over.
-    fn deadline(&mut self, index: u32) -> SimTime {
-        self.call_aside(index).deadline
+    /// When what the call under way does now must be over.
+    pub(super) fn deadline(&self, index: u32) -> SimTime {
+        self.fibers.kept_aside(index).map_or(SimTime::NEVER, |aside| aside.deadline)
     }
 
-    /// What stands aside of the call under way; fresh if its first attempt went out without.
+    /// What stands aside of the call under way; fresh if nothing did.
     pub(super) fn call_aside(&mut self, index: u32) -> &mut Aside {
         let fresh = core::mem::take(&mut self.fibers[index].bare);
         let aside = self.fibers.aside(index);

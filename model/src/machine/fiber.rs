@@ -89,13 +89,15 @@ pub(super) struct Fiber {
     pub kind: Kind,
     /// Whether the request came the short way, and so how its caller waits for it.
     pub express: bool,
-    /// Whether the attempt under way went the short way, so that nothing is aside of it yet.
+    /// Whether nothing is aside of the call under way yet.
     pub bare: bool,
     /// Whether it stands for a whole relay.
     pub folded: Folded,
     /// Whether that waits for a worker at its end, or has waited there; of a journey, wherever that counts against a timeout.
     pub waited: bool,
 }
+
+const _: () = assert!(size_of::<Fiber>() == 96);
 
 /// What stands behind the last fiber of a relay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,13 +114,15 @@ pub(super) enum Folded {
     Letter,
 }
 
-/// What only some fibers need, by the same index: calls with a deadline or with failures, and branches. What policies know of a call is in its trip.
+/// What only some fibers need, by the same index: calls with a deadline or with failures, and branches. What policies know of
+/// a call while all goes well is in its trip.
 #[derive(Clone, Debug)]
 pub(super) struct Aside {
-    /// When all attempts of the call under way must be over.
+    /// When what the call under way does now must be over: all its attempts, or what a timeout around several layers limits.
     pub deadline: SimTime,
     pub backoff: BackoffState,
-    /// Why the call under way has failed, while its fallback answers.
+    /// Why the call under way has failed, while its fallback answers; before that, of a call with policies, why the attempt
+    /// failed that is made again.
     pub failure: Option<Failure>,
     /// How long the callee of the attempt that failed last asked to wait.
     pub asked: Option<Span>,
@@ -129,6 +133,8 @@ pub(super) struct Aside {
     /// The ticket of the first call of a relay that waits at its end, or has waited there.
     pub first: Key,
 }
+
+const _: () = assert!(size_of::<Aside>() == 56);
 
 impl Aside {
     const NEW: Self = Self {
@@ -306,6 +312,12 @@ impl Fibers {
         &mut self.asides[index as usize]
     }
 
+    /// What stands aside of the call that a fiber is at, if anything does.
+    #[inline]
+    pub(super) fn kept_aside(&self, index: u32) -> Option<&Aside> {
+        self.asides.get(index as usize).filter(|_| !self[index].bare)
+    }
+
     /// How many are in use, with those that relays make do without.
     pub(super) const fn live(&self) -> u32 {
         self.live
@@ -383,6 +395,51 @@ impl core::ops::IndexMut<u32> for Fibers {
     #[inline(always)]
     fn index_mut(&mut self, index: u32) -> &mut Fiber {
         &mut self.places[index as usize]
+    }
+}
+
+/// Something that only some fibers have, by fiber; grown as far as one has had it. Whoever reads has set it before.
+#[derive(Clone, Debug)]
+pub(super) struct ByFiber<T>(Vec<T>);
+
+impl<T> Default for ByFiber<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Copy> ByFiber<T> {
+    pub(super) fn set(&mut self, fiber: u32, value: T) {
+        let index = fiber as usize;
+        if index >= self.0.len() {
+            self.0.resize(index + 1, value);
+        }
+        self.0[index] = value;
+    }
+
+    /// What a fiber has, or another has had at its place.
+    pub(super) fn get(&self, fiber: u32) -> Option<T> {
+        self.0.get(fiber as usize).copied()
+    }
+
+    /// One fiber has the same as another, if that has anything.
+    pub(super) fn copy(&mut self, from: u32, to: u32) {
+        if let Some(value) = self.get(from) {
+            self.set(to, value);
+        }
+    }
+}
+
+impl<T> core::ops::Index<u32> for ByFiber<T> {
+    type Output = T;
+    fn index(&self, fiber: u32) -> &T {
+        &self.0[fiber as usize]
+    }
+}
+
+impl<T> core::ops::IndexMut<u32> for ByFiber<T> {
+    fn index_mut(&mut self, fiber: u32) -> &mut T {
+        &mut self.0[fiber as usize]
     }
 }
 

@@ -88,7 +88,7 @@ impl System<'_> {
                     (None, _) => {}
                 }
             }
-            Layer::Timeout => self.fibers.aside(index).deadline = self.trips[index].deadline,
+            Layer::Timeout => self.leave_timeout(index),
             Layer::Throttle => {
                 let outcome = how.seen().filter(|_| !how.is_own());
                 match (&mut self.links[link].throttle, outcome) {
@@ -109,12 +109,28 @@ impl System<'_> {
             return;
         }
         let timeout = self.plan.sites[self.fibers[index].site.index()].timeout;
-        let aside = self.fibers.aside(index);
-        aside.deadline = aside.deadline.min(now + timeout);
+        let aside = self.call_aside(index);
+        let whole = aside.deadline;
+        aside.deadline = whole.min(now + timeout);
+        self.trips.wholes.set(index, whole);
+    }
+
+    fn leave_timeout(&mut self, index: u32) {
+        if self.layers(index).innermost() != Some(Layer::Timeout) {
+            self.call_aside(index).deadline = self.trips.wholes[index];
+        }
+    }
+
+    /// When a call as a whole must be over.
+    pub(super) fn whole_deadline(&self, index: u32) -> SimTime {
+        let (layers, depth) = (self.layers(index), self.trips[index].depth);
+        let limited = layers.innermost() != Some(Layer::Timeout)
+            && layers.depth_of(Layer::Timeout).is_some_and(|timeout| timeout < depth);
+        if limited { self.trips.wholes[index] } else { self.deadline(index) }
     }
 
     fn enter_throttle(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Entered {
-        let retry_of = self.trips[index].failed_before;
+        let retry_of = self.fibers.kept_aside(index).and_then(|aside| aside.failure).map(Failure::seen);
         let (state, streams) = self.links.with_streams(self.trips[index].link);
         match &mut state.throttle {
             None => Entered::Yes,
@@ -184,9 +200,11 @@ impl System<'_> {
         let link = self.trips[index].link;
         let Some(room) = &mut self.links[link].room else { return Entered::Yes };
         let (due, opens) = match room.enter(now) {
-            Entry::Taken(in_flight) => {
-                let trip = &mut self.trips[index];
-                (trip.place, trip.entered, trip.in_flight) = (Place::Taken, now, in_flight);
+            Entry::Taken(stay) => {
+                self.trips[index].place = Place::Taken;
+                if let Some(stay) = stay {
+                    self.trips.stays.set(index, stay);
+                }
                 return Entered::Yes;
             }
             Entry::Full => return Entered::No(Failure::BulkheadFull),
@@ -223,8 +241,8 @@ impl System<'_> {
             Some(Outcome::Timeout | Outcome::Rejected | Outcome::RateLimited) => Some(true),
             _ => None,
         };
-        let leaving = Leaving { took: now - trip.entered, in_flight: trip.in_flight, dropped };
         let link = trip.link;
+        let leaving = Leaving { stay: self.trips.stays.get(index), dropped };
         let (state, streams) = self.links.with_streams(link);
         let (edge, replica) = (state.edge, state.caller);
         let Some(room) = &mut state.room else { return };

@@ -33,8 +33,8 @@ enum Kind {
 /// The answer to a call that wants a place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Entry {
-    /// It has one; so many are under way with it, where that is of interest.
-    Taken(u32),
+    /// It has one; what is to be known of its stay, where that is of interest.
+    Taken(Option<Stay>),
     /// It may wait until then.
     Wait(SimTime),
     /// It waits for a connection that takes this long to open.
@@ -43,13 +43,19 @@ pub(super) enum Entry {
     Full,
 }
 
+/// A call's stay at its place, in a bulkhead that follows latency.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Stay {
+    /// When it came.
+    since: SimTime,
+    /// How many were under way then, itself counted.
+    in_flight: u32,
+}
+
 /// A call leaves its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Leaving {
-    /// How long it had it.
-    pub took: Span,
-    /// How many were under way when it came.
-    pub in_flight: u32,
+    pub stay: Option<Stay>,
     /// Whether it was dropped; `None` if it says nothing about that.
     pub dropped: Option<bool>,
 }
@@ -69,22 +75,25 @@ impl Room {
     pub(super) fn enter(&mut self, now: SimTime) -> Entry {
         match &mut self.kind {
             Kind::Semaphore(semaphore) => match semaphore.enter(now) {
-                bulkhead::Entry::Enter => Entry::Taken(0),
+                bulkhead::Entry::Enter => Entry::Taken(None),
                 bulkhead::Entry::WaitUntil(until) => Entry::Wait(until),
                 bulkhead::Entry::Full => Entry::Full,
             },
             Kind::Threads(pool) => match pool.submit(now) {
-                Submit::Run => Entry::Taken(0),
+                Submit::Run => Entry::Taken(None),
                 Submit::Queue => Entry::Wait(SimTime::NEVER),
                 Submit::Reject => Entry::Full,
             },
             Kind::Envoy(limits, connect) => match limits.start() {
-                Start::Run => Entry::Taken(0),
+                Start::Run => Entry::Taken(None),
                 Start::Wait { opens: true } => Entry::Opens(*connect),
                 Start::Wait { opens: false } => Entry::Wait(SimTime::NEVER),
                 Start::Overflow => Entry::Full,
             },
-            Kind::Adaptive(limit) => limit.enter().map_or(Entry::Full, Entry::Taken),
+            Kind::Adaptive(limit) => match limit.enter() {
+                Some(in_flight) => Entry::Taken(Some(Stay { since: now, in_flight })),
+                None => Entry::Full,
+            },
         }
     }
 
@@ -135,12 +144,11 @@ impl Room {
                 false
             }
             Kind::Adaptive(limit) => {
-                match leaving.dropped {
-                    Some(dropped) => {
-                        let sample = Sample { rtt: leaving.took, in_flight: leaving.in_flight, dropped };
-                        limit.exit(now, sample, random);
+                match (leaving.stay, leaving.dropped) {
+                    (Some(Stay { since, in_flight }), Some(dropped)) => {
+                        limit.exit(now, Sample { rtt: now - since, in_flight, dropped }, random);
                     }
-                    None => limit.leave(),
+                    _ => limit.leave(),
                 }
                 false
             }

@@ -17,6 +17,8 @@ pub(super) struct Route {
     /// Whether there is something to ask or to tell before and after an attempt: a policy other than a retry and a
     /// timeout of each attempt, a pool, a choice of replicas, or something that the callee is told.
     pub managed: bool,
+    /// Whether there are several replicas to choose from.
+    pub several: bool,
     /// Whether the way is clear: no fault on it, and the target is up.
     pub clear: bool,
     /// Whether an attempt may take the short way while the way is clear: nothing to ask, no deadline, and no time on the
@@ -55,6 +57,7 @@ impl Route {
             endpoint: site.endpoint,
             target: callee.first_replica,
             managed,
+            several: callee.replicas != 1,
             apart: site.hedge.is_some() || outlived,
             clear: true,
             express,

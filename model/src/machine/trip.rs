@@ -6,12 +6,16 @@
 
 use squall_policies::breaker::Token;
 use squall_policies::budget::Grant;
-use squall_policies::{Outcome, SimTime};
+use squall_policies::{Outcome, SimTime, Span};
 
-use super::fiber::{Kind, NIL, State};
+use super::aim::Choice;
+use super::apart::Apart;
+use super::fiber::{ByFiber, Kind, State};
 use super::host::{Class, Delay, Host};
 use super::key::Key;
 use super::layer::{Entered, Leave};
+use super::room::Stay;
+use super::route::Route;
 use super::system::{Step, System};
 use crate::observation::{Failure, Observation};
 use crate::plan::{Bulkhead, Layer, Layers};
@@ -40,7 +44,8 @@ pub(super) enum Held {
     Refusal,
 }
 
-/// One call's way through its policies, or one attempt that goes its way apart.
+/// One call's way through its policies, or one attempt that goes its way apart: what each of them needs at all times. What
+/// comes with a deadline or a failure stands aside of its fiber.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trip {
     pub link: u32,
@@ -48,31 +53,13 @@ pub(super) struct Trip {
     pub depth: u8,
     pub held: Held,
     pub place: Place,
-    /// The breaker's token, and when it was given.
+    /// The breaker's token, and when it was given. Of a breaker that watches each replica, for the attempt that is out.
     pub token: Option<Token>,
     pub admitted: SimTime,
-    /// The token of a breaker that watches each replica, for the attempt that is out.
-    pub at_replica: Option<Token>,
     pub grant: Grant,
-    /// How the attempt before ended.
-    pub failed_before: Option<Outcome>,
-    /// When it took its place in the bulkhead, and how many had one then.
-    pub entered: SimTime,
-    pub in_flight: u32,
-    /// When the call as a whole must be over.
-    pub deadline: SimTime,
-    /// What it is held for is due then.
-    pub due: SimTime,
-    /// The same for all its attempts.
-    pub hash: u64,
-    /// The replicas it has tried, a bit each.
-    pub tried: u64,
-    /// Attempts that go their way apart: the first of them, how many are out, how many were sent, and when the last was.
-    pub first_apart: u32,
-    pub apart: u32,
-    pub sent: u32,
-    pub last_sent: SimTime,
 }
+
+const _: () = assert!(size_of::<Trip>() == 32);
 
 impl Trip {
     const NEW: Self = Self {
@@ -82,48 +69,41 @@ impl Trip {
         place: Place::None,
         token: None,
         admitted: SimTime::ZERO,
-        at_replica: None,
         grant: Grant::FIRST,
-        failed_before: None,
-        entered: SimTime::ZERO,
-        in_flight: 0,
-        deadline: SimTime::NEVER,
-        due: SimTime::NEVER,
-        hash: 0,
-        tried: 0,
-        first_apart: NIL,
-        apart: 0,
-        sent: 0,
-        last_sent: SimTime::ZERO,
     };
 }
 
-/// The trips of all fibers, by fiber; grown as far as one was needed.
+/// The trips of all fibers, and what only some trips need.
 #[derive(Debug, Default)]
-pub(super) struct Trips(Vec<Trip>);
+pub(super) struct Trips {
+    all: ByFiber<Trip>,
+    /// Of calls that have several replicas to choose from.
+    pub choices: ByFiber<Choice>,
+    /// Of calls that have a place in a bulkhead that follows latency.
+    pub stays: ByFiber<Stay>,
+    /// Of calls that have entered a timeout with other layers inside of it: when the call as a whole must be over.
+    pub wholes: ByFiber<SimTime>,
+    /// Of calls whose attempts go their way apart.
+    pub aparts: ByFiber<Apart>,
+}
 
 impl Trips {
     /// A fresh trip for a fiber.
-    pub(super) fn begin(&mut self, index: u32, link: u32) -> &mut Trip {
-        let index = index as usize;
-        if index >= self.0.len() {
-            self.0.resize(index + 1, Trip::NEW);
-        }
-        self.0[index] = Trip { link, ..Trip::NEW };
-        &mut self.0[index]
+    pub(super) fn begin(&mut self, index: u32, link: u32) {
+        self.all.set(index, Trip { link, ..Trip::NEW });
     }
 }
 
 impl core::ops::Index<u32> for Trips {
     type Output = Trip;
     fn index(&self, index: u32) -> &Trip {
-        &self.0[index as usize]
+        &self.all[index]
     }
 }
 
 impl core::ops::IndexMut<u32> for Trips {
     fn index_mut(&mut self, index: u32) -> &mut Trip {
-        &mut self.0[index as usize]
+        &mut self.all[index]
     }
 }
 
@@ -133,17 +113,20 @@ impl System<'_> {
     #[inline(never)]
     pub(super) fn begin_attempt(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
         if self.fibers[index].attempts == 1 {
-            let (edge, caller) = (self.route(index).edge, self.fibers[index].replica);
-            let link = self.links.index(self.plan, edge, caller);
-            let hash = self.links.streams[edge.index()].keys.next_u64();
+            let Route { edge, several, .. } = *self.route(index);
+            let link = self.links.index(self.plan, edge, self.fibers[index].replica);
+            self.trips.begin(index, link);
+            if several {
+                let hash = self.links.streams[edge.index()].keys.next_u64();
+                self.trips.choices.set(index, Choice { hash, tried: 0 });
+            }
             let until = self.time_left_until(index);
-            let aside = self.fibers.aside(index);
-            aside.deadline = aside.deadline.min(until);
-            let trip = self.trips.begin(index, link);
-            trip.hash = hash;
-            trip.deadline = aside.deadline;
+            if until != SimTime::NEVER {
+                let aside = self.call_aside(index);
+                aside.deadline = aside.deadline.min(until);
+            }
         }
-        if now >= self.fibers.aside(index).deadline {
+        if now >= self.deadline(index) {
             return self.overrun(host, now, index);
         }
         self.descend(host, now, index)
@@ -235,7 +218,7 @@ impl System<'_> {
     #[cold]
     #[inline(never)]
     pub(super) fn trip_due(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
-        if now >= self.fibers.aside(index).deadline {
+        if now >= self.deadline(index) {
             return self.overrun(host, now, index);
         }
         match self.fibers[index].state {
@@ -249,18 +232,11 @@ impl System<'_> {
         }
     }
 
-    /// A call that was held goes on, or learns that it may not.
+    /// A call that was held has been woken, or the time has come that it was held for: it goes on, or learns that it may not.
     fn no_longer_held(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
         let trip = &mut self.trips[index];
-        let waits = trip.held != Held::Room || trip.place == Place::Waiting;
-        if waits && now < trip.due {
-            return Step::Rest;
-        }
         let failure = match (trip.held, trip.place) {
-            (Held::Room, Place::Taken) => {
-                trip.entered = now;
-                None
-            }
+            (Held::Room, Place::Taken) | (Held::Permit, _) => None,
             (Held::Room, place) => {
                 if place == Place::Waiting {
                     self.leave_line(index);
@@ -268,7 +244,6 @@ impl System<'_> {
                 self.trips[index].place = Place::None;
                 Some(Failure::BulkheadFull)
             }
-            (Held::Permit, _) => None,
             (Held::Again, _) => {
                 trip.depth -= 1;
                 None
@@ -292,9 +267,8 @@ impl System<'_> {
     ) -> Key {
         let key = self.ticket(index);
         self.fibers[index].state = State::Held;
-        let until = due.min(self.fibers.aside(index).deadline);
-        let trip = &mut self.trips[index];
-        (trip.held, trip.due) = (held, due);
+        let until = due.min(self.deadline(index));
+        self.trips[index].held = held;
         if until != SimTime::NEVER {
             let class = if held == Held::Room { Class::Timeout } else { Class::Completion };
             host.arm(now, Delay::of(until - now), class, key);
@@ -313,7 +287,7 @@ impl System<'_> {
     /// The time of a call is up, whatever it is doing: by its deadline, or by a timeout that stands outside of what it
     /// does.
     pub(super) fn overrun(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
-        let whole = now >= self.trips[index].deadline;
+        let whole = now >= self.whole_deadline(index);
         let timeout = self.layers(index).depth_of(Layer::Timeout).unwrap_or(0);
         let depth = if whole { 0 } else { timeout };
         self.stop(host, now, index, Leave::Overrun);
@@ -367,9 +341,9 @@ impl System<'_> {
             }
             State::Hedging => self.stop_apart(host, now, index, how),
             State::BackingOff => {
-                let trip = self.trips[index];
-                if let Some(budget) = &mut self.links[trip.link].budget {
-                    budget.release(trip.grant);
+                let Trip { link, grant, .. } = self.trips[index];
+                if let Some(budget) = &mut self.links[link].budget {
+                    budget.release(grant);
                 }
             }
             _ => {}
@@ -380,24 +354,29 @@ impl System<'_> {
     /// What follows a failed attempt that the retry has seen: another, at once or later; or else the failure that is
     /// final.
     fn retried(&mut self, host: &mut impl Host, now: SimTime, index: u32, failure: Failure) -> Result<Step, Failure> {
-        let (fiber, trip) = (&self.fibers[index], self.trips[index]);
+        let link = self.trips[index].link;
+        let fiber = &self.fibers[index];
         let retry = &self.plan.sites[fiber.site.index()].retry;
-        if retry.retry_after.ends(self.fibers.aside(index).asked) {
-            if let Some(budget) = &mut self.links[trip.link].budget {
+        if retry.retry_after.ends(self.asked(index)) {
+            if let Some(budget) = &mut self.links[link].budget {
                 budget.told_off(failure.seen());
             }
             return Err(failure);
         }
-        let fiber = &self.fibers[index];
         if self.is_overflow(index, failure) || !retry.wants(u32::from(fiber.attempts), failure.seen()) {
             return Err(failure);
         }
-        if let Some(budget) = &mut self.links[trip.link].budget {
+        if let Some(budget) = &mut self.links[link].budget {
             let grant = budget.retry(now, failure.seen()).ok_or(Failure::BudgetRefused(failure.seen()))?;
             self.trips[index].grant = grant;
         }
-        self.trips[index].failed_before = Some(failure.seen());
+        self.call_aside(index).failure = Some(failure);
         Ok(self.back_off(host, now, index, failure))
+    }
+
+    /// How long the callee of the attempt that failed last asked to wait.
+    pub(super) fn asked(&self, index: u32) -> Option<Span> {
+        self.fibers.kept_aside(index).and_then(|aside| aside.asked)
     }
 
     /// Whether Envoy's own limits turned the attempt away: it never tries that again, whatever it tries again.
