@@ -220,6 +220,19 @@ mod tests {
     }
 
     #[test]
+    fn a_resized_pool_starts_more_threads_or_lets_die_those_that_are_too_many() {
+        let config = |max, queue| ThreadPoolConfig { core: 1, max, queue, ..ThreadPoolConfig::default() };
+        let mut pool = ThreadPool::new(config(1, 1));
+        assert_eq!([(); 3].map(|()| pool.submit(at(0))), [Submit::Run, Submit::Queue, Submit::Reject]);
+        pool.resize(config(2, 1));
+        assert_eq!([(); 2].map(|()| pool.submit(at(0))), [Submit::Run, Submit::Reject]);
+        pool.resize(config(1, 0));
+        assert_eq!([(); 2].map(|()| pool.finish(at(1))), [true, false]);
+        assert_eq!((pool.running(), pool.threads()), (1, 2));
+        assert_eq!((pool.submit(at(21)), pool.threads()), (Submit::Reject, 1), "the idle one was too many");
+    }
+
+    #[test]
     #[should_panic(expected = "only a running task ends")]
     fn a_task_that_does_not_run_cannot_end() {
         let _ = pool(1, 1, 1).finish(at(0));
