@@ -254,6 +254,16 @@ mod tests {
     }
 
     #[test]
+    fn a_union_has_what_either_has_also_what_both_have() {
+        let (mut some, others) = (Outcomes::TIMEOUT | Outcomes::REFUSED, Outcomes::REFUSED | Outcomes::ERROR);
+        let union: Outcomes = [Outcomes::TIMEOUT, Outcomes::REFUSED, Outcomes::ERROR].into_iter().collect();
+        assert_eq!([some | others, some.or(others), [some, others].into_iter().collect()], [union; 3]);
+        some |= others;
+        assert_eq!(some, union);
+        assert_eq!(union.to_string(), "timeout, error, refused");
+    }
+
+    #[test]
     fn a_set_is_shown_by_its_words() {
         let table = [
             (Outcomes::NONE, "nothing"),
