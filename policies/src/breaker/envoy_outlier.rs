@@ -627,6 +627,7 @@ mod tests {
             Cluster::new(EnvoyOutlierConfig { max_ejection_percent: 10, always_eject_one_host: true, ..config() }, 4);
         assert!(c.results(0, 0, 5, FAIL).is_some());
         assert!(c.results(0, 1, 5, FAIL).is_none());
+        assert_eq!(c.outlier.stats(), OutlierStats { detected: 2, enforced: 1, overflow: 1 });
     }
 
     #[test]
