@@ -250,6 +250,9 @@ mod tests {
                 assert_eq!(set.contains(outcome), name == word, "{name} and {outcome:?}");
             }
         }
+        for (word, set) in Outcomes::WORDS {
+            assert_eq!(Outcomes::from_word(word), Some(set), "{word}");
+        }
         assert_eq!(Outcomes::from_word("ok"), None);
     }
 
