@@ -211,11 +211,11 @@ mod tests {
 
     #[test]
     fn core_threads_never_die_and_hystrix_without_a_queue_has_no_rejection_size() {
-        let mut pool = pool(1, 2, 1);
-        pool.submit(at(0));
+        let mut pool = pool(2, 3, 1);
+        assert_eq!([(); 2].map(|()| pool.submit(at(0))), [Submit::Run; 2]);
         assert!(!pool.finish(at(0)));
-        pool.submit(at(1_000_000));
-        assert_eq!(pool.threads(), 1);
+        assert!(!pool.finish(at(1_000_001)));
+        assert_eq!(pool.threads(), 2, "the first is idle since long ago, but of the core");
         assert_eq!(ThreadPoolConfig::hystrix().queue_rejection, None);
     }
 
