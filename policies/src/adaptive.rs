@@ -156,8 +156,9 @@ mod tests {
             let mut rng = SplitMix64::new(1);
             let mut limit = Adaptive::new(&AdaptiveConfig { algorithm, window: None }, &mut rng);
             assert_eq!((1..=20).map(|_| limit.enter().unwrap()).collect::<Vec<_>>(), (1..=20).collect::<Vec<_>>());
-            assert_eq!(limit.enter(), None);
+            assert_eq!((limit.enter(), limit.in_flight()), (None, 20));
             limit.leave();
+            assert_eq!(limit.in_flight(), 19);
             assert_eq!(limit.enter(), Some(20));
         }
     }

@@ -179,8 +179,7 @@ fn round_robin(next: &mut Option<usize>, replicas: &impl Replicas, rng: &mut imp
 /// Walks once around the ring of replicas.
 fn first_usable_from(start: usize, replicas: &impl Replicas) -> Option<usize> {
     let len = replicas.len();
-    let start = if start < len { start } else { 0 };
-    (start..len).chain(0..start).find(|i| replicas.usable(*i))
+    (start..len).chain(0..start.min(len)).find(|i| replicas.usable(*i))
 }
 
 /// A usable replica, each with the same chance.

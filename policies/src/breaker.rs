@@ -386,6 +386,57 @@ mod tests {
     }
 
     #[test]
+    fn linkerd_s_and_envoy_s_kinds_alone_have_a_state_for_each_replica() {
+        for index in 0..KINDS {
+            let (config, watches) = (kind(index), index >= 5);
+            assert_eq!(config.watches_replicas(), watches, "{config:?}");
+            assert_eq!(Breaker::new(&config, SimTime::ZERO).watches_replicas(), watches, "{config:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_named_whichever_the_kind() {
+        let table = [
+            (
+                BreakerConfig::Resilience4j(Resilience4jConfig { minimum_calls: 0, ..Default::default() }),
+                "minimum_calls",
+            ),
+            (BreakerConfig::Polly(PollyConfig { minimum_throughput: 1, ..Default::default() }), "minimum_throughput"),
+            (
+                BreakerConfig::Hystrix(HystrixConfig { error_threshold_percentage: 101, ..Default::default() }),
+                "error_threshold_percentage",
+            ),
+            (BreakerConfig::Consecutive(ConsecutiveConfig { failures: 0, ..Default::default() }), "failures"),
+            (BreakerConfig::Linkerd(LinkerdConfig { jitter_ratio: -1.0, ..Default::default() }), "jitter_ratio"),
+            (
+                BreakerConfig::EnvoyOutlier(EnvoyOutlierConfig { interval: Span::ZERO, ..Default::default() }),
+                "interval",
+            ),
+        ];
+        for (config, field) in table {
+            assert_eq!(config.check().map_err(|invalid| invalid.field), Err(field), "{config:?}");
+        }
+    }
+
+    #[test]
+    fn a_breaker_begins_in_the_state_it_is_configured_to_begin_in() {
+        let mut rng = SplitMix64::new(1);
+        let states =
+            [State::Open, State::HalfOpen, State::ForcedOpen, State::Disabled, State::MetricsOnly, State::Closed];
+        for initial in states {
+            let config = Resilience4jConfig { initial, ..Resilience4jConfig::default() };
+            let mut breaker = Breaker::new(&BreakerConfig::Resilience4j(config), SimTime::ZERO);
+            let begun = breaker.begin(SimTime::ZERO, &mut rng).map(|t| (t.from, t.to, t.why.reason));
+            let wanted = (initial != State::Closed).then_some((State::Closed, initial, Reason::Initial));
+            assert_eq!((begun, breaker.state()), (wanted, initial));
+        }
+        for index in 2..KINDS {
+            let mut breaker = Breaker::new(&kind(index), SimTime::ZERO);
+            assert_eq!((breaker.begin(SimTime::ZERO, &mut rng), breaker.state()), (None, State::Closed), "{index}");
+        }
+    }
+
+    #[test]
     fn who_is_let_in_by_a_closed_breaker_is_no_probe_and_who_is_turned_away_is_counted() {
         for index in 0..KINDS {
             let (mut breaker, mut rng) = (Breaker::new(&kind(index), SimTime::ZERO), SplitMix64::new(1));

@@ -281,6 +281,42 @@ mod tests {
         }
     }
 
+    /// Envoy's budget of one retry at once, which a call whose first attempt failed has taken.
+    fn slot_taken() -> (Budget, Grant) {
+        let config = BudgetConfig::Envoy(EnvoyBudgetConfig::MaxRetries(1));
+        let mut budget = Budget::new(&config, SimTime::ZERO);
+        budget.start(SimTime::ZERO, Grant::FIRST);
+        budget.record(SimTime::ZERO, Outcome::Timeout, Grant::FIRST);
+        let grant = budget.retry(SimTime::ZERO, Outcome::Timeout).unwrap();
+        (budget, grant)
+    }
+
+    #[test]
+    fn the_slot_of_a_retry_is_free_however_the_retry_ends_and_no_first_attempt_frees_it() {
+        type End = fn(&mut Budget, Grant);
+        let ends: [(&str, bool, End); 3] = [
+            ("ended", true, |budget, grant| budget.record(SimTime::ZERO, Outcome::Ok, grant)),
+            ("cancelled", true, Budget::cancel),
+            ("not sent", false, Budget::release),
+        ];
+        for (end, sent, ends) in ends {
+            for (ends_retry, free) in [(true, true), (false, false)] {
+                let (mut budget, grant) = slot_taken();
+                let grant = if ends_retry { grant } else { Grant::FIRST };
+                if sent {
+                    budget.start(SimTime::ZERO, grant);
+                }
+                assert_eq!(budget.retry(SimTime::ZERO, Outcome::Timeout), None, "{end}");
+                ends(&mut budget, grant);
+                assert_eq!(
+                    budget.retry(SimTime::ZERO, Outcome::Timeout).is_some(),
+                    free,
+                    "{end}, a retry: {ends_retry}"
+                );
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn no_kind_panics_nor_lets_through_without_end(

@@ -133,6 +133,8 @@ mod tests {
         bulkhead.resize(config(1));
         assert_eq!([(); 3].map(|()| bulkhead.release()), [false, false, true]);
         assert_eq!((bulkhead.running(), bulkhead.waiting()), (1, 0));
+        bulkhead.resize(config(3));
+        assert!(!bulkhead.start_next(), "there is room, but nobody waits");
     }
 
     #[test]

@@ -201,6 +201,25 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_takes_a_place_until_it_is_withdrawn() {
+        let mut pool = limits(5, 1, 5);
+        for connections in 1..=3 {
+            assert_eq!(pool.start(), Start::Wait { opens: true });
+            assert_eq!((pool.start(), pool.pending(), pool.connections()), (Start::Overflow, 1, connections));
+            pool.withdraw();
+            assert_eq!((pool.pending(), pool.active()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn a_cluster_has_at_least_one_connection() {
+        for (max_connections, valid) in [(0, false), (1, true)] {
+            let config = EnvoyLimitsConfig { max_connections, ..EnvoyLimitsConfig::default() };
+            assert_eq!(config.check().is_ok(), valid, "{max_connections}");
+        }
+    }
+
+    #[test]
     fn a_connection_opened_for_one_that_left_is_for_the_next() {
         let mut pool = limits(1, 5, 5);
         assert_eq!(pool.start(), Start::Wait { opens: true });

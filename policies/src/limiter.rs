@@ -73,3 +73,45 @@ impl Limiter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Span;
+
+    #[test]
+    fn each_kind_names_its_own_value_out_of_range() {
+        let table = [
+            (LimiterConfig::TokenBucket(TokenBucketConfig { burst: 0, ..Default::default() }), Err("burst")),
+            (LimiterConfig::TokenBucket(TokenBucketConfig::default()), Ok(())),
+            (
+                LimiterConfig::Resilience4j(Resilience4jConfig { limit_for_period: 0, ..Default::default() }),
+                Err("limit_for_period"),
+            ),
+            (LimiterConfig::Resilience4j(Resilience4jConfig::default()), Ok(())),
+        ];
+        for (config, wanted) in table {
+            assert_eq!(config.check().map_err(|invalid| invalid.field), wanted, "{config:?}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_refuses_at_once_and_cycles_after_their_timeout() {
+        let (now, timeout_duration) = (SimTime::ZERO, Span::from_millis(3));
+        let cycles = Resilience4jConfig {
+            limit_for_period: 1,
+            limit_refresh_period: Span::from_secs(1),
+            timeout_duration,
+            ..Default::default()
+        };
+        let table = [
+            (LimiterConfig::TokenBucket(TokenBucketConfig::default()), now),
+            (LimiterConfig::Resilience4j(cycles), now + timeout_duration),
+        ];
+        for (config, refused) in table {
+            let mut limiter = Limiter::new(&config, now);
+            let answers = [limiter.acquire(now), limiter.acquire(now)];
+            assert_eq!(answers, [Permission::Go, Permission::RefusedAt(refused)], "{config:?}");
+        }
+    }
+}

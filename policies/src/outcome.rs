@@ -250,7 +250,20 @@ mod tests {
                 assert_eq!(set.contains(outcome), name == word, "{name} and {outcome:?}");
             }
         }
+        for (word, set) in Outcomes::WORDS {
+            assert_eq!(Outcomes::from_word(word), Some(set), "{word}");
+        }
         assert_eq!(Outcomes::from_word("ok"), None);
+    }
+
+    #[test]
+    fn a_union_has_what_either_has_also_what_both_have() {
+        let (mut some, others) = (Outcomes::TIMEOUT | Outcomes::REFUSED, Outcomes::REFUSED | Outcomes::ERROR);
+        let union: Outcomes = [Outcomes::TIMEOUT, Outcomes::REFUSED, Outcomes::ERROR].into_iter().collect();
+        assert_eq!([some | others, some.or(others), [some, others].into_iter().collect()], [union; 3]);
+        some |= others;
+        assert_eq!(some, union);
+        assert_eq!(union.to_string(), "timeout, error, refused");
     }
 
     #[test]

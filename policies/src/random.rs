@@ -57,6 +57,17 @@ mod tests {
     }
 
     #[test]
+    fn a_borrowed_generator_draws_from_the_one_it_borrows() {
+        fn draw(mut rng: impl Random) -> u64 {
+            rng.next_u64()
+        }
+        let (mut rng, mut same) = (SplitMix64::new(1), SplitMix64::new(1));
+        for _ in 0..3 {
+            assert_eq!(draw(&mut rng), same.next_u64());
+        }
+    }
+
+    #[test]
     fn below_stays_below_and_a_unit_stays_under_one() {
         let mut rng = SplitMix64::new(1);
         for n in [0, 1, 2, 7, u64::MAX] {

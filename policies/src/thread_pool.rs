@@ -211,12 +211,25 @@ mod tests {
 
     #[test]
     fn core_threads_never_die_and_hystrix_without_a_queue_has_no_rejection_size() {
-        let mut pool = pool(1, 2, 1);
-        pool.submit(at(0));
+        let mut pool = pool(2, 3, 1);
+        assert_eq!([(); 2].map(|()| pool.submit(at(0))), [Submit::Run; 2]);
         assert!(!pool.finish(at(0)));
-        pool.submit(at(1_000_000));
-        assert_eq!(pool.threads(), 1);
+        assert!(!pool.finish(at(1_000_001)));
+        assert_eq!(pool.threads(), 2, "the first is idle since long ago, but of the core");
         assert_eq!(ThreadPoolConfig::hystrix().queue_rejection, None);
+    }
+
+    #[test]
+    fn a_resized_pool_starts_more_threads_or_lets_die_those_that_are_too_many() {
+        let config = |max, queue| ThreadPoolConfig { core: 1, max, queue, ..ThreadPoolConfig::default() };
+        let mut pool = ThreadPool::new(config(1, 1));
+        assert_eq!([(); 3].map(|()| pool.submit(at(0))), [Submit::Run, Submit::Queue, Submit::Reject]);
+        pool.resize(config(2, 1));
+        assert_eq!([(); 2].map(|()| pool.submit(at(0))), [Submit::Run, Submit::Reject]);
+        pool.resize(config(1, 0));
+        assert_eq!([(); 2].map(|()| pool.finish(at(1))), [true, false]);
+        assert_eq!((pool.running(), pool.threads()), (1, 2));
+        assert_eq!((pool.submit(at(21)), pool.threads()), (Submit::Reject, 1), "the idle one was too many");
     }
 
     #[test]

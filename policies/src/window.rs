@@ -192,6 +192,16 @@ mod tests {
     }
 
     #[test]
+    fn a_roll_says_whether_a_new_slice_began() {
+        let mut window = Slices::new(2, Span::from_secs(1), SimTime::from_nanos(5));
+        let table = [(5, false), (SECOND + 4, false), (SECOND + 5, true), (SECOND + 5, false), (9 * SECOND, true)];
+        for (ns, began) in table {
+            assert_eq!(window.roll(SimTime::from_nanos(ns)), began, "{ns}");
+        }
+        assert_eq!(window.next_slice(), SimTime::from_nanos(9 * SECOND + 5));
+    }
+
+    #[test]
     fn ignored_wins_over_failure_and_what_is_neither_succeeds() {
         let both = Outcomes::TIMEOUT | Outcomes::ERROR;
         let class = |outcome| classify(outcome, both, Outcomes::TIMEOUT);

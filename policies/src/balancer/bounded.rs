@@ -18,8 +18,8 @@ impl Bounded {
         Self { factor, order: vec![] }
     }
 
-    /// `first`, or, if that has too much to do, the first usable one of a shuffle seeded by `key` that has not, or the
-    /// least loaded.
+    /// `first`, or, if that has too much to do, the first usable one of a shuffle seeded by `key` that has not. There is
+    /// one: all slots together, at a factor of 100 or more, are more than what is under way.
     pub(super) fn relieve(&mut self, first: usize, key: u64, replicas: &impl Replicas) -> usize {
         if self.factor == 0 {
             return first;
@@ -27,7 +27,7 @@ impl Bounded {
         let usable = || (0..replicas.len()).filter(|i| replicas.usable(*i));
         let active: u64 = usable().map(|i| u64::from(replicas.pending(i))).sum();
         let slots = ((active + 1) * u64::from(self.factor)).div_ceil(100);
-        let slots = slots.div_ceil(usable().count().max(1) as u64).max(1);
+        let slots = slots.div_ceil(usable().count().max(1) as u64);
         let load = |i: usize| u64::from(replicas.pending(i));
         if load(first) <= slots {
             return first;
@@ -35,7 +35,6 @@ impl Bounded {
         self.order.clear();
         self.order.extend(usable().map(|i| i as u32));
         let mut rng = SplitMix64::new(key);
-        let mut least = first;
         for i in 0..self.order.len() {
             let j = i + rng.below((self.order.len() - i) as u64) as usize;
             self.order.swap(i, j);
@@ -43,11 +42,8 @@ impl Bounded {
             if load(other) <= slots {
                 return other;
             }
-            if load(other) < load(least) {
-                least = other;
-            }
         }
-        least
+        first
     }
 }
 
@@ -58,11 +54,13 @@ mod tests {
 
     #[test]
     fn a_replica_at_its_share_of_the_slots_is_kept_and_one_past_it_is_relieved() {
-        // 10 under way: ⌈11 · 1.25⌉ = 14 slots, 7 for each of two.
-        for (pending, kept) in [(7, true), (8, false)] {
-            let fleet = Fleet(vec![Some(pending), Some(10 - pending), None]);
-            let chosen = Bounded::new(125).relieve(0, 42, &fleet);
-            assert_eq!(chosen == 0, kept, "{pending} of 10");
+        // 10 under way: ⌈11 · 1.25⌉ = 14 slots, 7 for each of two. 8 under way: 9 with the one to come, 5 for each.
+        for (factor, active, slots) in [(125, 10, 7), (100, 8, 5)] {
+            for (pending, kept) in [(slots, true), (slots + 1, false)] {
+                let fleet = Fleet(vec![Some(pending), Some(active - pending), None]);
+                let chosen = Bounded::new(factor).relieve(0, 42, &fleet);
+                assert_eq!(chosen == 0, kept, "{pending} of {active}");
+            }
         }
         assert_eq!(Bounded::new(0).relieve(0, 42, &Fleet(vec![Some(1_000), Some(0)])), 0);
     }

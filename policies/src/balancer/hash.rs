@@ -50,11 +50,13 @@ mod tests {
 
     #[test]
     fn known_texts_have_their_published_hashes() {
-        let table: [(&str, u64, u64); 6] = [
+        let table: [(&str, u64, u64); 8] = [
             ("", 0, 0xef46_db37_51d8_e999),
             ("", 1, 0xd5af_ba13_36a3_be4b),
             ("a", 0, 0xd24e_c4f1_a98c_6e5b),
             ("abc", 0, 0x44bc_2cf5_ad77_0999),
+            ("I want an unsigned 64-bit seed!", 0, 0xd4cb_0a70_a2b8_c7c1),
+            ("I want an unsigned 64-bit seed!", 1, 0xce50_87f1_2470_d961),
             ("Nobody inspects the spammish repetition", 0, 0xfbce_a83c_8a37_8bf1),
             ("xxhash", 20_141_025, 0xb559_b98d_844e_0635),
         ];

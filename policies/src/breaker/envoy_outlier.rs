@@ -309,7 +309,7 @@ impl EnvoyOutlier {
         if let Some((hosts, threshold)) = threshold {
             self.eject_low_success(now, hosts, threshold, rng);
         }
-        if percentages > 0 && percentages >= self.config.failure_percentage_minimum_hosts as usize {
+        if percentages >= self.config.failure_percentage_minimum_hosts as usize {
             self.eject_high_failure(now, rng);
         }
         for host in &mut self.hosts {
@@ -359,7 +359,7 @@ impl EnvoyOutlier {
             return None;
         }
         let mean = rates.clone().sum::<f64>() / f64::from(hosts);
-        let variance = rates.map(|rate| (rate - mean) * (rate - mean)).sum::<f64>() / f64::from(hosts);
+        let variance = rates.map(|rate| rate - mean).map(|off| off * off).sum::<f64>() / f64::from(hosts);
         let factor = f64::from(self.config.success_rate_stdev_factor) / 1000.0;
         Some((hosts, mean - factor * libm::sqrt(variance)))
     }
@@ -627,6 +627,7 @@ mod tests {
             Cluster::new(EnvoyOutlierConfig { max_ejection_percent: 10, always_eject_one_host: true, ..config() }, 4);
         assert!(c.results(0, 0, 5, FAIL).is_some());
         assert!(c.results(0, 1, 5, FAIL).is_none());
+        assert_eq!(c.outlier.stats(), OutlierStats { detected: 2, enforced: 1, overflow: 1 });
     }
 
     #[test]

@@ -199,6 +199,18 @@ mod tests {
         assert!(answers.iter().all(|count| *count > 1_000), "all answers occur: {answers:?}");
     }
 
+    #[test]
+    fn values_out_of_range_are_named() {
+        let base = Resilience4jConfig::default();
+        let table = [
+            (Resilience4jConfig { limit_for_period: 0, ..base }, "limit_for_period"),
+            (Resilience4jConfig { limit_refresh_period: Span::ZERO, ..base }, "limit_refresh_period"),
+        ];
+        for (config, field) in table {
+            assert_eq!(config.check().unwrap_err().field, field);
+        }
+    }
+
     proptest! {
         #[test]
         fn no_cycle_starts_more_calls_than_it_has_permits(gaps in prop::collection::vec(0u64..60, 1..200)) {

@@ -109,6 +109,19 @@ mod tests {
         assert_eq!(permissions, [Permission::Go, until(10), until(20), Permission::RefusedAt(at(0))]);
     }
 
+    #[test]
+    fn values_out_of_range_are_named() {
+        let base = TokenBucketConfig::default();
+        let table = [
+            (TokenBucketConfig { permits: 0, ..base }, "permits"),
+            (TokenBucketConfig { per: Span::ZERO, ..base }, "per"),
+            (TokenBucketConfig { burst: 0, ..base }, "burst"),
+        ];
+        for (config, field) in table {
+            assert_eq!(config.check().unwrap_err().field, field);
+        }
+    }
+
     proptest! {
         #[test]
         fn no_span_of_time_sees_more_than_its_rate_and_one_burst(
