@@ -120,11 +120,17 @@ const EVENTS_A_LOOK: u64 = 1 << 16;
 const LOOKS: u64 = 25;
 
 /// Bytes that a request in flight takes for each service that it has reached: five services in a row, and at the end of them
-/// so many requests that all wait. Each call has a timeout, which is pending, and retries.
+/// so many requests that all wait. Each call has a timeout, which is pending, and retries; then a breaker and a bulkhead besides.
 fn in_flight(bounds: &mut Bounds) {
-    let call = "timeout: 9h, retry: {attempts: 4, backoff: exponential(100ms 2 10s), jitter: full}";
+    let plain = "timeout: 9h, retry: {attempts: 4, backoff: exponential(100ms 2 10s), jitter: full}";
+    let more = format!("{plain}, breaker: {{window: 100}}, bulkhead: 2000000");
     // Right before and right after what grows by doubling has doubled.
-    for count in [1_000_000, 1_100_000] {
+    for (what, call, count) in [
+        ("", plain, 1_000_000),
+        ("", plain, 1_100_000),
+        (", with breaker and bulkhead", &more, 1_000_000),
+        (", with breaker and bulkhead", &more, 1_100_000),
+    ] {
         let services = ["a", "b", "c", "d", "e"].windows(2).map(|pair| {
             let [one, next] = pair else { unreachable!("windows of two") };
             format!("{one}: {{endpoints: {{go: {{steps: [{{call: {next}.go}}]}}}}, calls: {{{next}: {{{call}}}}}}}, ")
@@ -144,8 +150,8 @@ fn in_flight(bounds: &mut Bounds) {
         });
         assert!(ended.census.fibers >= count, "every request is under way at the end");
         let bytes = (most - before) / (count * 5) as f64;
-        println!("in flight: {bytes:.0} bytes a hop of {count} requests");
-        bounds.hold(&format!("bytes a hop of {count} requests in flight"), bytes, MOST_BYTES_A_HOP);
+        println!("in flight: {bytes:.0} bytes a hop of {count} requests{what}");
+        bounds.hold(&format!("bytes a hop of {count} requests in flight{what}"), bytes, MOST_BYTES_A_HOP);
     }
 }
 

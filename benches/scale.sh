@@ -41,25 +41,29 @@ Y
 bound "MB of a million requests that wait in a queue" "$(megabytes "$squall" run --quiet stuck.yaml)" 400
 
 # Requests that are all under way at the last of five services, each with a timeout that is pending and retries on every
-# call; a second step keeps them from being relayed as one. 1,100,000 are right after what grows by doubling has doubled.
-flight() { # requests
-  awk -v users="$1" 'BEGIN {
+# call, then with a breaker and a bulkhead besides; a second step keeps them from being relayed as one. 1,100,000 are right
+# after what grows by doubling has doubled.
+flight() { # requests, more policies of each call
+  awk -v users="$1" -v more="${2:-}" 'BEGIN {
     print "name: flight\nduration: 1s\ndrain: 0s\nservices:"
     split("a b c d e", names, " ")
     for (i = 1; i < 5; i++) {
       printf "  %s:\n    endpoints: {go: {steps: [{call: %s.go}, {work: 0ms}]}}\n    calls:\n      %s: {timeout: 9h, ", names[i], names[i + 1], names[i + 1]
-      print "retry: {attempts: 4, backoff: exponential(100ms 2 10s), jitter: full}}"
+      print "retry: {attempts: 4, backoff: exponential(100ms 2 10s), jitter: full}" more "}"
     }
     print "  e: {endpoints: {go: {steps: [{wait: uniform(1h 10h)}]}}}"
     printf "load: [{name: load, to: a.go, users: %d}]\n", users
   }'
 }
-flight 100000 > few.yaml
-few=$(megabytes "$squall" run --quiet few.yaml)
-for requests in 1000000 1100000; do
-  flight "$requests" > many.yaml
-  many=$(megabytes "$squall" run --quiet many.yaml)
-  bound "bytes a hop of $requests requests in flight" "$(((many - few) * 1048576 / 5 / (requests - 100000)))" 200
+for more in '' ', breaker: {window: 100}, bulkhead: 2000000'; do
+  flight 100000 "$more" > few.yaml
+  few=$(megabytes "$squall" run --quiet few.yaml)
+  for requests in 1000000 1100000; do
+    flight "$requests" "$more" > many.yaml
+    many=$(megabytes "$squall" run --quiet many.yaml)
+    bytes=$(((many - few) * 1048576 / 5 / (requests - 100000)))
+    bound "bytes a hop of $requests in flight${more:+, breaker and bulkhead}" "$bytes" 200
+  done
 done
 
 # The same load for 30 s and for 300 s.
