@@ -360,11 +360,15 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_never_ran_gives_its_place_back() {
+    fn a_probe_that_never_ran_gives_its_place_back_and_an_older_call_that_never_ran_gives_none() {
         let mut s = stepper(exact());
+        let straggler = s.admit().unwrap();
         s.calls(7, FAIL);
         s.at(MS(1_000)).wake();
         let probe = s.admit().unwrap();
+        assert_eq!(s.breaker.assign(probe, 0), probe, "it has its place already");
+        s.breaker.release(straggler);
+        assert!(s.admit().is_none());
         s.breaker.release(probe);
         assert!(s.admit().is_some());
     }
@@ -387,6 +391,19 @@ mod tests {
         s.at(MS(1_000));
         let woken: Vec<_> = std::iter::from_fn(|| s.wake()).map(|t| t.replica).collect();
         assert_eq!(woken, [Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn each_replica_has_a_state_of_its_own() {
+        let (mut linkerd, mut rng) = (Linkerd::new(exact(), SimTime::ZERO), SplitMix64::new(1));
+        linkerd.set_replicas(2, SimTime::ZERO);
+        let states = |linkerd: &Linkerd| [0, 1, 2].map(|replica| linkerd.state_of(replica));
+        let token = linkerd.assign(Token::of(0), 1);
+        let told = (0..7).filter_map(|_| linkerd.record(SimTime::ZERO, token, FAIL, &mut rng)).last();
+        assert_eq!(told.and_then(|transition| transition.replica), Some(1));
+        assert_eq!(states(&linkerd), [Some(State::Closed), Some(State::Open), None]);
+        linkerd.on_wake(SimTime::ZERO + MS(1_000)).unwrap();
+        assert_eq!(states(&linkerd), [Some(State::Closed), Some(State::HalfOpen), None]);
     }
 
     #[test]
