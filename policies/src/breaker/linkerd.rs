@@ -422,6 +422,8 @@ mod tests {
             s.calls(passed, Outcome::Ok);
             s.calls(failed, FAIL);
             assert_eq!(s.state(), state, "{passed} passed, {failed} failed");
+            let metrics = s.breaker.metrics(s.now);
+            assert_eq!((metrics.calls, metrics.failed), (passed + failed, failed));
         }
     }
 
