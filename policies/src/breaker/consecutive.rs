@@ -222,10 +222,12 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_never_ran_gives_its_place_back() {
+    fn a_probe_that_never_ran_gives_its_place_back_and_an_older_call_that_never_ran_gives_none() {
         let mut s = stepper(ConsecutiveConfig::default());
+        let straggler = s.admit().unwrap();
         s.calls(5, FAIL);
         let probe = s.at(MS(5_000)).admit().unwrap();
+        s.breaker.release(straggler);
         assert!(s.admit().is_none());
         s.breaker.release(probe);
         assert!(s.admit().is_some());

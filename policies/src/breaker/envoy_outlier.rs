@@ -561,6 +561,8 @@ mod tests {
             (Some(0), State::Open, Reason::Consecutive(5))
         );
         assert_eq!(c.usable(), [false, true]);
+        let states = [0, 1, 2].map(|replica| c.outlier.state_of(replica));
+        assert_eq!(states, [Some(State::Open), Some(State::Closed), None]);
     }
 
     #[test]

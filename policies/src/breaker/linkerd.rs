@@ -360,11 +360,15 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_never_ran_gives_its_place_back() {
+    fn a_probe_that_never_ran_gives_its_place_back_and_an_older_call_that_never_ran_gives_none() {
         let mut s = stepper(exact());
+        let straggler = s.admit().unwrap();
         s.calls(7, FAIL);
         s.at(MS(1_000)).wake();
         let probe = s.admit().unwrap();
+        assert_eq!(s.breaker.assign(probe, 0), probe, "it has its place already");
+        s.breaker.release(straggler);
+        assert!(s.admit().is_none());
         s.breaker.release(probe);
         assert!(s.admit().is_some());
     }
@@ -390,6 +394,19 @@ mod tests {
     }
 
     #[test]
+    fn each_replica_has_a_state_of_its_own() {
+        let (mut linkerd, mut rng) = (Linkerd::new(exact(), SimTime::ZERO), SplitMix64::new(1));
+        linkerd.set_replicas(2, SimTime::ZERO);
+        let states = |linkerd: &Linkerd| [0, 1, 2].map(|replica| linkerd.state_of(replica));
+        let token = linkerd.assign(Token::of(0), 1);
+        let told = (0..7).filter_map(|_| linkerd.record(SimTime::ZERO, token, FAIL, &mut rng)).last();
+        assert_eq!(told.and_then(|transition| transition.replica), Some(1));
+        assert_eq!(states(&linkerd), [Some(State::Closed), Some(State::Open), None]);
+        linkerd.on_wake(SimTime::ZERO + MS(1_000)).unwrap();
+        assert_eq!(states(&linkerd), [Some(State::Closed), Some(State::HalfOpen), None]);
+    }
+
+    #[test]
     fn a_success_ratio_trips_only_below_its_threshold_and_from_its_minimum_on() {
         let unified = LinkerdConfig { success_rate: Some(SuccessRateConfig::default()), ..exact() };
         // 8 of 10 is the threshold itself; 7 of 9 is below; 3 of 4 too, but 4 are too few; 3 of 5 are enough.
@@ -405,6 +422,8 @@ mod tests {
             s.calls(passed, Outcome::Ok);
             s.calls(failed, FAIL);
             assert_eq!(s.state(), state, "{passed} passed, {failed} failed");
+            let metrics = s.breaker.metrics(s.now);
+            assert_eq!((metrics.calls, metrics.failed), (passed + failed, failed));
         }
     }
 

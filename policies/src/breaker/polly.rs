@@ -346,6 +346,7 @@ mod tests {
         assert_eq!(window.counts(just_before).calls, 3);
         assert_eq!(window.counts(at(1_050)).calls, 1);
         assert_eq!(window.push(at(1_050), true).calls, 2);
+        assert_eq!(Window::new(MS(1_000)).push(at(60_000), true).calls, 1, "the first call comes as late as it likes");
     }
 
     #[test]

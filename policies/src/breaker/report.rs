@@ -183,6 +183,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_state_is_shown_in_words() {
+        let table = [
+            (State::Closed, "closed"),
+            (State::Open, "open"),
+            (State::HalfOpen, "half-open"),
+            (State::ForcedOpen, "forced open"),
+            (State::Disabled, "disabled"),
+            (State::MetricsOnly, "metrics only"),
+        ];
+        for (state, words) in table {
+            assert_eq!(state.to_string(), words);
+        }
+    }
+
+    #[test]
     fn a_reason_reads_as_a_sentence() {
         let table = [
             (Reason::FailureRate { rate: 52.0, threshold: 50.0, calls: 100 }, "failure rate 52.0% ≥ 50% of 100 calls"),

@@ -85,6 +85,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn values_out_of_range_are_named() {
+        let base = AwsConfig::default();
+        let table = [
+            (AwsConfig { capacity: 0, ..base }, "capacity"),
+            (AwsConfig { retry_cost: 0, ..base }, "retry_cost"),
+            (AwsConfig { timeout_cost: 0, ..base }, "retry_cost"),
+            (AwsConfig { throttling_cost: 0, ..base }, "retry_cost"),
+        ];
+        for (config, field) in table {
+            assert_eq!(config.check().unwrap_err().field, field);
+        }
+    }
+
+    #[test]
     fn each_set_of_rules_has_its_prices() {
         let table = [
             (AwsConfig::rules_2_0(), Outcome::Error(500), 5),
