@@ -139,8 +139,8 @@ impl Hystrix {
         if !self.health.roll(now) || !matches!(self.phase, Phase::Closed) {
             return None;
         }
-        let Counts { calls, failed, .. } = self.health.closed();
-        let rate = (100 * u64::from(failed)).checked_div(u64::from(calls)).unwrap_or(0) as u32;
+        let counts = self.health.closed();
+        let (calls, rate) = (counts.calls, percent_failed(counts).unwrap_or(0));
         let threshold = self.config.error_threshold_percentage;
         let trips = calls >= self.config.request_volume_threshold && rate >= threshold;
         trips.then(|| {
@@ -161,12 +161,12 @@ impl Hystrix {
     /// The figures of the rolling window, the current slice included.
     pub fn metrics(&self, now: SimTime) -> Metrics {
         let counts = self.health.counts(now);
-        let judged = counts.calls > 0 && counts.calls >= self.config.request_volume_threshold;
+        let judged = counts.calls >= self.config.request_volume_threshold;
         Metrics {
             calls: counts.calls,
             failed: counts.failed,
             slow: 0,
-            failure_rate: judged.then(|| (100 * counts.failed / counts.calls) as f32),
+            failure_rate: percent_failed(counts).filter(|_| judged).map(|percent| percent as f32),
             not_permitted: self.not_permitted,
         }
     }
@@ -198,6 +198,11 @@ impl Hystrix {
 
 fn millis(time: SimTime) -> u64 {
     time.as_nanos() / 1_000_000
+}
+
+/// How many in a hundred calls have failed, rounded down; `None` if there were none.
+fn percent_failed(counts: Counts) -> Option<u32> {
+    (100 * u64::from(counts.failed)).checked_div(counts.calls.into()).map(|percent| percent as u32)
 }
 
 #[cfg(test)]
@@ -371,6 +376,14 @@ mod tests {
         assert_eq!(s.breaker.next_wake(), Some(SimTime::ZERO + MS(1_500)));
         s.at(MS(20_000)).wake();
         assert_eq!(s.breaker.next_wake(), None);
+    }
+
+    #[test]
+    fn a_rate_is_right_however_many_calls_there_are() {
+        let table = [(u32::MAX, u32::MAX, 100), (u32::MAX, u32::MAX / 2, 49), (50_000_000, 43_000_000, 86)];
+        for (calls, failed, percent) in table {
+            assert_eq!(percent_failed(Counts { calls, failed, slow: 0 }), Some(percent), "{failed} of {calls}");
+        }
     }
 
     #[test]
