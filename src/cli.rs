@@ -148,7 +148,7 @@ pub(crate) struct Compare {
     pub(crate) seeds: Option<String>,
 
     /// Root of all randomness
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
 
     /// How long load is offered, such as 60s
@@ -788,7 +788,7 @@ pub(crate) struct LiveSettings {
 #[derive(Args, Clone, Default, Debug)]
 pub(crate) struct Overrides {
     /// Root of all randomness
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
 
     /// How long load is offered, such as 60s
@@ -813,6 +813,10 @@ impl Overrides {
         let seed = self.seed.map(|_| "--seed");
         seed.into_iter().chain(self.duration.as_ref().map(|_| "--duration")).collect()
     }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -49,6 +49,15 @@ fn a_wrong_command_line_is_exit_code_2() {
 }
 
 #[test]
+fn a_seed_that_is_none_is_told_what_one_is() {
+    for seed in ["-1", "1.5", "x", "18446744073709551616"] {
+        let told = squall(&["run", "chain", "--seed", seed]).code(2).get_output().stderr.clone();
+        let told = String::from_utf8_lossy(&told).into_owned();
+        assert!(told.contains("a seed is a whole number from 0 to 18446744073709551615"), "{seed}: {told}");
+    }
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_not_an_error() {
     let mut child =
         command(&fresh_folder("pipe"), &["schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
