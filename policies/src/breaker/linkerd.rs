@@ -420,8 +420,12 @@ mod tests {
         for (passed, failed, state) in table {
             let mut s = stepper(unified);
             s.calls(passed, Outcome::Ok);
-            s.calls(failed, FAIL);
+            let told = (0..failed).filter_map(|_| s.call(FAIL)).last();
             assert_eq!(s.state(), state, "{passed} passed, {failed} failed");
+            let calls = passed + failed;
+            let reason = Reason::SuccessRate { rate: (100 * passed) as f32 / calls as f32, threshold: 80.0, calls };
+            let expected = (state == State::Open).then_some(reason);
+            assert_eq!(told.map(|transition| transition.why.reason), expected, "{passed} passed, {failed} failed");
             let metrics = s.breaker.metrics(s.now);
             assert_eq!((metrics.calls, metrics.failed), (passed + failed, failed));
         }
