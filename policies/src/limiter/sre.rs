@@ -77,6 +77,20 @@ mod tests {
     use crate::balancer::tests::assert_share;
 
     #[test]
+    fn values_out_of_range_are_named() {
+        let base = SreConfig::default();
+        let table = [
+            (SreConfig { multiplier: 0.9, ..base }, "multiplier"),
+            (SreConfig { multiplier: 2e6, ..base }, "multiplier"),
+            (SreConfig { window: Span::from_nanos(119), ..base }, "window"),
+        ];
+        for (config, field) in table {
+            assert_eq!(config.check().unwrap_err().field, field);
+        }
+        assert_eq!(SreConfig { window: Span::from_nanos(120), ..base }.check(), Ok(()));
+    }
+
+    #[test]
     fn half_of_the_calls_turned_away_is_still_no_reason_to_throttle() {
         let mut throttle = Sre::new(SreConfig::default(), SimTime::ZERO);
         let mut rng = SplitMix64::new(1);

@@ -97,6 +97,7 @@ mod tests {
             ("gateway-error", true),
             ("reset", true),
             ("connect-failure", false),
+            ("deadline-exceeded", true),
             ("retriable-status-codes", false),
             ("retriable-4xx", false),
         ];
