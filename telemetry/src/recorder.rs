@@ -43,8 +43,9 @@ pub struct Recorder {
     /// By database.
     pub(crate) queries: Tallies<Queries>,
     pub(crate) times: Times,
-    /// Of requests that calls make, and of those that make a call and nothing else.
+    /// Of requests that calls make.
     ways: Ways,
+    /// Of requests that make a call and do nothing else.
     onward: Ways,
     through: Through,
     /// By service: workers busy.

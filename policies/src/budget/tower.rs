@@ -62,7 +62,7 @@ impl Tower {
         self.index = (self.index + 1) % CLOSED;
         // One slot for every further width that is wholly over; the last may be over to the very nanosecond only.
         let unseen = (age.as_nanos() - 1) / self.width.as_nanos();
-        for _ in 0..unseen.min(2 * CLOSED as u64) {
+        for _ in 0..unseen.min(CLOSED as u64) {
             self.closed[self.index] = 0;
             self.index = (self.index + 1) % CLOSED;
         }

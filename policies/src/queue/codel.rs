@@ -242,6 +242,20 @@ mod tests {
     }
 
     #[test]
+    fn rfc_8289_has_forgotten_its_last_rate_sixteen_intervals_after_the_next_drop_was_due() {
+        for (too_soon, gap) in [(1, MS(50)), (0, MS(100))] {
+            let mut codel = Rfc8289::new(CoDelConfig { kind: CoDelKind::Rfc8289, ..CoDelConfig::default() });
+            assert_eq!((0..400).filter(|ms| codel.drops(at(*ms), MS(5), 9)).count(), 5);
+            assert!(!codel.drops(at(400), Span::ZERO, 9));
+            let again = codel.next_drop + MS(16 * 100);
+            let start = SimTime::from_nanos(again.as_nanos() - too_soon);
+            assert!(!codel.drops(SimTime::from_nanos(start.as_nanos() - MS(100).as_nanos()), MS(5), 9));
+            assert!(codel.drops(start, MS(5), 9));
+            assert_eq!(codel.next_drop, start + gap, "{too_soon} ns before");
+        }
+    }
+
+    #[test]
     fn values_out_of_range_are_named() {
         let base = CoDelConfig::default();
         assert_eq!(CoDelConfig { target: Span::ZERO, ..base }.check().unwrap_err().field, "target");
