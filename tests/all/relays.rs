@@ -77,13 +77,18 @@ impl<const FOLLOWS: bool> Sink for Counting<FOLLOWS> {
 
 /// `front` and `middle` hand on to `back`, which does what `last` says; a message takes so long, and each has so many workers.
 fn chain(network: &str, workers: [u32; 3], last: &str, rest: &str) -> Plan {
+    chain_of("", network, workers, last, rest)
+}
+
+/// The same, of users who do this besides.
+fn chain_of(users: &str, network: &str, workers: [u32; 3], last: &str, rest: &str) -> Plan {
     let [front, middle, back] = workers;
     let text = format!(
         "name: chain\nduration: 5s\nnetwork: {network}\nservices:\n  front:\n    workers: {front}\n    endpoints: {{go: {{steps: [{{call: middle.go}}]}}}}\n    \
          calls: {{middle: {{timeout: 120ms, retry: {{attempts: 3, backoff: exponential(10ms 2 1s), jitter: full}}}}}}\n  \
          middle:\n    workers: {middle}\n    endpoints: {{go: {{steps: [{{call: back.go}}]}}}}\n    calls: {{back: {{timeout: 80ms}}}}\n  \
          back:\n    workers: {back}\n    endpoints: {{go: {{steps: [{last}]}}}}\ndatabases:\n  db: {{query: exponential(20ms), connections: 9}}\n\
-         load:\n  - {{name: users, to: front.go, rate: 220/s, arrivals: poisson}}\n{rest}"
+         load:\n  - {{name: users, to: front.go, rate: 220/s, arrivals: poisson{users}}}\n{rest}"
     );
     compiled(&text)
 }
@@ -159,6 +164,16 @@ fn nor_is_anything_else_seen_of_requests_that_travel_over_a_network_as_one() {
                 let [out, ..] = seen_the_same(&format!("{name}, network {network}, workers {workers:?}"), &plan);
                 assert_eq!(out, 0, "{name}: it takes time");
             }
+        }
+    }
+}
+
+#[test]
+fn nor_if_their_users_wait_only_so_long() {
+    for (name, last, rest) in table() {
+        for (network, workers) in [("1ms", [4, 5, 9]), ("1ms", [30, 25, 20]), ("7ms", [1, 1, 1]), ("13ms", [8, 4, 2])] {
+            let plan = chain_of(", timeout: 400ms", network, workers, last, &rest);
+            seen_the_same(&format!("{name}, network {network}, workers {workers:?}"), &plan);
         }
     }
 }

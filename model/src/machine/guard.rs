@@ -347,7 +347,7 @@ impl System<'_> {
     /// The next request that waits for a worker and is still worth serving; the others are turned out on the way.
     pub(super) fn next_waiting(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) -> Option<u32> {
         if !self.replicas[id.index()].guarded {
-            return self.next_in_line(id);
+            return self.next_in_line(host, now, id);
         }
         loop {
             let guard = self.guards.of[id.index()].as_mut()?;
@@ -372,9 +372,9 @@ impl System<'_> {
     }
 
     /// Whoever waits, in whichever order, whatever it is worth: the replica is dead.
-    pub(super) fn any_waiting(&mut self, id: ReplicaId) -> Option<u32> {
+    pub(super) fn any_waiting(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) -> Option<u32> {
         if !self.replicas[id.index()].guarded {
-            return self.next_in_line(id);
+            return self.next_in_line(host, now, id);
         }
         let index = self.guards.of[id.index()].as_mut()?.take(&self.fibers, End::Front)?;
         self.leave_queue(index);

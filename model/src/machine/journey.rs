@@ -217,6 +217,22 @@ impl Stage {
     }
 }
 
+impl Fiber {
+    /// A guest whose turn it is, at that place: a journey that has waited at the first service, and has no trail yet.
+    #[inline(always)]
+    pub(super) fn set_out_again(&mut self, index: u32, site: SiteId) {
+        let ticket = self.reply_to;
+        self.target = ticket.guest().unwrap_or(self.target);
+        self.reply_to = ticket.at(Place::Fiber(index));
+        self.site = site;
+        self.step_began = self.arrived;
+        self.attempts = 0;
+        self.waited = false;
+        self.folded = Folded::User;
+        self.next = NIL;
+    }
+}
+
 impl Relay {
     /// Whether a journey that is at the end of this leg can begin its work at the database there, if that is its end.
     #[inline(always)]
@@ -333,7 +349,8 @@ impl System<'_> {
                 self.leave_off(host, now, index);
                 return self.deliver(host, now, index);
             }
-            return self.halt(host, now, index, at);
+            let light = at == 0 && fiber.folded == Folded::User && stops[0].alarm.is_none();
+            return if light { self.halt_guest(host, now, index) } else { self.halt(host, now, index, at) };
         }
         if !relay.hops.open || !relay.may_end_at(at, databases) {
             self.leave_off(host, now, index);
@@ -380,6 +397,33 @@ impl System<'_> {
         host.observe(now, Observation::Queued { endpoint, replica, segment });
     }
 
+    /// A user's journey waits for a worker of the first service, and no timer runs: it is a guest in the line, and needs neither
+    /// fiber nor trail.
+    #[inline(never)]
+    fn halt_guest<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) {
+        let Self { fibers, relays, replicas, trails, .. } = self;
+        let fiber = &mut fibers[index];
+        let (site, trail, client) = (fiber.site, fiber.next, fiber.target);
+        let Stop { of: Called { replica, endpoint, .. }, .. } = relays[site.index()].hops.stops[0];
+        let (segment, ticket) = (fiber.segment, trails.all[trail as usize].keys[0].at(Place::Replica(client.0)));
+        trails.give_back(trail);
+        fiber.folded = Folded::No;
+        fibers.release_uncounted(index);
+        fibers.hide(1);
+        replicas[replica.index()].queue.push(Waiting::Guest { came: now, ticket, site, segment });
+        host.observe(now, Observation::Queued { endpoint, replica, segment: SegmentId(segment.into()) });
+    }
+
+    /// A journey that waited as a guest has a trail from here on.
+    #[inline(always)]
+    fn set_on_trail(&mut self, index: u32) {
+        let fiber = &mut self.fibers[index];
+        if fiber.next == NIL {
+            fiber.next = self.trails.take(fiber.reply_to);
+            fiber.reply_to = Key::NONE;
+        }
+    }
+
     /// A journey that has waited has a worker, or a relay at its end.
     #[inline(never)]
     pub(super) fn travel<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> Step {
@@ -387,10 +431,12 @@ impl System<'_> {
         if fiber.folded == Folded::No {
             return Step::Serve(index);
         }
-        let relay = &self.relays[fiber.site.index()];
-        if !relay.travels {
+        let site = fiber.site;
+        if !self.relays[site.index()].travels {
             return self.get_to_work(host, now, index);
         }
+        self.set_on_trail(index);
+        let (fiber, relay) = (&mut self.fibers[index], &self.relays[site.index()]);
         let (at, waited) = (usize::from(fiber.attempts), now - fiber.lined_up());
         let counts = relay.hops.stops[at].alarm.is_some();
         fiber.state = State::Running;
@@ -564,6 +610,7 @@ impl System<'_> {
     #[cold]
     #[inline(never)]
     pub(super) fn leave_off(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
+        self.set_on_trail(index);
         let traveller = self.fibers[index].clone();
         let relay = core::mem::take(&mut self.relays[traveller.site.index()]);
         let trail = self.trails.all[traveller.next as usize];
@@ -780,16 +827,19 @@ mod tests {
     #[test]
     fn who_waits_at_the_first_service_waits_on_while_something_happens_elsewhere_and_others_set_out() {
         let table = [
-            ("db", "latency: 1s", 1),
-            ("b", "latency: 1s", 1),
-            ("b", "kill: 1", 1),
-            ("b", "partition: true", 0),
-            ("a -> b", "latency: 1s", 0),
-            ("a", "latency: 1s", 0),
+            ("db", "latency: 1s", true),
+            ("b", "latency: 1s", true),
+            ("b", "kill: 1", true),
+            ("b", "partition: true", false),
+            ("a -> b", "latency: 1s", false),
+            ("a", "latency: 1s", false),
         ];
-        for (target, what, waiting) in table {
+        // Without a timeout a user who waits is a guest in the line, whatever happens.
+        let fibers = [("timeout: 10s, ", 1), ("", 0)];
+        for ((target, what, elsewhere), (timeout, fiber)) in table.into_iter().flat_map(|row| fibers.map(|f| (row, f)))
+        {
             let text = format!(
-                "{{name: row, duration: 1s, network: 2ms, load: [{{name: load, to: a.go, rate: 1/s}}], services: {{\
+                "{{name: row, duration: 1s, network: 2ms, load: [{{name: load, to: a.go, {timeout}rate: 1/s}}], services: {{\
                  a: {{workers: 1, endpoints: {{go: {{steps: [{{call: b.go}}]}}}}}}, \
                  b: {{endpoints: {{go: {{steps: [{{query: db}}]}}}}}}}}, databases: {{db: {{query: 10ms}}}}, \
                  faults: [{{name: f, target: {target}, {what}, at: 3ms, for: 1s}}]}}"
@@ -801,12 +851,14 @@ mod tests {
                 let Some(((at, _), Ok(journey))) = world.to_come.pop_first() else { panic!("both travel") };
                 system.passed(&mut world, at, journey);
             }
-            assert_eq!(system.fibers.folded().len(), 2, "one at work, one waits");
+            let case = format!("{target}, {what}, {timeout}");
+            assert_eq!(system.fibers.folded().len(), 1 + fiber, "{case}: one at work, one waits");
             system.begin_fault(&mut world, SimTime::from_nanos(3_000_000), FaultId(0));
-            assert_eq!(system.fibers.folded().len(), waiting, "{target}, {what}");
-            if waiting == 1 {
+            assert_eq!(system.fibers.folded().len(), if elsewhere { fiber } else { 0 }, "{case}");
+            assert_eq!(system.replicas[0].queue.len(), 1, "{case}");
+            if elsewhere {
                 system.ask(&mut world, SimTime::from_nanos(4_000_000), LoadId(0));
-                assert_eq!(system.fibers.folded().len(), 2, "{target}, {what}: one more is on its way");
+                assert_eq!(system.fibers.folded().len(), 1 + fiber, "{case}: one more is on its way");
             }
         }
     }

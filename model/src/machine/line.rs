@@ -1,13 +1,14 @@
 //! The line before a replica's workers, where nothing more than a plain queue stands there: first come, first served.
-//! A guest's request needs no fiber while it waits, whatever happens meanwhile; nor does its user, unless something is the
-//! matter with the replica when its turn comes.
+//! A guest's request needs no fiber while it waits, whatever happens meanwhile, nor does one whose users' requests come over
+//! a network; nor does its user, unless something is the matter with the replica when its turn comes.
 
 use std::collections::VecDeque;
 
 use squall_policies::SimTime;
 
 use super::express::enter;
-use super::fiber::{Fibers, State};
+use super::fiber::{Fibers, Folded, State};
+use super::host::Host;
 use super::key::Key;
 use super::route::Route;
 use super::system::System;
@@ -18,7 +19,7 @@ use crate::plan::{ReplicaId, SegmentId, SiteId};
 pub(super) enum Waiting {
     /// A request that has a fiber.
     Fiber(u32),
-    /// A guest's.
+    /// A guest's, or a user's who is on a journey.
     Guest { came: SimTime, ticket: Key, site: SiteId, segment: u16 },
 }
 
@@ -93,8 +94,12 @@ impl Line {
             Waiting::Fiber(index) => Some(index),
             Waiting::Guest { came, ticket, site, segment } => {
                 let (index, fiber) = fibers.uncounted();
-                enter(fiber, came, &routes[site.index()], ticket, SegmentId(u32::from(segment)));
+                let route = &routes[site.index()];
+                enter(fiber, came, route, ticket, SegmentId(u32::from(segment)));
                 fiber.state = State::Queued;
+                if route.hop.is_some() {
+                    fiber.set_out_again(index, site);
+                }
                 Some(index)
             }
         }
@@ -105,11 +110,15 @@ impl System<'_> {
     /// The fiber of the next that waits for a worker of a replica with a plain queue. If anything is the matter with it,
     /// its user has one as well.
     #[inline(always)]
-    pub(super) fn next_in_line(&mut self, id: ReplicaId) -> Option<u32> {
+    pub(super) fn next_in_line(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) -> Option<u32> {
         let replica = &mut self.replicas[id.index()];
         let index = replica.queue.pop(&mut self.fibers, &self.routes)?;
         if replica.disturbed || !replica.ready || self.on_guard {
-            self.register_guest(index);
+            if self.fibers[index].folded == Folded::User {
+                self.leave_off(host, now, index);
+            } else {
+                self.register_guest(index);
+            }
         }
         Some(index)
     }

@@ -277,7 +277,7 @@ impl System<'_> {
             return self.serve_waiting(host, now, id);
         }
         if replica.busy < limit
-            && let Some(next) = self.next_in_line(id)
+            && let Some(next) = self.next_in_line(host, now, id)
         {
             return self.dequeued(host, now, id, next);
         }
@@ -430,7 +430,7 @@ impl System<'_> {
 
     /// Those that wait at a dead replica die with it, one after another: each gets a worker, which is gone.
     fn turn_out(&mut self, host: &mut impl Host, now: SimTime, id: ReplicaId) {
-        while let Some(next) = self.any_waiting(id) {
+        while let Some(next) = self.any_waiting(host, now, id) {
             self.replicas[id.index()].busy += 1;
             let fiber = &mut self.fibers[next];
             fiber.started = now;
