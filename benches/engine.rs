@@ -120,16 +120,20 @@ const EVENTS_A_LOOK: u64 = 1 << 16;
 const LOOKS: u64 = 25;
 
 /// Bytes that a request in flight takes for each service that it has reached: five services in a row, and at the end of them
-/// so many requests that all wait. Each call has a timeout, which is pending, and retries; then a breaker and a bulkhead besides.
+/// so many requests that all wait. Each call has a timeout, which is pending, and retries; then a breaker and a bulkhead besides,
+/// then a deadline as well.
 fn in_flight(bounds: &mut Bounds) {
     let plain = "timeout: 9h, retry: {attempts: 4, backoff: exponential(100ms 2 10s), jitter: full}";
     let more = format!("{plain}, breaker: {{window: 100}}, bulkhead: 2000000");
+    let limited = format!("{more}, deadline: 9h");
     // Right before and right after what grows by doubling has doubled.
     for (what, call, count) in [
         ("", plain, 1_000_000),
         ("", plain, 1_100_000),
         (", with breaker and bulkhead", &more, 1_000_000),
         (", with breaker and bulkhead", &more, 1_100_000),
+        (", with breaker, bulkhead and deadline", &limited, 1_000_000),
+        (", with breaker, bulkhead and deadline", &limited, 1_100_000),
     ] {
         let services = ["a", "b", "c", "d", "e"].windows(2).map(|pair| {
             let [one, next] = pair else { unreachable!("windows of two") };

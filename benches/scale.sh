@@ -41,8 +41,8 @@ Y
 bound "MB of a million requests that wait in a queue" "$(megabytes "$squall" run --quiet stuck.yaml)" 400
 
 # Requests that are all under way at the last of five services, each with a timeout that is pending and retries on every
-# call, then with a breaker and a bulkhead besides; a second step keeps them from being relayed as one. 1,100,000 are right
-# after what grows by doubling has doubled.
+# call, then with a breaker and a bulkhead besides, then with a deadline as well; a second step keeps them from being relayed
+# as one. 1,100,000 are right after what grows by doubling has doubled.
 flight() { # requests, more policies of each call
   awk -v users="$1" -v more="${2:-}" 'BEGIN {
     print "name: flight\nduration: 1s\ndrain: 0s\nservices:"
@@ -55,14 +55,15 @@ flight() { # requests, more policies of each call
     printf "load: [{name: load, to: a.go, users: %d}]\n", users
   }'
 }
-for more in '' ', breaker: {window: 100}, bulkhead: 2000000'; do
+guarded=', breaker: {window: 100}, bulkhead: 2000000'
+for more in '' "$guarded" "$guarded, deadline: 9h"; do
   flight 100000 "$more" > few.yaml
   few=$(megabytes "$squall" run --quiet few.yaml)
   for requests in 1000000 1100000; do
     flight "$requests" "$more" > many.yaml
     many=$(megabytes "$squall" run --quiet many.yaml)
     bytes=$(((many - few) * 1048576 / 5 / (requests - 100000)))
-    bound "bytes a hop of $requests in flight${more:+, breaker and bulkhead}" "$bytes" 200
+    bound "bytes a hop of $requests in flight$more" "$bytes" 200
   done
 done
 

@@ -67,7 +67,7 @@ impl System<'_> {
         // An attempt that goes its way apart has the deadline of its call.
         let call = self.fibers.waiting(self.fibers[index].reply_to).unwrap_or(index);
         let call = if self.fibers[index].kind == Kind::Try { call } else { index };
-        let deadline = self.deadline(call);
+        let deadline = self.fibers.deadline(call);
         let until = route.timeout.map_or(deadline, |timeout| deadline.min(since + timeout.span));
         if until != SimTime::NEVER {
             self.links.carry(route.edge, self.fibers[index].key, until - at);

@@ -167,7 +167,7 @@ impl System<'_> {
 
     /// Sees to it that the call is woken for its next attempt, or when its time is up.
     fn arm_apart(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
-        let (hedge, deadline) = (self.next_hedge(index), self.deadline(index));
+        let (hedge, deadline) = (self.next_hedge(index), self.fibers.deadline(index));
         let until = hedge.min(deadline);
         self.trips.aparts[index].due = until;
         if until != SimTime::NEVER {

@@ -52,10 +52,10 @@ impl System<'_> {
         fiber.site = site;
         fiber.step_began = now;
         fiber.attempts = 0;
-        fiber.bare = route.deadline == Span::MAX;
-        if !fiber.bare {
-            let deadline = now + route.deadline;
-            self.fibers.aside(index).begin_call(deadline);
+        fiber.bare = true;
+        fiber.limited = false;
+        if route.deadline != Span::MAX {
+            self.fibers.limit(index, now + route.deadline);
         }
         self.attempt(host, now, index)
     }
@@ -84,7 +84,7 @@ impl System<'_> {
             return self.trip_due(host, now, index);
         }
         self.still(index);
-        let late = now >= self.deadline(index);
+        let late = now >= self.fibers.deadline(index);
         let failure = if late { Failure::Deadline } else { Failure::Callee(Outcome::Timeout) };
         self.after_failure(host, now, index, failure)
     }
@@ -93,7 +93,7 @@ impl System<'_> {
     #[cold]
     #[inline(never)]
     pub(super) fn backed_off(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
-        if now >= self.deadline(index) {
+        if now >= self.fibers.deadline(index) {
             return if self.route(index).managed {
                 self.overrun(host, now, index)
             } else {
@@ -125,17 +125,12 @@ impl System<'_> {
         self.call_over(host, now, index, Outcome::Degraded, failure)
     }
 
-    /// When what the call under way does now must be over.
-    pub(super) fn deadline(&self, index: u32) -> SimTime {
-        self.fibers.kept_aside(index).map_or(SimTime::NEVER, |aside| aside.deadline)
-    }
-
     /// What stands aside of the call under way; fresh if nothing did.
     pub(super) fn call_aside(&mut self, index: u32) -> &mut Aside {
         let fresh = core::mem::take(&mut self.fibers[index].bare);
         let aside = self.fibers.aside(index);
         if fresh {
-            aside.begin_call(SimTime::NEVER);
+            aside.begin_call();
         }
         aside
     }
@@ -178,7 +173,7 @@ impl System<'_> {
         fiber.key = key;
         fiber.target = to;
         fiber.state = State::Calling;
-        let deadline = if fiber.bare { SimTime::NEVER } else { self.fibers.aside(index).deadline };
+        let deadline = self.fibers.deadline(index);
         let patience = if deadline == SimTime::NEVER { route.timeout } else { patience(now, route, deadline) };
         let fiber = &mut self.fibers[index];
         if let Some(delay) = patience {

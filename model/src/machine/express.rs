@@ -133,6 +133,7 @@ impl System<'_> {
                     fiber.step_began = now;
                     fiber.attempts = 1;
                     fiber.bare = true;
+                    fiber.limited = false;
                     fiber.state = State::Calling;
                     let segment = fiber.segment();
                     if let Some(patience) = route.timeout {

@@ -91,6 +91,8 @@ pub(super) struct Fiber {
     pub express: bool,
     /// Whether nothing is aside of the call under way yet.
     pub bare: bool,
+    /// Whether the call under way has to be over by some time, which stands aside as well.
+    pub limited: bool,
     /// Whether it stands for a whole relay.
     pub folded: Folded,
     /// Whether that waits for a worker at its end, or has waited there; of a journey, wherever that counts against a timeout.
@@ -114,12 +116,10 @@ pub(super) enum Folded {
     Letter,
 }
 
-/// What only some fibers need, by the same index: calls with a deadline or with failures, and branches. What policies know of
-/// a call while all goes well is in its trip.
+/// What only some fibers need, by the same index: calls with failures, and branches. What policies know of a call while all goes
+/// well is in its trip.
 #[derive(Clone, Debug)]
 pub(super) struct Aside {
-    /// When what the call under way does now must be over: all its attempts, or what a timeout around several layers limits.
-    pub deadline: SimTime,
     pub backoff: BackoffState,
     /// Why the call under way has failed, while its fallback answers; before that, of a call with policies, why the attempt
     /// failed that is made again.
@@ -134,22 +134,15 @@ pub(super) struct Aside {
     pub first: Key,
 }
 
-const _: () = assert!(size_of::<Aside>() == 56);
+const _: () = assert!(size_of::<Aside>() == 48);
 
 impl Aside {
-    const NEW: Self = Self {
-        deadline: SimTime::NEVER,
-        backoff: BackoffState::NEW,
-        failure: None,
-        asked: None,
-        pending: 0,
-        rounds: 0,
-        first: Key::NONE,
-    };
+    const NEW: Self =
+        Self { backoff: BackoffState::NEW, failure: None, asked: None, pending: 0, rounds: 0, first: Key::NONE };
 
     /// A call begins; rounds and branches are not its own.
-    pub(super) fn begin_call(&mut self, deadline: SimTime) {
-        *self = Self { deadline, pending: self.pending, rounds: self.rounds, ..Self::NEW };
+    pub(super) fn begin_call(&mut self) {
+        *self = Self { pending: self.pending, rounds: self.rounds, ..Self::NEW };
     }
 }
 
@@ -189,6 +182,7 @@ impl Fiber {
         kind: Kind::Request,
         express: false,
         bare: false,
+        limited: false,
         folded: Folded::No,
         waited: false,
     };
@@ -235,6 +229,8 @@ impl Fiber {
 pub(super) struct Fibers {
     places: Vec<Fiber>,
     asides: Vec<Aside>,
+    /// When what a call under way does now must be over: all its attempts, or what a timeout around several layers limits.
+    deadlines: ByFiber<SimTime>,
     free: u32,
     /// How many are in use, those counted that a relay makes do without; and the most there ever were.
     live: u32,
@@ -243,7 +239,7 @@ pub(super) struct Fibers {
 
 impl Fibers {
     pub(super) const fn new() -> Self {
-        Self { places: Vec::new(), asides: Vec::new(), free: NIL, live: 0, peak: 0 }
+        Self { places: Vec::new(), asides: Vec::new(), deadlines: ByFiber::NONE, free: NIL, live: 0, peak: 0 }
     }
 
     /// A fresh fiber.
@@ -310,6 +306,18 @@ impl Fibers {
             self.asides.resize(index as usize + 1, Aside::NEW);
         }
         &mut self.asides[index as usize]
+    }
+
+    /// When what the call that a fiber is at does now must be over.
+    #[inline(always)]
+    pub(super) fn deadline(&self, index: u32) -> SimTime {
+        if self[index].limited { self.deadlines[index] } else { SimTime::NEVER }
+    }
+
+    /// What the call that a fiber is at does now must be over by then.
+    pub(super) fn limit(&mut self, index: u32, deadline: SimTime) {
+        self[index].limited = true;
+        self.deadlines.set(index, deadline);
     }
 
     /// What stands aside of the call that a fiber is at, if anything does.
@@ -402,9 +410,14 @@ impl core::ops::IndexMut<u32> for Fibers {
 #[derive(Clone, Debug)]
 pub(super) struct ByFiber<T>(Vec<T>);
 
+impl<T> ByFiber<T> {
+    /// No fiber has it yet.
+    const NONE: Self = Self(Vec::new());
+}
+
 impl<T> Default for ByFiber<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self::NONE
     }
 }
 

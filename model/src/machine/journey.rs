@@ -283,6 +283,7 @@ impl System<'_> {
         fiber.mark = now;
         fiber.attempts = 1;
         fiber.bare = true;
+        fiber.limited = false;
         fiber.state = State::Calling;
         fiber.target = target;
         let segment = fiber.segment();

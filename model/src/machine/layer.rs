@@ -109,15 +109,14 @@ impl System<'_> {
             return;
         }
         let timeout = self.plan.sites[self.fibers[index].site.index()].timeout;
-        let aside = self.call_aside(index);
-        let whole = aside.deadline;
-        aside.deadline = whole.min(now + timeout);
+        let whole = self.fibers.deadline(index);
+        self.fibers.limit(index, whole.min(now + timeout));
         self.trips.wholes.set(index, whole);
     }
 
     fn leave_timeout(&mut self, index: u32) {
         if self.layers(index).innermost() != Some(Layer::Timeout) {
-            self.call_aside(index).deadline = self.trips.wholes[index];
+            self.fibers.limit(index, self.trips.wholes[index]);
         }
     }
 
@@ -126,7 +125,7 @@ impl System<'_> {
         let (layers, depth) = (self.layers(index), self.trips[index].depth);
         let limited = layers.innermost() != Some(Layer::Timeout)
             && layers.depth_of(Layer::Timeout).is_some_and(|timeout| timeout < depth);
-        if limited { self.trips.wholes[index] } else { self.deadline(index) }
+        if limited { self.trips.wholes[index] } else { self.fibers.deadline(index) }
     }
 
     fn enter_throttle(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Entered {

@@ -104,6 +104,7 @@ impl System<'_> {
             target: leg.replica,
             attempts: 1,
             bare: true,
+            limited: false,
             state: State::Calling,
             ..fiber.clone()
         };

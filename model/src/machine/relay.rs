@@ -370,6 +370,7 @@ impl System<'_> {
         fiber.step_began = now;
         fiber.attempts = 1;
         fiber.bare = true;
+        fiber.limited = false;
         fiber.state = State::Calling;
         fiber.target = self.routes[site.index()].target;
         let segment = fiber.segment();

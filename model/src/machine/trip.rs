@@ -122,11 +122,10 @@ impl System<'_> {
             }
             let until = self.time_left_until(index);
             if until != SimTime::NEVER {
-                let aside = self.call_aside(index);
-                aside.deadline = aside.deadline.min(until);
+                self.fibers.limit(index, self.fibers.deadline(index).min(until));
             }
         }
-        if now >= self.deadline(index) {
+        if now >= self.fibers.deadline(index) {
             return self.overrun(host, now, index);
         }
         self.descend(host, now, index)
@@ -218,7 +217,7 @@ impl System<'_> {
     #[cold]
     #[inline(never)]
     pub(super) fn trip_due(&mut self, host: &mut impl Host, now: SimTime, index: u32) -> Step {
-        if now >= self.deadline(index) {
+        if now >= self.fibers.deadline(index) {
             return self.overrun(host, now, index);
         }
         match self.fibers[index].state {
@@ -267,7 +266,7 @@ impl System<'_> {
     ) -> Key {
         let key = self.ticket(index);
         self.fibers[index].state = State::Held;
-        let until = due.min(self.deadline(index));
+        let until = due.min(self.fibers.deadline(index));
         self.trips[index].held = held;
         if until != SimTime::NEVER {
             let class = if held == Held::Room { Class::Timeout } else { Class::Completion };
@@ -399,7 +398,7 @@ impl System<'_> {
             Some(asked) => retry.wait_asked(attempts, outcome.seen(), asked, &mut aside.backoff, random),
             None => retry.wait(attempts, outcome.seen(), &mut aside.backoff, random),
         };
-        let wait = wait.min(aside.deadline - now);
+        let wait = wait.min(self.fibers.deadline(index) - now);
         let key = self.ticket(index);
         self.tell_state(host, now, index);
         if wait.is_zero() {
