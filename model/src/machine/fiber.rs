@@ -55,6 +55,7 @@ pub(super) enum State {
 
 /// One request at one service, or one branch of it.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is looked at alone, on the way of every request")]
 pub(super) struct Fiber {
     /// What is waited for.
     pub key: Key,
