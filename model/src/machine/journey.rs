@@ -18,13 +18,13 @@ use squall_policies::{Outcome, SimTime, Span};
 use super::database::DatabaseState;
 use super::express::free;
 use super::fiber::{Fiber, Folded, Kind, NIL, State};
-use super::host::{Class, Delay, Host, Request};
+use super::host::{Class, Delay, Host};
 use super::key::{Key, Place};
 use super::line::Waiting;
 use super::relay::Relay;
 use super::system::{Step, System};
 use crate::observation::{AnsweredOn, Called, HandedOn, Observation};
-use crate::plan::{LaneId, LoadId, Pc, SegmentId, SiteId};
+use crate::plan::{LaneId, LoadId, SegmentId, SiteId};
 
 /// Services on the way of one journey, at most.
 pub(super) const FARTHEST: usize = 8;
@@ -79,20 +79,20 @@ impl Hops {
 
     /// When the call of a leg began: the first one when the journey set out, the others behind the first service's wait.
     #[inline(always)]
-    fn began(&self, traveller: &Fiber, leg: usize) -> SimTime {
+    pub(super) fn began(&self, traveller: &Fiber, leg: usize) -> SimTime {
         let stop = &self.stops[leg];
         if leg == 0 { earlier(traveller.arrived, stop.hop.span) } else { traveller.started + stop.called_after }
     }
 
     /// When the service at the end of a leg was reached.
     #[inline(always)]
-    fn reached(&self, traveller: &Fiber, leg: usize) -> SimTime {
+    pub(super) fn reached(&self, traveller: &Fiber, leg: usize) -> SimTime {
         if leg == 0 { traveller.arrived } else { self.served(traveller, leg) }
     }
 
     /// When the service at the end of a leg gave it a worker.
     #[inline(always)]
-    fn served(&self, traveller: &Fiber, leg: usize) -> SimTime {
+    pub(super) fn served(&self, traveller: &Fiber, leg: usize) -> SimTime {
         traveller.started + self.stops[leg].reached_after
     }
 
@@ -105,60 +105,21 @@ impl Hops {
 
 /// What a journey under way needs besides its fiber.
 #[derive(Clone, Copy, Debug)]
-struct Trail {
+pub(super) struct Trail {
     /// The key of each leg's call, as far as it has got; the place in it means nothing.
-    keys: [Key; FARTHEST],
+    pub keys: [Key; FARTHEST],
     /// Those that follow stand only where the fiber says that it has waited. How long, as far as that counts against a
     /// timeout.
-    spent: Span,
+    pub spent: Span,
     /// The leg at whose end it has waited, if not the first: from there on all is so much later.
-    waited_at: Option<usize>,
+    pub waited_at: Option<usize>,
 }
 
 impl Trail {
     const NEW: Self = Self { keys: [Key::NONE; FARTHEST], spent: Span::ZERO, waited_at: None };
 }
 
-/// When a journey was where.
-struct Times<'a> {
-    of: &'a Relay,
-    now: &'a Fiber,
-    /// As it was before it waited at the end of that leg; from there on it is as it is now.
-    before: Fiber,
-    waited_at: usize,
-}
-
-impl<'a> Times<'a> {
-    fn new(of: &'a Relay, now: &'a Fiber, trail: &Trail) -> Self {
-        let mut before = now.clone();
-        let waited_at = trail.waited_at.filter(|_| now.waited);
-        if waited_at.is_some() {
-            before.started = earlier(before.started, trail.spent);
-        }
-        Self { of, now, before, waited_at: waited_at.unwrap_or(FARTHEST) }
-    }
-
-    const fn fiber(&self, before: bool) -> &Fiber {
-        if before { &self.before } else { self.now }
-    }
-
-    /// When the call of a leg began.
-    fn began(&self, leg: usize) -> SimTime {
-        self.of.hops.began(self.fiber(leg <= self.waited_at), leg)
-    }
-
-    /// When the service at the end of a leg was reached.
-    fn reached(&self, leg: usize) -> SimTime {
-        self.of.hops.reached(self.fiber(leg <= self.waited_at), leg)
-    }
-
-    /// When that gave it a worker.
-    fn served(&self, leg: usize) -> SimTime {
-        self.of.hops.served(self.fiber(leg < self.waited_at), leg)
-    }
-}
-
-fn earlier(time: SimTime, by: Span) -> SimTime {
+pub(super) fn earlier(time: SimTime, by: Span) -> SimTime {
     SimTime::from_nanos(time.as_nanos().saturating_sub(by.as_nanos()))
 }
 
@@ -179,15 +140,18 @@ impl Trails {
         trail
     }
 
-    fn give_back(&mut self, trail: u32) {
+    /// A journey needs its trail no more.
+    #[inline(always)]
+    pub(super) fn give_back(&mut self, trail: u32) -> Trail {
         self.free.push(trail);
+        self.all[trail as usize]
     }
 }
 
 /// Where a journey is. Fibers count it in [`Fiber::attempts`]: the legs done on the way there, then all of them while the
 /// last service works, and beyond that one for each answer that is on its way or was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// A request is on its way along this leg.
     There(usize),
     /// At work at the last service.
@@ -198,7 +162,7 @@ enum Stage {
 
 impl Stage {
     #[inline(always)]
-    const fn new(count: usize, legs: usize) -> Self {
+    pub(super) const fn new(count: usize, legs: usize) -> Self {
         if count < legs {
             Self::There(count)
         } else if count == legs {
@@ -209,7 +173,7 @@ impl Stage {
     }
 
     /// How many services wait for another.
-    const fn waiting(self, legs: usize) -> usize {
+    pub(super) const fn waiting(self, legs: usize) -> usize {
         match self {
             Self::There(leg) | Self::Back(leg) => leg,
             Self::Work => legs - 1,
@@ -417,7 +381,7 @@ impl System<'_> {
 
     /// A journey that waited as a guest has a trail from here on.
     #[inline(always)]
-    fn set_on_trail(&mut self, index: u32) {
+    pub(super) fn set_on_trail(&mut self, index: u32) {
         let fiber = &mut self.fibers[index];
         if fiber.next == NIL {
             fiber.next = self.trails.take(fiber.reply_to);
@@ -605,89 +569,6 @@ impl System<'_> {
         self.fibers[index].folded = Folded::No;
         self.fibers.release(index);
     }
-
-    /// Takes a journey apart: gives each service that it has reached its fiber, and each timeout its timer. What is left of
-    /// it is the last service's fiber, or a message on its way.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn leave_off(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
-        self.set_on_trail(index);
-        let traveller = self.fibers[index].clone();
-        let relay = core::mem::take(&mut self.relays[traveller.site.index()]);
-        let trail = self.trails.all[traveller.next as usize];
-        self.trails.give_back(traveller.next);
-        let stage = Stage::new(usize::from(traveller.attempts), relay.legs.len());
-        let waiting = stage.waiting(relay.legs.len());
-        let times = Times::new(&relay, &traveller, &trail);
-        let of_user = traveller.folded == Folded::User;
-        self.fibers.unhide(waiting as u32 + u32::from(of_user));
-        let mut caller = traveller.reply_to;
-        if of_user {
-            let user = self.waiting_user(traveller.target, times.began(0), traveller.segment());
-            caller = self.wait_for(&user, &relay.legs[0], trail.keys[0]);
-        }
-        self.arm_late(host, now, Some(times.began(0)), &relay.legs[0], caller);
-        for at in 0..waiting {
-            let (next, began) = (&relay.legs[at + 1], times.began(at + 1));
-            caller = self.wait_for(&self.handing_on(&times, at, caller), next, trail.keys[at + 1]);
-            self.fibers[caller.index()].step_began = began;
-            self.arm_late(host, now, Some(began), next, caller);
-        }
-        self.fibers[index] = match (stage, traveller.state) {
-            (Stage::There(_) | Stage::Back(_), State::Calling) => {
-                Fiber { reply_to: caller, state: State::Free, folded: Folded::Letter, next: NIL, ..traveller }
-            }
-            (Stage::Work, state) => Fiber {
-                key: traveller.key,
-                step_began: traveller.step_began,
-                mark: traveller.mark,
-                pc: relay.end,
-                state,
-                ..self.handing_on(&times, relay.legs.len() - 1, caller)
-            },
-            (Stage::There(at) | Stage::Back(at), state) => {
-                let request = self.handing_on(&times, at, caller);
-                Fiber { pc: Pc(request.pc.0 - 1), state, ..request }
-            }
-        };
-        self.relays[traveller.site.index()] = relay;
-    }
-
-    /// The fiber of the service at the end of a leg, which owes an answer to that key.
-    fn handing_on(&self, times: &Times<'_>, at: usize, caller: Key) -> Fiber {
-        let leg = &times.of.legs[at];
-        Fiber {
-            reply_to: caller,
-            arrived: times.reached(at),
-            started: times.served(at),
-            replica: leg.replica,
-            endpoint: leg.endpoint,
-            edge: leg.edge,
-            pc: Pc(self.routes[leg.site.index()].entry.0 + 1),
-            segment: times.now.segment,
-            ..Fiber::FREE
-        }
-    }
-
-    /// The message that is left of a journey has arrived.
-    #[cold]
-    #[inline(never)]
-    fn deliver(&mut self, host: &mut impl Host, now: SimTime, index: u32) {
-        let fiber = &mut self.fibers[index];
-        let (site, key, segment) = (fiber.site, fiber.reply_to, fiber.segment());
-        let stage = usize::from(fiber.attempts);
-        fiber.folded = Folded::No;
-        fiber.state = State::Calling;
-        self.fibers.release_uncounted(index);
-        let legs = &self.relays[site.index()].legs;
-        if let Stage::There(leg) = Stage::new(stage, legs.len()) {
-            let Called { edge, endpoint, replica, .. } = legs[leg];
-            let request = Request { from: key, edge, to: replica, endpoint, segment };
-            self.arrive(host, now, request);
-        } else {
-            self.replied(host, now, key, Outcome::Ok);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -777,7 +658,7 @@ mod tests {
     impl Host for World {
         const INSTANT: bool = true;
 
-        fn send(&mut self, _: SimTime, _: Delay, _: Request) {
+        fn send(&mut self, _: SimTime, _: Delay, _: crate::machine::Request) {
             panic!("all travel");
         }
 

@@ -23,6 +23,7 @@ mod host;
 mod journey;
 mod key;
 mod layer;
+mod leaving;
 mod line;
 mod link;
 mod look;

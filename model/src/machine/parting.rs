@@ -1,5 +1,5 @@
 //! Relays and journeys are taken apart: each service on the way gets its fiber, and each timeout its timer, as if they had had
-//! them from the start. Here is what both do, and the relays' own; the journeys' is beside them.
+//! them from the start. Here is what both do, and the relays' own; the journeys' is in `leaving.rs`.
 
 use core::ops::Range;
 
