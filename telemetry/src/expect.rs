@@ -8,7 +8,7 @@ use squall_model::plan::{Claim, EdgeId, Expect, LoadId, Metric, Plan, Resource, 
 use squall_policies::breaker::State;
 
 use crate::format;
-use crate::histogram::Histogram;
+use crate::histogram::Together;
 use crate::levels::Levels;
 use crate::recording::Recording;
 use crate::recovery::{self, Recovery};
@@ -146,7 +146,7 @@ impl Judge<'_> {
         let number = |count: u64| Figure { value: count as f64, text: format::count(count) };
         match metric {
             Metric::Percentile(per_mille) => {
-                latency().percentile(per_mille).map(|ns| time(ns as f64)).ok_or(NOTHING_ENDED)
+                latency().percentiles([per_mille]).map(|[ns]| time(ns as f64)).ok_or(NOTHING_ENDED)
             }
             Metric::Max => latency().max().map(|ns| time(ns as f64)).ok_or(NOTHING_ENDED),
             Metric::Mean => latency().mean().map(time).ok_or(NOTHING_ENDED),
@@ -238,24 +238,21 @@ impl Judge<'_> {
         edges.map(|(row, _)| self.recording.books.calls.over(row..row + 1, segments.clone()).attempts()).sum()
     }
 
-    fn latency(&self, subject: Subject, segments: Range<usize>) -> Histogram {
+    fn latency(&self, subject: Subject, segments: Range<usize>) -> Together<'_> {
         let times = &self.recording.books.times;
         let first_task = self.recording.books.first_task;
         let tasks = |rows: Range<usize>| {
             times.answered.over_rows(rows.start - first_task..rows.end - first_task, segments.clone())
         };
         let endpoints = |rows: Range<usize>| {
-            let mut all = times.direct.over_rows(rows.clone(), segments.clone());
-            all.merge(&times.queued.over_rows(rows, segments.clone()));
-            all
+            let queued = times.queued.over_rows(rows.clone(), segments.clone());
+            times.direct.over_rows(rows, segments.clone()).and(&queued)
         };
         match subject {
             Subject::System | Subject::Load(_) => {
-                let mut all = Histogram::new();
-                for clients in self.clients(subject) {
-                    all.merge(&tasks(self.plan.services[clients.index()].endpoint_range()));
-                }
-                all
+                let clients = self.clients(subject).into_iter();
+                let each = clients.map(|clients| tasks(self.plan.services[clients.index()].endpoint_range()));
+                each.fold(Together::default(), |all, tasks| all.and(&tasks))
             }
             Subject::Task(id) => tasks(id.index()..id.index() + 1),
             Subject::Service(id) => endpoints(self.plan.services[id.index()].endpoint_range()),

@@ -5,6 +5,10 @@
 //! buckets of equal width, so a bucket's midpoint is within 1/1,024 (0.1 %) of every value in it. Counts stand in pages of
 //! 128 buckets, a quarter of an octave, each made when its first value comes: many a histogram has few values.
 
+mod together;
+
+pub(crate) use together::Together;
+
 /// Buckets of a page, and pages of an octave.
 const PAGE: usize = 128;
 const PAGE_BITS: u32 = 7;
@@ -64,7 +68,8 @@ impl Histogram {
     }
 
     /// So many more of one value.
-    pub fn record_times(&mut self, value: u64, times: u64) {
+    #[cfg(test)]
+    pub(crate) fn record_times(&mut self, value: u64, times: u64) {
         if times == 0 {
             return;
         }
@@ -161,37 +166,7 @@ impl Histogram {
 
     /// Several percentiles at once, as [`percentile`](Self::percentile) gives each; in any order.
     pub fn percentiles<const N: usize>(&self, per_mille: [u16; N]) -> Option<[u64; N]> {
-        let mut sums = [0; PAGES];
-        for page in self.pages_in_use() {
-            sums[page] = self.sum_of(page);
-        }
-        let count = sums.iter().sum::<u64>();
-        (count > 0).then(|| {
-            per_mille.map(|per_mille| {
-                let rank = (u128::from(count) * u128::from(per_mille)).div_ceil(1000).max(1) as u64;
-                if rank >= count { self.greatest } else { self.of_rank(rank, &sums) }
-            })
-        })
-    }
-
-    /// The value of this rank, counted from 1; `sums` are the counts of each page.
-    fn of_rank(&self, rank: u64, sums: &[u64; PAGES]) -> u64 {
-        let mut left = rank;
-        for page in self.pages_in_use() {
-            if sums[page] < left {
-                left -= sums[page];
-                continue;
-            }
-            for (slot, count) in self.page(page).iter().enumerate() {
-                let bucket = page * PAGE + slot;
-                let count = u64::from(*count) + self.carried_of(bucket..bucket + 1);
-                if count >= left {
-                    return midpoint_of(bucket).clamp(self.least, self.greatest);
-                }
-                left -= count;
-            }
-        }
-        self.greatest
+        Together::from(self).percentiles(per_mille)
     }
 
     /// How many values there are in each half of an octave, ascending, without empty ones: its number and the count.
@@ -324,7 +299,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn histogram(values: &[u64]) -> Histogram {
+    pub(super) fn histogram(values: &[u64]) -> Histogram {
         let mut histogram = Histogram::new();
         for value in values {
             histogram.record(*value);
@@ -341,7 +316,7 @@ mod tests {
     }
 
     /// Values of all magnitudes alike, and small ones.
-    fn values() -> impl Strategy<Value = Vec<u64>> {
+    pub(super) fn values() -> impl Strategy<Value = Vec<u64>> {
         let any_size = (any::<u64>(), 0u32..64).prop_map(|(bits, shift)| bits >> shift);
         prop::collection::vec(prop_oneof![any_size, 0u64..2048, 1_000_000u64..6_000_000_000], 1..300)
     }

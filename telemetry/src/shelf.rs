@@ -4,6 +4,7 @@
 use core::ops::Range;
 
 use crate::Histogram;
+use crate::histogram::Together;
 
 /// How finely a row's values are told apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,26 +93,24 @@ impl Shelf {
 
     /// The values of a row that started in the given segments: of the whole summary, or of any segments of a row that
     /// tells them apart.
-    pub(crate) fn over(&self, row: usize, segments: Range<usize>) -> Histogram {
-        let mut merged = Histogram::new();
-        let mut last = 0;
-        for slot in &self.slots[row * self.segments..][segments] {
-            // A slot's segments are neighbours.
-            if *slot != last {
-                merged.merge(&self.histograms[*slot as usize]);
-                last = *slot;
-            }
-        }
-        merged
+    pub(crate) fn over(&self, row: usize, segments: Range<usize>) -> Together<'_> {
+        self.over_rows(row..row + 1, segments)
     }
 
     /// The values of several rows together.
-    pub(crate) fn over_rows(&self, rows: Range<usize>, segments: Range<usize>) -> Histogram {
-        let mut merged = Histogram::new();
+    pub(crate) fn over_rows(&self, rows: Range<usize>, segments: Range<usize>) -> Together<'_> {
+        let mut together = Together::default();
         for row in rows {
-            merged.merge(&self.over(row, segments.clone()));
+            let mut last = 0;
+            for slot in &self.slots[row * self.segments..][segments.clone()] {
+                // A slot's segments are neighbours.
+                if *slot != last {
+                    together.add(&self.histograms[*slot as usize]);
+                    last = *slot;
+                }
+            }
         }
-        merged
+        together
     }
 
     /// Adds the row's values to a row of another shelf, which tells segments apart at most as finely.
@@ -144,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_coarse_row_holds_the_summary_and_nothing_else() {
-        let summary = shelf().over(0, 1..3);
+        let shelf = shelf();
+        let summary = shelf.over(0, 1..3);
         assert_eq!((summary.count(), summary.min(), summary.max()), (2, Some(11), Some(12)));
     }
 
@@ -152,7 +152,8 @@ mod tests {
     fn a_fine_row_answers_for_any_segments() {
         let table = [(0..4, 4, Some(10)), (0..1, 1, Some(10)), (2..4, 2, Some(12)), (2..2, 0, None)];
         for (segments, count, least) in table {
-            let values = shelf().over(1, segments.clone());
+            let shelf = shelf();
+            let values = shelf.over(1, segments.clone());
             assert_eq!((values.count(), values.min()), (count, least), "{segments:?}");
         }
     }

@@ -10,7 +10,7 @@ use squall_model::{SimTime, Span};
 use squall_policies::breaker::State;
 
 use crate::BreakerChange;
-use crate::histogram::Histogram;
+use crate::histogram::{Histogram, Together};
 use crate::levels::Levels;
 use crate::named::Named;
 use crate::recording::Recording;
@@ -19,6 +19,7 @@ use crate::report::{
     Latency, Load, NamedPhase, Pool, Queue, Report, SCHEMA, Scaling, Service, System, Task, Time, Topic, Transition,
     Verdict, Workers, World,
 };
+use crate::shelf::Shelf;
 use crate::tallies::{self, Requests};
 use crate::timeline::MIB;
 use crate::{blame, causes, expect, sentence, timeline, verdicts, wording};
@@ -115,6 +116,10 @@ impl Summary<'_> {
         self.recording.books.requests.over(rows, self.segments.clone())
     }
 
+    fn times<'s>(&self, shelf: &'s Shelf, rows: Range<usize>) -> Together<'s> {
+        shelf.over_rows(rows, self.segments.clone())
+    }
+
     fn calls_of(&self, edge: EdgeId) -> tallies::Calls {
         self.recording.books.calls.over(edge.index()..edge.index() + 1, self.segments.clone())
     }
@@ -160,8 +165,8 @@ impl Summary<'_> {
                 error: failed.error,
                 refused: failed.refused,
             },
-            latency_ms: latency(&times.answered.over_rows(rows.clone(), self.segments.clone())),
-            failed_latency_ms: latency(&times.failed.over_rows(rows, self.segments.clone())),
+            latency_ms: latency(&self.times(&times.answered, rows.clone())),
+            failed_latency_ms: latency(&self.times(&times.failed, rows)),
         }
     }
 
@@ -198,10 +203,9 @@ impl Summary<'_> {
         let rows = service.endpoint_range();
         let count = self.requests(rows.clone());
         let times = &self.recording.books.times;
-        let over = |shelf: &crate::shelf::Shelf| shelf.over_rows(rows.clone(), self.segments.clone());
+        let over = |shelf| self.times(shelf, rows.clone());
         let direct = over(&times.direct);
-        let mut waits = over(&times.waited);
-        waits.record_times(0, count.admitted);
+        let waits = over(&times.waited).and_zeros(count.admitted);
         let one = |row: usize| (self.plan.endpoints[row].name.clone(), self.endpoint(row));
         let (resources, id) = (&self.recording.books.resources, ServiceId::from(row));
         let replicas = self.replicas(row);
@@ -211,9 +215,9 @@ impl Summary<'_> {
             ok: count.succeeded(),
             failed: count.failures.total(),
             rejected: count.rejected(),
-            latency_ms: latency(&both(&direct, &over(&times.queued))),
+            latency_ms: latency(&over(&times.queued).and(&direct)),
             wait_ms: latency(&waits),
-            service_ms: latency(&both(&direct, &over(&times.held))),
+            service_ms: latency(&over(&times.held).and(&direct)),
             workers: self.workers(row),
             queue: self.queue(&self.recording.books.waiting, row, capacity(service.queue, self.most_replicas(row))),
             cpu_share: self.recording.cpu_share(self.plan, id, self.segments.clone()).map(rounded),
@@ -327,14 +331,14 @@ impl Summary<'_> {
     fn endpoint(&self, row: usize) -> Endpoint {
         let count = self.requests(row..row + 1);
         let times = &self.recording.books.times;
-        let over = |shelf: &crate::shelf::Shelf| shelf.over(row, self.segments.clone());
+        let over = |shelf| self.times(shelf, row..row + 1);
         Endpoint {
             requests: count.arrived(),
             ok: count.succeeded(),
             failed: count.failures.total(),
             rejected: count.rejected(),
             in_flight: count.in_flight(),
-            latency_ms: latency(&both(&over(&times.direct), &over(&times.queued))),
+            latency_ms: latency(&over(&times.direct).and(&over(&times.queued))),
         }
     }
 
@@ -364,14 +368,14 @@ impl Summary<'_> {
     fn database(&self, id: DatabaseId) -> Database {
         let (row, books) = (id.index(), &self.recording.books);
         let count = books.queries.over(row..row + 1, self.segments.clone());
-        let mut waits = books.times.query_waits.over(row, self.segments.clone());
-        waits.record_times(0, count.started - waits.count());
+        let waits = books.times.query_waits.over(row, self.segments.clone());
+        let at_once = count.started - waits.count();
         let busy = books.connections.over(row, self.segments.clone());
         let full = books.databases_full.over(row, self.segments.clone());
         Database {
             queries: count.started,
             latency_ms: latency(&books.times.queries.over(row, self.segments.clone())),
-            wait_ms: latency(&waits),
+            wait_ms: latency(&waits.and_zeros(at_once)),
             connections: Connections {
                 limit: capacity(self.plan.databases[row].connections, 1),
                 busy_mean: rounded(busy.mean(self.length())),
@@ -510,29 +514,16 @@ fn capacity(each: u32, replicas: u32) -> Option<u64> {
     (each != u32::MAX).then(|| u64::from(each) * u64::from(replicas))
 }
 
-fn both(one: &Histogram, other: &Histogram) -> Histogram {
-    let mut merged = one.clone();
-    merged.merge(other);
-    merged
-}
-
-fn latency(times: &Histogram) -> Option<Latency> {
-    Latency::of(times)
+fn latency(times: &Together<'_>) -> Option<Latency> {
+    let (mean, percentiles) = times.spread([500, 900, 950, 990, 999, 1000])?;
+    let [p50, p90, p95, p99, p999, max] = percentiles.map(|ns| millis(ns as f64));
+    Some(Latency { mean: millis(mean), p50, p90, p95, p99, p999, max })
 }
 
 impl Latency {
     /// A distribution of nanoseconds in milliseconds; `None` if it is empty.
     pub fn of(times: &Histogram) -> Option<Self> {
-        let percentile = |per_mille| times.percentile(per_mille).map(|ns| millis(ns as f64));
-        Some(Self {
-            mean: millis(times.mean()?),
-            p50: percentile(500)?,
-            p90: percentile(900)?,
-            p95: percentile(950)?,
-            p99: percentile(990)?,
-            p999: percentile(999)?,
-            max: percentile(1000)?,
-        })
+        latency(&times.into())
     }
 }
 
