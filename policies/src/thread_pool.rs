@@ -75,9 +75,19 @@ impl ThreadPool {
     }
 
     /// Goes by another configuration from now on. Tasks that run or wait go on; threads that are too many die as idle ones
-    /// do.
+    /// do. Call [`start_next`](Self::start_next) until it says no: as in Java's executor, threads that the core has more than before
+    /// are started for tasks that wait already.
     pub fn resize(&mut self, config: ThreadPoolConfig) {
         self.config = config;
+    }
+
+    /// Whether the task that has waited longest runs now, on a new thread of a core that is larger than before.
+    #[must_use]
+    pub fn start_next(&mut self) -> bool {
+        let runs = self.queued > 0 && self.threads < self.config.core;
+        self.queued -= u32::from(runs);
+        self.threads += u32::from(runs);
+        runs
     }
 
     /// What becomes of a new task.
@@ -230,6 +240,19 @@ mod tests {
         assert_eq!([(); 2].map(|()| pool.finish(at(1))), [true, false]);
         assert_eq!((pool.running(), pool.threads()), (1, 2));
         assert_eq!((pool.submit(at(21)), pool.threads()), (Submit::Reject, 1), "the idle one was too many");
+    }
+
+    #[test]
+    fn a_larger_core_has_new_threads_for_those_who_wait_and_a_larger_maximum_has_not() {
+        let config = |core, max| ThreadPoolConfig { core, max, queue: 5, ..ThreadPoolConfig::default() };
+        for (core, max, starts) in [(1, 4, 0), (2, 4, 1), (4, 4, 3), (8, 8, 4)] {
+            let mut pool = ThreadPool::new(config(1, 1));
+            let waiting = (0..5).filter(|_| pool.submit(at(0)) == Submit::Queue).count() as u32;
+            pool.resize(config(core, max));
+            let started = (0..8).take_while(|_| pool.start_next()).count() as u32;
+            assert_eq!((waiting, started), (4, starts), "{core}, {max}");
+            assert_eq!((pool.running(), pool.threads(), pool.queued()), (1 + starts, 1 + starts, 4 - starts));
+        }
     }
 
     #[test]

@@ -164,7 +164,8 @@ impl Room {
                 Next::Overflow => Some(false),
                 Next::Nobody => None,
             },
-            Kind::Threads(_) | Kind::Adaptive(_) => None,
+            Kind::Threads(pool) => pool.start_next().then_some(true),
+            Kind::Adaptive(_) => None,
         }
     }
 
