@@ -2,12 +2,20 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use squall_exchange::{export, import};
+use squall_model::Span;
 use squall_model::check::LINTS;
-use squall_model::{Span, spec};
 use squall_services::B3;
+
+mod overrides;
+mod parse;
+mod sweep;
+
+pub(crate) use overrides::{Overrides, quoted};
+use parse::{b3, class_and_outcome, epoch, path_and_value, positive, seed, time, words};
+pub(crate) use sweep::{ExportFor, ExportSweep, Merge, Sweep, SweepCommand, SweepOutputs, Tune};
 
 /// Storms a graph of fake services and shows what breaks, deterministically.
 #[derive(Parser, Debug)]
@@ -183,201 +191,6 @@ pub(crate) struct Compare {
     pub(crate) threads: Option<u16>,
 }
 
-/// `squall sweep`
-#[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(crate) struct Sweep {
-    #[command(subcommand)]
-    pub(crate) command: Option<SweepCommand>,
-
-    /// A path, or the name of a built-in topology
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) file: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) space: Space,
-
-    /// Seeds that every variant runs with: how many (1 to N), A..B, or a list [default: the file's own]
-    #[arg(long, value_name = "SEEDS")]
-    pub(crate) seeds: Option<String>,
-
-    /// As many seeds as it takes to know how often all holds to this exactly, such as 1%
-    #[arg(long, value_name = "SHARE", conflicts_with = "seeds")]
-    pub(crate) until_interval: Option<String>,
-
-    /// But at most so many
-    #[arg(long, value_name = "N", requires = "until_interval", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) max_seeds: u64,
-
-    /// Draw so many variants at random
-    #[arg(long, value_name = "N", conflicts_with = "latin", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) random: Option<u32>,
-
-    /// Draw so many variants, evenly spread (Latin hypercube)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) latin: Option<u32>,
-
-    /// Root of the randomness of that choice
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) design_seed: u64,
-
-    /// Keep this figure, too: 'feed p99 in outage'
-    #[arg(long, value_name = "FIGURE")]
-    pub(crate) figure: Vec<String>,
-
-    /// Keep every figure of the report
-    #[arg(long)]
-    pub(crate) all_figures: bool,
-
-    /// Keep results here, for this sweep and others [default: in the cache folder, until it is done]
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) store: Option<PathBuf>,
-
-    /// Run only this part of the variants, such as 2/8, into the store; `squall sweep merge` puts them together
-    #[arg(long, value_name = "I/N", requires = "store", conflicts_with_all = ["jsonl", "csv", "html"])]
-    pub(crate) shard: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) outputs: SweepOutputs,
-
-    /// How many run at once [default: as many as there are cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) threads: Option<u16>,
-}
-
-/// `squall tune`
-#[derive(Args, Debug)]
-pub(crate) struct Tune {
-    /// A path, or the name of a built-in topology
-    #[arg(value_name = "FILE")]
-    pub(crate) file: String,
-
-    #[command(flatten)]
-    pub(crate) space: Space,
-
-    /// With how many seeds the finalists are tried
-    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) seeds: u16,
-
-    /// How many evenly spread candidates the search begins with
-    #[arg(long, value_name = "N", default_value_t = 81, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) candidates: u32,
-
-    /// Write what was found as JSON; `-` is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-
-    /// Write the topology with the settings that were found
-    #[arg(long, value_name = "FILE")]
-    pub(crate) write: Option<PathBuf>,
-
-    /// How many run at once [default: as many as there are cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) threads: Option<u16>,
-}
-
-/// What of a topology varies.
-#[derive(Args, Clone, Default, Debug)]
-pub(crate) struct Space {
-    /// What varies: PATH=A,B,C, PATH=FROM..TO:STEP, FROM..TO:*FACTOR, or FROM..TO (with :log) to draw from
-    #[arg(long, value_name = "PATH=VALUES", value_parser = path_and_value)]
-    pub(crate) set: Vec<(String, String)>,
-
-    /// How long load is offered, such as 60s
-    #[arg(long, value_name = "TIME")]
-    pub(crate) duration: Option<String>,
-
-    /// What is wanted besides what the file expects: 'feed p99 < 300ms in healthy', 'max feed goodput in outage'
-    #[arg(long, value_name = "GOAL")]
-    pub(crate) goal: Vec<String>,
-
-    /// Judge by the goals alone, and not by what the file expects
-    #[arg(long)]
-    pub(crate) only_goals: bool,
-}
-
-/// What a sweep leaves behind.
-#[derive(Args, Clone, Default, Debug)]
-pub(crate) struct SweepOutputs {
-    /// Write every run as a line of JSON; `-` is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) jsonl: Option<PathBuf>,
-
-    /// Write every run as a row of CSV; `-` is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) csv: Option<PathBuf>,
-
-    /// Write a page with a heatmap and parallel coordinates
-    #[arg(long, value_name = "FILE")]
-    pub(crate) html: Option<PathBuf>,
-}
-
-/// What can be done with sweeps that ran.
-#[derive(Subcommand, Debug)]
-pub(crate) enum SweepCommand {
-    /// Put the shards of a sweep together
-    Merge(Merge),
-}
-
-/// `squall sweep merge`
-#[derive(Args, Debug)]
-pub(crate) struct Merge {
-    /// The folders that the shards were run into
-    #[arg(required = true, value_name = "FOLDER")]
-    pub(crate) folders: Vec<PathBuf>,
-
-    /// Which sweep, if the folders hold several
-    #[arg(long, value_name = "ID")]
-    pub(crate) id: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) outputs: SweepOutputs,
-}
-
-/// `squall export FORMAT`
-#[derive(Subcommand, Debug)]
-pub(crate) enum ExportFor {
-    /// A sweep as an Indexed Job of Kubernetes
-    K8sSweep(ExportSweep),
-    /// A sweep as a job array of Slurm
-    SlurmSweep(ExportSweep),
-}
-
-/// A sweep for many machines.
-#[derive(Args, Debug)]
-pub(crate) struct ExportSweep {
-    /// A path, or the name of a built-in topology
-    #[arg(value_name = "FILE")]
-    pub(crate) file: String,
-
-    #[command(flatten)]
-    pub(crate) space: Space,
-
-    /// Seeds that every variant runs with: how many (1 to N), A..B, or a list [default: the file's own]
-    #[arg(long, value_name = "SEEDS")]
-    pub(crate) seeds: Option<String>,
-
-    /// Draw so many variants at random
-    #[arg(long, value_name = "N", conflicts_with = "latin", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) random: Option<u32>,
-
-    /// Draw so many variants, evenly spread (Latin hypercube)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) latin: Option<u32>,
-
-    /// Into how many parts the sweep is cut
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) shards: u16,
-
-    /// Cores that each part gets
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) cpus: u16,
-
-    /// The container image that has squall and a shell in it
-    #[arg(long, value_name = "IMAGE", default_value = "squall:latest")]
-    pub(crate) image: String,
-}
-
 /// What is written for a pipeline.
 #[derive(Args, Clone, Default, Debug)]
 pub(crate) struct Ci {
@@ -471,6 +284,14 @@ pub(crate) struct Capacity {
     pub(crate) html: Option<PathBuf>,
 }
 
+impl Capacity {
+    /// The command that finds the same again.
+    pub(crate) fn again(&self, file: &str, seed: u64) -> String {
+        let up_to = self.up_to.map(|rate| format!(" --up-to {rate}/s")).unwrap_or_default();
+        format!("squall capacity {} --hold {}{up_to}", self.overrides.words(file, seed), quoted(&self.hold))
+    }
+}
+
 /// `squall trace`
 #[derive(Args, Debug)]
 pub(crate) struct Trace {
@@ -530,13 +351,6 @@ pub(crate) enum Epoch {
     Now,
     /// So many seconds after 1970.
     Seconds(u32),
-}
-
-fn epoch(text: &str) -> Result<Epoch, String> {
-    match text {
-        "now" => Ok(Epoch::Now),
-        _ => text.parse().map(Epoch::Seconds).map_err(|_| "write seconds since 1970, or `now`".into()),
-    }
 }
 
 /// `squall twin`
@@ -782,111 +596,6 @@ pub(crate) struct LiveSettings {
     /// Live: hand traces on in Zipkin's B3 as well, in one header or in several: single, multi [default: as they come]
     #[arg(long, value_name = "HEADERS", value_parser = b3)]
     pub(crate) b3: Option<B3>,
-}
-
-/// What overrides the file, for every command that takes one.
-#[derive(Args, Clone, Default, Debug)]
-pub(crate) struct Overrides {
-    /// Root of all randomness
-    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
-    pub(crate) seed: Option<u64>,
-
-    /// How long load is offered, such as 60s
-    #[arg(long, value_name = "TIME")]
-    pub(crate) duration: Option<String>,
-
-    /// Any value of the file: services.order.workers=20, load.feed.rate=200/s, faults.0.for=5s
-    #[arg(long, value_name = "PATH=VALUE", value_parser = path_and_value)]
-    pub(crate) set: Vec<(String, String)>,
-}
-
-impl Overrides {
-    /// All of them as paths and values, the named ones last: they win.
-    pub(crate) fn sets(&self) -> Vec<(String, String)> {
-        let seed = self.seed.map(|seed| ("seed".to_owned(), seed.to_string()));
-        let duration = self.duration.as_ref().map(|duration| ("duration".to_owned(), duration.clone()));
-        self.set.iter().cloned().chain(seed).chain(duration).collect()
-    }
-
-    /// The flags of those of the [`sets`](Self::sets), the last ones, that have flags of their own.
-    pub(crate) fn flags(&self) -> Vec<&'static str> {
-        let seed = self.seed.map(|_| "--seed");
-        seed.into_iter().chain(self.duration.as_ref().map(|_| "--duration")).collect()
-    }
-}
-
-fn seed(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix("/s").unwrap_or(text).parse::<f64>().ok();
-    number.filter(|number| number.is_finite() && *number > 0.0).ok_or_else(|| "write a rate, such as 500/s".into())
-}
-
-fn b3(text: &str) -> Result<B3, String> {
-    match text {
-        "single" => Ok(B3::Single),
-        "multi" => Ok(B3::Multi),
-        _ => Err("write single or multi".into()),
-    }
-}
-
-fn time(text: &str) -> Result<Span, String> {
-    spec::read_element(text).map_err(|_| "write a time with its unit, such as 10s or 500ms".into())
-}
-
-impl Overrides {
-    /// The command that gives a run again: what decides it, and nothing of where it was written.
-    pub(crate) fn again(&self, file: &str, live: bool, seed: u64) -> String {
-        let live = if live { " --live" } else { "" };
-        format!("squall run{live} {}", self.words(file, seed))
-    }
-
-    /// The file, and everything that overrides it, for a shell.
-    fn words(&self, file: &str, seed: u64) -> String {
-        let sets = self.sets().into_iter().filter(|(path, _)| path != "seed");
-        let sets: String = sets.map(|(path, value)| format!(" --set {}", quoted(&format!("{path}={value}")))).collect();
-        format!("{}{sets} --seed {seed}", quoted(file))
-    }
-}
-
-impl Capacity {
-    /// The command that finds the same again.
-    pub(crate) fn again(&self, file: &str, seed: u64) -> String {
-        let up_to = self.up_to.map(|rate| format!(" --up-to {rate}/s")).unwrap_or_default();
-        format!("squall capacity {} --hold {}{up_to}", self.overrides.words(file, seed), quoted(&self.hold))
-    }
-}
-
-/// A word for a shell.
-pub(crate) fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=:,%+@".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
-/// The names of formats, with what each is.
-fn words<T>(formats: &[(&'static str, T, &'static str)]) -> PossibleValuesParser {
-    formats.iter().map(|(name, _, about)| PossibleValue::new(*name).help(*about)).collect::<Vec<_>>().into()
-}
-
-fn class_and_outcome(text: &str) -> Result<(String, String), String> {
-    const KNOWN: [&str; 8] = ["timeout", "error", "refused", "rejected", "rate_limited", "breaker_open", "5xx", "4xx"];
-    match text.split_once('=') {
-        Some((class, outcome)) if KNOWN.contains(&outcome) => Ok((class.to_owned(), outcome.to_owned())),
-        _ => Err(format!("write CLASS=OUTCOME; the outcomes are {}", KNOWN.join(", "))),
-    }
-}
-
-fn path_and_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((path, value)) if !path.is_empty() => Ok((path.to_owned(), value.to_owned())),
-        _ => Err("write PATH=VALUE, such as services.order.workers=20".into()),
-    }
 }
 
 #[cfg(test)]
