@@ -267,10 +267,13 @@ pub(crate) fn percentiles_of<const N: usize>(sorted: &[u64], per_mille: [u16; N]
     }))
 }
 
-/// As [`Histogram::half_octaves`], of values that are sorted.
-pub(crate) fn half_octaves_of(sorted: &[u64]) -> Vec<(u8, u64)> {
-    let number = |value: &u64| (bucket_of(*value) / HALF_OCTAVE) as u8;
-    sorted.chunk_by(|a, b| number(a) == number(b)).map(|half| (number(&half[0]), half.len() as u64)).collect()
+/// As [`Histogram::half_octaves`], of these values.
+pub(crate) fn half_octaves_of(values: &[u64]) -> Vec<(u8, u64)> {
+    let mut counts = [0u64; PAGES * PAGE / HALF_OCTAVE];
+    for value in values {
+        counts[bucket_of(*value) / HALF_OCTAVE] += 1;
+    }
+    (0..).zip(counts).filter(|(_, count)| *count > 0).collect()
 }
 
 /// The least value of a half octave by its number.
