@@ -1,0 +1,35 @@
+//! How many events a run has.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use squall_model::observation::{Observation, Sink};
+use squall_model::{SimTime, plan, spec};
+
+/// Listens to nothing.
+struct Deaf;
+
+impl Sink for Deaf {
+    fn observe(&mut self, _: SimTime, _: Observation) {}
+}
+
+#[test]
+fn an_event_is_counted_whenever_somebody_asks_a_message_arrives_work_is_over_or_a_fault_begins_or_ends() {
+    let fault = "faults: [{name: slow, at: 300ms, for: 100ms, target: s, latency: 7ms}]";
+    let table = [
+        // Ten users, and for each the end of its work.
+        ("network: 0ms", "", 10 * 2),
+        // Besides, for each a message there and one back.
+        ("network: 1ms", "", 10 * 4),
+        ("network: 0ms", fault, 10 * 2 + 2),
+        ("network: 1ms", fault, 10 * 4 + 2),
+    ];
+    for (network, faults, events) in table {
+        let text = format!(
+            "name: ten\nduration: 1s\n{network}\nservices: {{s: {{endpoints: {{go: {{steps: [{{work: 5ms}}]}}}}}}}}\n\
+             load: [{{name: load, to: s.go, rate: 10/s, arrivals: constant}}]\n{faults}"
+        );
+        let topology = spec::read(&text, &[], &|_| Err(String::new())).topology.unwrap();
+        let ended = squall_engine::run(&plan::compile(&topology).unwrap(), &mut Deaf);
+        assert_eq!((ended.events, ended.census.fibers), (events, 0), "{network}, {faults}");
+    }
+}
