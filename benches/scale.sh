@@ -15,7 +15,7 @@ failed=0
 bound() { # what, figure, bound
   local verdict=ok
   awk -v a="$2" -v b="$3" 'BEGIN { exit !(a > b) }' && { verdict="BEYOND"; failed=1; }
-  printf '%-58s %12s  (at most %s) %s\n' "$1" "$2" "$3" "$verdict"
+  printf '%-62s %8s  (at most %s) %s\n' "$1" "$2" "$3" "$verdict"
 }
 megabytes() { # the most memory that a command held, in MB
   /usr/bin/env python3 - "$@" <<'PY'
@@ -55,17 +55,20 @@ flight() { # requests, more policies of each call
     printf "load: [{name: load, to: a.go, users: %d}]\n", users
   }'
 }
-guarded=', breaker: {window: 100}, bulkhead: 2000000'
-for more in '' "$guarded" "$guarded, deadline: 9h"; do
-  flight 100000 "$more" > few.yaml
+in_flight() { # what the policies are, more of them
+  flight 100000 "$2" > few.yaml
   few=$(megabytes "$squall" run --quiet few.yaml)
   for requests in 1000000 1100000; do
-    flight "$requests" "$more" > many.yaml
+    flight "$requests" "$2" > many.yaml
     many=$(megabytes "$squall" run --quiet many.yaml)
     bytes=$(((many - few) * 1048576 / 5 / (requests - 100000)))
-    bound "bytes a hop of $requests in flight$more" "$bytes" 200
+    bound "bytes a hop of $requests in flight$1" "$bytes" 200
   done
-done
+}
+guarded=', breaker: {window: 100}, bulkhead: 2000000'
+in_flight '' ''
+in_flight ', breaker, bulkhead' "$guarded"
+in_flight ', breaker, bulkhead, deadline' "$guarded, deadline: 9h"
 
 # The same load for 30 s and for 300 s.
 cat > long.yaml <<'Y'
