@@ -16,7 +16,7 @@ mod skeleton;
 mod traces;
 mod values;
 
-use squall_model::spec::{Problem, Severity};
+use squall_model::spec::Problem;
 
 use crate::doc::Doc;
 use cx::Cx;
@@ -162,6 +162,5 @@ fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
 
 /// A note: nothing is wrong, but someone should know.
 fn note(at: squall_model::spec::At, kind: &'static str, what: impl Into<String>) -> Problem {
-    let what = what.into();
-    Problem { at, what, hint: None, severity: Severity::Warning, lint: Some(kind) }
+    Problem::warning(at, kind, what)
 }

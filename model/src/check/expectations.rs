@@ -120,7 +120,8 @@ impl Check<'_> {
         let things: Vec<Thing> = known.iter().filter(|(_, found)| *found).map(|(thing, _)| *thing).collect();
         let missing = format!("`{}` has no task or endpoint", of.value);
         let endpoints = service.into_iter().flat_map(|service| service.endpoints.names());
-        self.names.known(!things.is_empty(), member, &missing, tasks().chain(endpoints))?;
+        let found = self.names.known(!things.is_empty(), member, &missing, tasks().chain(endpoints));
+        found.map_err(|problem| problem.unless(!self.names.whole))?;
         Ok(things)
     }
 
@@ -164,7 +165,9 @@ impl Check<'_> {
             return Ok(());
         }
         let problem = Problem::error(subject.at, format!("`{} -> {}` has no breaker", from.value, to.value));
-        Err(problem.hint(format!("give it one: services.{}.calls.{}.breaker", from.value, to.value)))
+        Err(problem
+            .unless(!self.names.whole)
+            .hint(format!("give it one: services.{}.calls.{}.breaker", from.value, to.value)))
     }
 
     fn saturable(
@@ -191,8 +194,8 @@ impl Check<'_> {
         match limited {
             Some(true) => Ok(()),
             Some(false) => {
-                Err(Problem::error(resource.at, format!("`{}` has no limit to saturate", name.value))
-                    .hint("give it one"))
+                let problem = Problem::error(resource.at, format!("`{}` has no limit to saturate", name.value));
+                Err(problem.unless(!self.names.whole).hint("give it one"))
             }
             None => Err(Problem::error(resource.at, format!("`{}` has no such thing", name.value))
                 .hint("services have workers, queue, cpu and memory, databases have connections")),

@@ -22,7 +22,7 @@ use crate::spec::{At, Problem, Topology};
 /// otherwise what is missing is not complained about.
 pub fn check(topology: &Topology, whole: bool) -> Vec<Problem> {
     let mut found = Findings::default();
-    let names = Names::of(topology);
+    let names = Names::of(topology, whole);
     names.check_unique(&mut found);
     references::check(topology, &names, &mut found);
     faults::check(topology, &names, whole, &mut found);
@@ -30,6 +30,7 @@ pub fn check(topology: &Topology, whole: bool) -> Vec<Problem> {
     numbers::check(topology, whole, &mut found);
     cycles::check(topology, &mut found);
     lints::check(topology, &mut found);
+    found.problems.retain(|problem| !problem.follows);
     found.problems
 }
 

@@ -50,6 +50,8 @@ impl Thing {
 #[derive(Debug)]
 pub struct Names<'a> {
     topology: &'a Topology,
+    /// Whether nothing of it was lost while it was read.
+    pub(super) whole: bool,
     loads: BTreeMap<&'a str, &'a Load>,
     faults: BTreeMap<&'a str, &'a Fault>,
     /// Who calls whom.
@@ -61,11 +63,12 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// Those of `topology`.
-    pub fn of(topology: &'a Topology) -> Self {
+    /// Those of `topology`, of which nothing was lost while it was read if it is `whole`.
+    pub fn of(topology: &'a Topology, whole: bool) -> Self {
         let faults = topology.faults.iter().filter_map(|fault| Some((fault.name.as_ref()?.as_str(), fault)));
         let mut names = Self {
             topology,
+            whole,
             loads: topology.load.iter().map(|load| (load.name.as_str(), load)).collect(),
             faults: faults.collect(),
             calls: BTreeSet::new(),
@@ -113,6 +116,13 @@ impl<'a> Names<'a> {
         known.iter().filter(|(_, found)| *found).map(|(thing, _)| *thing).collect()
     }
 
+    /// Whether something of this name is there, but could not be read.
+    fn has_lost(&self, name: &str) -> bool {
+        let Topology { services, databases, caches, topics, phases, .. } = self.topology;
+        let things = services.has_lost(name) || databases.has_lost(name) || caches.has_lost(name);
+        things || topics.has_lost(name) || phases.has_lost(name)
+    }
+
     /// Every name that something may be called by.
     pub fn everything(&self) -> impl Iterator<Item = &'a str> {
         let Topology { services, databases, caches, topics, load, .. } = self.topology;
@@ -154,7 +164,9 @@ impl<'a> Names<'a> {
         let Some(service) = self.topology.services.find(&reference.service) else { return Ok(()) };
         let known = service.endpoints.find(&reference.endpoint).is_some();
         let missing = format!("`{}` has no endpoint", reference.service.value);
+        let lost = service.endpoints.has_lost(&reference.endpoint);
         self.known(known, &reference.endpoint, &missing, service.endpoints.names())
+            .map_err(|problem| problem.unless(lost))
     }
 
     /// Whether `from`, a service or a load, calls the service `to`; says what is wrong if not.
@@ -164,7 +176,9 @@ impl<'a> Names<'a> {
         let known = self.calls.contains(&(from.as_str(), to.as_str()));
         let callees = self.calls.range((from.as_str(), "")..).take_while(|(caller, _)| *caller == from.value);
         let missing = format!("`{}` never calls", from.value);
+        // The step that calls it may be what was lost.
         self.known(known, to, &missing, callees.map(|(_, callee)| *callee))
+            .map_err(|problem| problem.unless(!self.whole))
     }
 
     /// Whether there is a service or load `name`; says what is wrong if not.
@@ -185,7 +199,7 @@ impl<'a> Names<'a> {
         if known {
             return Ok(());
         }
-        let problem = Problem::error(name.at, format!("{missing} `{}`", name.value));
+        let problem = Problem::error(name.at, format!("{missing} `{}`", name.value)).unless(self.has_lost(name));
         let hints = self.hints.get();
         self.hints.set(hints.saturating_sub(1));
         Err(if hints > 0 { problem.hint(did_you_mean(name, &all.collect::<Vec<_>>())) } else { problem })

@@ -82,6 +82,33 @@ fn names_that_do_not_exist_are_found_wherever_they_stand() {
 }
 
 #[test]
+fn what_only_follows_from_something_that_could_not_be_read_is_not_complained_about() {
+    let expect = |sentence: &str| format!("expect:\n  - {sentence}\n");
+    let table = [
+        (
+            "workers: 10",
+            "workers: lots",
+            "gateway workers saturate within 1s of slow",
+            "‹lots› `lots` is not a whole number",
+        ),
+        ("{breaker: {}}", "{breaker: 5}", "gateway -> posts breaker opens within 1s of slow", "‹5› expected"),
+        ("{query: 1ms, connections: 5}", "5", "posts-db p99 < 1s", "‹5› expected"),
+        ("{hit_rate: 90%}", "5", "hot hit_rate > 50%", "‹5› expected"),
+        ("{to: posts.count}", "5", "seen p99 < 1s", "‹5› expected"),
+        ("0s..20s", "soon", "feed p99 < 1s in calm", "‹soon› `soon`"),
+        ("{http: GET /count, steps: [{work: 1ms}]}", "5", "posts.count p99 < 1s", "‹5› expected"),
+        ("{call: posts.list}", "{call: 5}", "gateway -> posts p99 < 1s", "‹5›"),
+    ];
+    for (from, to, sentence, what) in table {
+        let source = SOUND.replacen(from, to, 1).replace("expect:\n  - feed p99 < 1s\n", &expect(sentence));
+        assert_ne!(source, SOUND);
+        let problems = spec::load(&source, &[], &|_| Err("no files".into())).unwrap_err();
+        let shown = problems.iter().map(|problem| shown(&source, problem)).collect::<Vec<_>>().join("\n");
+        assert!(shown.starts_with(what) && problems.len() == 1, "{to}, {sentence}: {shown}");
+    }
+}
+
+#[test]
 fn a_figure_or_fault_that_a_thing_cannot_have_is_an_error() {
     let table = [
         ("feed p99 < 1s", "posts-db cpu < 1%", "‹cpu› a database has no `cpu`"),

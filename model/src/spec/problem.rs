@@ -24,17 +24,26 @@ pub struct Problem {
     pub severity: Severity,
     /// The name of the lint that found it; `None` for everything else.
     pub lint: Option<&'static str>,
+    /// Whether it may be there only because something else could not be read, so that it is not told of.
+    pub(crate) follows: bool,
 }
 
 impl Problem {
     /// An error at `at`.
     pub fn error(at: At, what: impl Into<String>) -> Self {
-        Self { at, what: what.into(), hint: None, severity: Severity::Error, lint: None }
+        Self { at, what: what.into(), hint: None, severity: Severity::Error, lint: None, follows: false }
     }
 
     /// A warning of `lint` at `at`.
     pub fn warning(at: At, lint: &'static str, what: impl Into<String>) -> Self {
-        Self { at, what: what.into(), hint: None, severity: Severity::Warning, lint: Some(lint) }
+        Self { at, what: what.into(), hint: None, severity: Severity::Warning, lint: Some(lint), follows: false }
+    }
+
+    /// The same, not to be told of if it `follows` from something that could not be read.
+    #[must_use]
+    pub(crate) const fn unless(mut self, follows: bool) -> Self {
+        self.follows |= follows;
+        self
     }
 
     /// The same with a way to mend it.

@@ -12,9 +12,16 @@ use super::{Cx, Decode, Defs, Problem, Spanned};
 pub struct Named<T> {
     things: Vec<(Spanned<String>, T)>,
     index: BTreeMap<String, usize>,
+    /// The names of what could not be read.
+    lost: Vec<String>,
 }
 
 impl<T> Named<T> {
+    /// Whether there is something called `name` that could not be read.
+    pub fn has_lost(&self, name: &str) -> bool {
+        self.lost.iter().any(|lost| lost == name)
+    }
+
     /// The thing called `name`.
     pub fn find(&self, name: &str) -> Option<&T> {
         self.position(name).map(|at| &self.things[at].1)
@@ -48,7 +55,7 @@ impl<T> Named<T> {
 
 impl<T> Default for Named<T> {
     fn default() -> Self {
-        Self { things: Vec::new(), index: BTreeMap::new() }
+        Self { things: Vec::new(), index: BTreeMap::new(), lost: Vec::new() }
     }
 }
 
@@ -57,7 +64,7 @@ impl<T> FromIterator<(Spanned<String>, T)> for Named<T> {
         let things: Vec<_> = things.into_iter().collect();
         let index =
             things.iter().enumerate().map(|(at, (name, _)): (_, &(Spanned<String>, T))| (name.value.clone(), at));
-        Self { index: index.collect(), things }
+        Self { index: index.collect(), things, lost: Vec::new() }
     }
 }
 
@@ -71,7 +78,7 @@ impl<T: Decode> Decode for Named<T> {
         }
         let known: Vec<&str> =
             node.entries().iter().filter(|entry| !entry.key.made_up).map(|entry| entry.key.text.as_str()).collect();
-        let mut things = Vec::with_capacity(node.entries().len());
+        let (mut things, mut lost) = (Vec::with_capacity(node.entries().len()), Vec::new());
         for entry in node.entries() {
             if cx.is_full() {
                 break;
@@ -86,11 +93,12 @@ impl<T: Decode> Decode for Named<T> {
             if let Err(problem) = check_name(&Spanned::new(key.text.clone(), key.at)) {
                 cx.report(problem);
             }
-            if let Some(thing) = T::decode(&entry.value, cx) {
-                things.push((Spanned::new(key.text.clone(), key.at), thing));
+            match T::decode(&entry.value, cx) {
+                Some(thing) => things.push((Spanned::new(key.text.clone(), key.at), thing)),
+                None => lost.push(key.text.clone()),
             }
         }
-        Some(things.into_iter().collect())
+        Some(Self { lost, ..things.into_iter().collect() })
     }
 
     fn schema(defs: &mut Defs) -> Json {
