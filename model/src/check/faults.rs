@@ -94,7 +94,7 @@ fn thing(
                 return Ok(Thing::Service);
             }
             let problem = Problem::error(index.at, format!("`{}` has no replica {}", service.value, index.value));
-            Err(problem.hint(format!("it has {most}, counted from 0")))
+            Err(problem.unless(!names.whole).hint(format!("it has {most}, counted from 0")))
         }
     }
 }

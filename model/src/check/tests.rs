@@ -98,9 +98,13 @@ fn what_only_follows_from_something_that_could_not_be_read_is_not_complained_abo
         ("0s..20s", "soon", "feed p99 < 1s in calm", "‹soon› `soon`"),
         ("{http: GET /count, steps: [{work: 1ms}]}", "5", "posts.count p99 < 1s", "‹5› expected"),
         ("{call: posts.list}", "{call: 5}", "gateway -> posts p99 < 1s", "‹5›"),
+        ("{posts-db: {query: 1ms, connections: 5}}", "5", "posts-db p99 < 1s", "‹5› expected"),
+        ("replicas: 2", "replicas: two", "feed p99 < 1s", "‹two›"),
     ];
     for (from, to, sentence, what) in table {
         let source = SOUND.replacen(from, to, 1).replace("expect:\n  - feed p99 < 1s\n", &expect(sentence));
+        let source =
+            source.replace("expect:", "  - {name: one, at: 20s, for: 10s, target: 'posts[1]', down: true}\nexpect:");
         assert_ne!(source, SOUND);
         let problems = spec::load(&source, &[], &|_| Err("no files".into())).unwrap_err();
         let shown = problems.iter().map(|problem| shown(&source, problem)).collect::<Vec<_>>().join("\n");

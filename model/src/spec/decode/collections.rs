@@ -14,12 +14,14 @@ pub struct Named<T> {
     index: BTreeMap<String, usize>,
     /// The names of what could not be read.
     lost: Vec<String>,
+    /// Whether nothing of it could be.
+    all_lost: bool,
 }
 
 impl<T> Named<T> {
-    /// Whether there is something called `name` that could not be read.
+    /// Whether there is, or may be, something called `name` that could not be read.
     pub fn has_lost(&self, name: &str) -> bool {
-        self.lost.iter().any(|lost| lost == name)
+        self.all_lost || self.lost.iter().any(|lost| lost == name)
     }
 
     /// The thing called `name`.
@@ -55,7 +57,7 @@ impl<T> Named<T> {
 
 impl<T> Default for Named<T> {
     fn default() -> Self {
-        Self { things: Vec::new(), index: BTreeMap::new(), lost: Vec::new() }
+        Self { things: Vec::new(), index: BTreeMap::new(), lost: Vec::new(), all_lost: false }
     }
 }
 
@@ -64,7 +66,7 @@ impl<T> FromIterator<(Spanned<String>, T)> for Named<T> {
         let things: Vec<_> = things.into_iter().collect();
         let index =
             things.iter().enumerate().map(|(at, (name, _)): (_, &(Spanned<String>, T))| (name.value.clone(), at));
-        Self { index: index.collect(), things, lost: Vec::new() }
+        Self { index: index.collect(), things, ..Self::default() }
     }
 }
 
@@ -74,7 +76,7 @@ impl<T: Decode> Decode for Named<T> {
     fn decode(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
         if !node.is_null() && !matches!(node.kind, Kind::Map(_)) {
             cx.expected(&format!("a mapping from names, each {}", T::NOUN), node);
-            return None;
+            return Some(Self { all_lost: true, ..Self::default() });
         }
         let known: Vec<&str> =
             node.entries().iter().filter(|entry| !entry.key.made_up).map(|entry| entry.key.text.as_str()).collect();
