@@ -54,7 +54,7 @@ pub struct LoadSeries {
     pub tasks: Named<EndpointSeries>,
 }
 
-/// Failures over time by reason, as in [`Failures`].
+/// Failures over time by reason, as in [`Failures`](super::Failures).
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct FailureSeries {
     /// No answer in time.
