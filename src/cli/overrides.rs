@@ -33,9 +33,7 @@ impl Overrides {
         let seed = self.seed.map(|_| "--seed");
         seed.into_iter().chain(self.duration.as_ref().map(|_| "--duration")).collect()
     }
-}
 
-impl Overrides {
     /// The command that gives a run again: what decides it, and nothing of where it was written.
     pub(crate) fn again(&self, file: &str, live: bool, seed: u64) -> String {
         let live = if live { " --live" } else { "" };

@@ -30,7 +30,7 @@ pub fn check(topology: &Topology, whole: bool) -> Vec<Problem> {
     numbers::check(topology, whole, &mut found);
     cycles::check(topology, &mut found);
     lints::check(topology, &mut found);
-    found.problems.retain(|problem| !problem.follows);
+    found.problems.retain(|problem| whole || !problem.follows);
     found.problems
 }
 
