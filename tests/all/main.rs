@@ -7,6 +7,7 @@
     reason = "tests may stop, and need not be fast"
 )]
 
+mod by_hand;
 mod check;
 mod exchange;
 mod hostile;
