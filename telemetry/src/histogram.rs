@@ -9,6 +9,9 @@ mod together;
 
 pub(crate) use together::Together;
 
+/// How many there are in a bucket: few mostly, and a run has many histograms.
+type Count = u16;
+
 /// Buckets of a page, and pages of an octave.
 const PAGE: usize = 128;
 const PAGE_BITS: u32 = 7;
@@ -29,8 +32,8 @@ pub struct Histogram {
     directory: Vec<u16>,
     /// Each made when its first value came, and never moved.
     #[expect(clippy::vec_box, reason = "what has grown large would be copied whenever one more is made")]
-    pages: Vec<Box<[u32; PAGE]>>,
-    /// What no longer fits into a count of 32 bits, by bucket.
+    pages: Vec<Box<[Count; PAGE]>>,
+    /// What no longer fits into a count, by bucket.
     carried: Vec<(usize, u64)>,
     sum: u128,
     least: u64,
@@ -190,8 +193,8 @@ impl Histogram {
     fn add(&mut self, bucket: usize, times: u64) {
         let count = &mut self.page_mut(bucket >> PAGE_BITS)[bucket % PAGE];
         let sum = u128::from(*count) + u128::from(times);
-        *count = sum as u32;
-        self.carry(bucket, (sum - (sum & u128::from(u32::MAX))) as u64);
+        *count = sum as Count;
+        self.carry(bucket, (sum - (sum & u128::from(Count::MAX))) as u64);
     }
 
     /// So many more that do not fit into a count.
@@ -207,10 +210,10 @@ impl Histogram {
 
     /// Counts of a page to which these were added have become less, and so were too great.
     #[cold]
-    fn carry_after(&mut self, page: usize, added: &[u32]) {
+    fn carry_after(&mut self, page: usize, added: &[Count]) {
         for (slot, more) in added.iter().enumerate() {
             if self.page(page).get(slot).is_some_and(|count| count < more) {
-                self.carry(page * PAGE + slot, 1 << u32::BITS);
+                self.carry(page * PAGE + slot, 1 << Count::BITS);
             }
         }
     }
@@ -232,7 +235,7 @@ impl Histogram {
     }
 
     /// The page's counts; makes the page if it is not there.
-    fn page_mut(&mut self, page: usize) -> &mut [u32; PAGE] {
+    fn page_mut(&mut self, page: usize) -> &mut [Count; PAGE] {
         if self.directory.is_empty() {
             self.directory = vec![NO_PAGE; PAGES];
         }
@@ -252,7 +255,7 @@ impl Histogram {
     }
 
     /// The page's counts; nothing if it was never made.
-    fn page(&self, page: usize) -> &[u32] {
+    fn page(&self, page: usize) -> &[Count] {
         self.pages.get(usize::from(self.place(page))).map_or(&[], |page| &page[..])
     }
 }
@@ -322,6 +325,16 @@ mod tests {
     pub(super) fn values() -> impl Strategy<Value = Vec<u64>> {
         let any_size = (any::<u64>(), 0u32..64).prop_map(|(bits, shift)| bits >> shift);
         prop::collection::vec(prop_oneof![any_size, 0u64..2048, 1_000_000u64..6_000_000_000], 1..300)
+    }
+
+    #[test]
+    fn what_is_recorded_more_often_than_a_page_can_count_is_not_lost() {
+        let mut histogram = Histogram::new();
+        for time in 0..200_000u64 {
+            histogram.record(if time % 4 == 0 { 9_000 } else { 5_000 });
+        }
+        assert_eq!((histogram.count(), histogram.sum()), (200_000, 50_000 * 9_000 + 150_000 * 5_000));
+        assert_eq!(histogram.percentiles([750, 751, 1000]), Some([5_003, 8_999, 9_000]));
     }
 
     #[test]
