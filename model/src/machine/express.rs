@@ -86,7 +86,7 @@ pub(super) fn hand_on(
     (fibers, routes): (&mut Fibers, &[Route]),
     later: &mut VecDeque<Step>,
 ) {
-    let Some(next) = replica.queue.pop(fibers, routes) else {
+    let Some(next) = replica.queue.pop(id, fibers, routes) else {
         replica.saturated = false;
         return host.observe(now, Observation::Relieved { replica: id });
     };
@@ -140,10 +140,17 @@ impl System<'_> {
                         host.arm(now, patience, Class::Timeout, key);
                     }
                     tell::turned(host, now, index, (fiber, &plan.ops));
-                    (index, fiber) = fibers.fresh();
-                    enter(fiber, now, route, key, segment);
                     let (edge, endpoint, id) = (route.edge, route.endpoint, route.target);
                     let called = Called { site, edge, endpoint, replica: id, segment };
+                    if !free && !H::TRACED {
+                        fibers.hide(1);
+                        let segment = segment.0 as u16;
+                        replica.queue.push(Waiting::Request { came: now, from: key, site, segment, express: true });
+                        tell_queued(host, now, called);
+                        return Flown::Nowhere;
+                    }
+                    (index, fiber) = fibers.fresh();
+                    enter(fiber, now, route, key, segment);
                     if !free {
                         fiber.state = State::Queued;
                         tell::began(host, now, index, fiber);

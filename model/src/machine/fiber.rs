@@ -332,6 +332,12 @@ impl Fibers {
         self.live
     }
 
+    /// How many places there are.
+    #[cfg(test)]
+    pub(super) const fn made(&self) -> usize {
+        self.places.len()
+    }
+
     /// The most that were in use at once, with those that relays make do without.
     pub(super) const fn peak(&self) -> u32 {
         self.peak

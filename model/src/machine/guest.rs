@@ -40,7 +40,13 @@ impl System<'_> {
         let called = Called { site, edge: route.edge, endpoint: route.endpoint, replica: id, segment };
         if !free {
             fibers.hide(2);
-            replica.queue.push(Waiting::Guest { came: now, ticket: key, site, segment: segment.0 as u16 });
+            replica.queue.push(Waiting::Request {
+                came: now,
+                from: key,
+                site,
+                segment: segment.0 as u16,
+                express: true,
+            });
             host.lined_up(now, LinedUp { user: (task, client), of: called });
             return true;
         }

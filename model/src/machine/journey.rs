@@ -375,7 +375,13 @@ impl System<'_> {
         fiber.folded = Folded::No;
         fibers.release_uncounted(index);
         fibers.hide(1);
-        replicas[replica.index()].queue.push(Waiting::Guest { came: now, ticket, site, segment });
+        replicas[replica.index()].queue.push(Waiting::Request {
+            came: now,
+            from: ticket,
+            site,
+            segment,
+            express: true,
+        });
         host.observe(now, Observation::Queued { endpoint, replica, segment: SegmentId(segment.into()) });
     }
 

@@ -4,7 +4,7 @@
 use squall_policies::Span;
 
 use super::host::Delay;
-use crate::plan::{Edge, EdgeId, EndpointId, Layer, Pc, Plan, ReplicaId, Site};
+use crate::plan::{Edge, EdgeId, EndpointId, Layer, Pc, Plan, ReplicaId, Site, SiteId};
 
 /// The way of one call step.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +76,36 @@ impl Route {
     pub(super) fn set_clear(&mut self, clear: bool) {
         self.clear = clear;
         self.open = clear && self.express;
+    }
+}
+
+/// Which call step leads along an edge to an endpoint; any of those that do, for to the callee they are all the same.
+#[derive(Debug)]
+pub(super) struct Doors {
+    /// By edge, one behind the other.
+    sites: Vec<(EndpointId, SiteId)>,
+    /// By edge: where its own end, and those of the next begin.
+    ends: Vec<u32>,
+}
+
+impl Doors {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut by_edge: Vec<_> =
+            plan.sites.iter().enumerate().map(|(row, site)| (site.edge, site.endpoint, SiteId::from(row))).collect();
+        by_edge.sort_unstable();
+        by_edge.dedup_by_key(|(edge, endpoint, _)| (*edge, *endpoint));
+        let end = |edge: usize| by_edge.partition_point(|(of, ..)| of.index() <= edge) as u32;
+        let ends = (0..plan.edges.len()).map(end).collect();
+        Self { sites: by_edge.into_iter().map(|(_, endpoint, site)| (endpoint, site)).collect(), ends }
+    }
+
+    /// `None` for what comes along no edge.
+    #[inline]
+    pub(super) fn find(&self, edge: EdgeId, endpoint: EndpointId) -> Option<SiteId> {
+        let end = *self.ends.get(edge.index())? as usize;
+        let begin = edge.index().checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        let (_, site) = self.sites.get(begin..end)?.iter().find(|(leads_to, _)| *leads_to == endpoint)?;
+        Some(*site)
     }
 }
 

@@ -151,10 +151,21 @@ impl System<'_> {
             );
             return if drops { Step::Rest } else { self.send_back(host, now, edge, from, Outcome::Rejected) };
         }
+        let free = replica.busy < limit;
+        if !free
+            && !H::TRACED
+            && let Some(site) = self.doors.find(edge, endpoint)
+        {
+            self.fibers.hide(1);
+            let segment_of = segment.0 as u16;
+            replica.queue.push(Waiting::Request { came: now, from, site, segment: segment_of, express: false });
+            host.observe(now, Observation::Queued { endpoint, replica: to, segment });
+            return Step::Rest;
+        }
         let index = self.fibers.alloc();
         let fiber = &mut self.fibers[index];
         fiber.begin(request, now, plan.endpoints[endpoint.index()].entry);
-        if replica.busy < limit {
+        if free {
             replica.busy += 1;
             host.observe(now, Observation::Admitted { endpoint, replica: to, segment });
             if replica.busy >= limit && !replica.saturated {

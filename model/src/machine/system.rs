@@ -22,7 +22,7 @@ use super::key::{Key, Place, Tickets};
 use super::link::Links;
 use super::memory::Memory;
 use super::relay::{Back, Relay};
-use super::route::Route;
+use super::route::{Doors, Route};
 use super::service::{Replica, ServiceState, Stashed};
 use super::topic::TopicState;
 use super::trip::Trips;
@@ -63,6 +63,7 @@ pub struct System<'p> {
     pub(super) trips: Trips,
     /// By call step.
     pub(super) routes: Vec<Route>,
+    pub(super) doors: Doors,
     /// By call step: what may be done of it as a relay.
     pub(super) relays: Vec<Relay>,
     /// How many lanes there are: the plan's and those of the journeys.
@@ -155,6 +156,7 @@ impl<'p> System<'p> {
             lanes,
             trails: Trails::default(),
             routes,
+            doors: Doors::new(plan),
             clients: (0..plan.loads.len()).map(|load| Client::new(plan, load.into())).collect(),
             faults: Faults::new(plan),
             hung: 0,
