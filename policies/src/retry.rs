@@ -127,13 +127,13 @@ impl RetryConfig {
     /// The wait before `retry`, counted from 1, after an attempt that ended in `outcome`. `state` starts as its default
     /// in every call.
     pub fn wait(&self, retry: u32, outcome: Outcome, state: &mut BackoffState, rng: &mut impl Random) -> Span {
-        let backoff = match (self.backoff, self.throttled_base) {
-            (Backoff::Exponential { factor, cap, .. }, Some(base)) if Outcomes::RATE_LIMITED.contains(outcome) => {
-                Backoff::Exponential { base, factor, cap }
-            }
-            (backoff, _) => backoff,
-        };
-        backoff.wait(retry, self.jitter, state, rng)
+        if let (Backoff::Exponential { factor, cap, .. }, Some(base)) = (&self.backoff, self.throttled_base)
+            && Outcomes::RATE_LIMITED.contains(outcome)
+        {
+            let throttled = Backoff::Exponential { base, factor: *factor, cap: *cap };
+            return throttled.wait(retry, self.jitter, state, rng);
+        }
+        self.backoff.wait(retry, self.jitter, state, rng)
     }
 
     /// As [`wait`](Self::wait), where the callee asked for a wait.

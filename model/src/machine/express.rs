@@ -178,7 +178,11 @@ impl System<'_> {
                     let replica = &mut replicas[id.index()];
                     let plain = fiber.express && fiber.outcome == Outcome::Ok && !replica.disturbed && !*on_guard;
                     if !plain {
-                        return Flown::To(index, op);
+                        return if self.answer_nobody(host, now, index) {
+                            Flown::Nowhere
+                        } else {
+                            Flown::To(index, op)
+                        };
                     }
                     if let Some(client) = reply_to.guest() {
                         fibers.release(index);
@@ -186,7 +190,13 @@ impl System<'_> {
                         self.answer_guest(host, now, client, (called, took), waited.then_some(held));
                         return Flown::Nowhere;
                     }
-                    let Some(caller) = fibers.waiting(reply_to) else { return Flown::To(index, op) };
+                    let Some(caller) = fibers.waiting(reply_to) else {
+                        return if self.answer_nobody(host, now, index) {
+                            Flown::Nowhere
+                        } else {
+                            Flown::To(index, op)
+                        };
+                    };
                     Self::tell_ended(host, now, index, Outcome::Ok);
                     fibers.release(index);
                     index = caller;
@@ -208,6 +218,28 @@ impl System<'_> {
                 op => return Flown::To(index, op),
             }
         }
+    }
+
+    /// A request has ended well whose caller has given up long ago, and nothing else follows from it: its worker is free. `false`
+    /// if that is not so.
+    #[inline(never)]
+    fn answer_nobody<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> bool {
+        let Self { fibers, replicas, routes, links, later, on_guard, .. } = self;
+        let fiber = &fibers[index];
+        let Fiber { edge, endpoint, replica: id, reply_to, outcome, kind, .. } = *fiber;
+        let replica = &mut replicas[id.index()];
+        let nobody = matches!(reply_to.place(), Place::Fiber(_)) && fibers.waiting(reply_to).is_none();
+        let plain =
+            kind == Kind::Request && outcome == Outcome::Ok && !replica.guarded && !replica.disturbed && !*on_guard;
+        if !plain || !nobody || !links.is_instant(edge) {
+            return false;
+        }
+        let (segment, took, held) = (fiber.segment(), now - fiber.arrived, now - fiber.started);
+        host.observe(now, Observation::Ended { endpoint, replica: id, segment, outcome, took, held });
+        Self::tell_ended(host, now, index, outcome);
+        fibers.release(index);
+        free(host, now, (id, replica), (fibers, routes), later);
+        true
     }
 
     /// A guest's request has ended well.

@@ -230,6 +230,11 @@ impl Links {
         }
     }
 
+    /// Whether the network of an edge never takes any time.
+    pub(super) fn is_instant(&self, edge: EdgeId) -> bool {
+        matches!(self.networks.get(edge.index()), Some(Some(delay)) if delay.span.is_zero())
+    }
+
     /// Looks up again what the plan says of the network.
     pub(super) fn know_networks(&mut self, plan: &Plan) {
         self.networks = plan.edges.iter().map(|edge| constant(plan, edge)).collect();
