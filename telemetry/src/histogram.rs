@@ -20,6 +20,8 @@ const OCTAVE_BITS: u32 = 9;
 const HALF_OCTAVE: usize = PAGE * OCTAVE / 2;
 /// Pages there may be: two octaves for what is exact, and all above.
 const PAGES: usize = 56 * OCTAVE;
+/// The counts of a page are added up in 32 bits.
+const _: () = assert!(PAGE as u64 * Count::MAX as u64 <= u32::MAX as u64);
 /// Values with this many leading zeros or more are their own bucket.
 const EXACT_LEADING_ZEROS: u32 = 54;
 /// A directory entry whose page would lie beyond any possible count.
@@ -225,8 +227,8 @@ impl Histogram {
 
     /// How many values a page has.
     fn sum_of(&self, page: usize) -> u64 {
-        let counts = self.page(page).iter().map(|count| u64::from(*count)).sum::<u64>();
-        counts + self.carried_of(page * PAGE..(page + 1) * PAGE)
+        let counts = self.page(page).iter().map(|count| u32::from(*count)).sum::<u32>();
+        u64::from(counts) + self.carried_of(page * PAGE..(page + 1) * PAGE)
     }
 
     /// Where the page's counts stand, if they do.
