@@ -26,9 +26,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Begins to listen for Ctrl-C.
+    /// Listens for Ctrl-C from the first time that it is asked on: most runs are over before.
     pub(crate) fn new(plan: &Plan) -> Self {
-        listen();
         Self { began: Instant::now(), bar: None, length: SimTime::ZERO + plan.duration }
     }
 
@@ -46,6 +45,7 @@ impl Watch {
 
     /// Shows how far the run is; whether it may go on.
     pub(crate) fn go_on(&mut self, now: SimTime) -> bool {
+        listen();
         if self.bar.is_none() && self.began.elapsed() > PATIENCE && std::io::stderr().is_terminal() {
             self.bar = Some(bar(self.length));
         }

@@ -72,16 +72,19 @@ fn all_in_virtual_time(run: &Run, ready: Vec<(Topology, Plan)>) -> io::Result<Op
         }
         return Ok(Some(ran));
     }
-    let alone = ready.len() == 1;
-    let one = |(topology, plan): (Topology, Plan)| {
-        let (mut report, cut_short) = if alone { in_virtual_time(&plan) } else { unseen(&plan) };
+    let one = |(topology, plan): (Topology, Plan), simulated: fn(&Plan) -> (Report, bool)| {
+        let (mut report, cut_short) = simulated(&plan);
         if run.html.is_some() && !cut_short {
             report.traces = traces::telling(&plan, &report);
         }
         Ran { topology, plan, report, cut_short, died: None }
     };
+    if ready.len() == 1 {
+        return Ok(Some(ready.into_iter().map(|ready| one(ready, in_virtual_time)).collect()));
+    }
     interrupt::listen();
-    Ok(Some(threads(run.threads).install(|| ready.into_par_iter().map(one).collect())))
+    let several = || ready.into_par_iter().map(|ready| one(ready, unseen)).collect();
+    Ok(Some(threads(run.threads).install(several)))
 }
 
 /// One after the other: they would take each other's CPU.
