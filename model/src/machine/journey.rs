@@ -11,6 +11,7 @@
 //! Who waits at the first service has not come near the others: it waits on whatever happens to them, and more may set out to
 //! wait there. If something is the matter when its turn comes, it is taken apart then.
 
+use core::hint::select_unpredictable;
 use core::ops::Range;
 
 use squall_policies::{Outcome, SimTime, Span};
@@ -81,13 +82,14 @@ impl Hops {
     #[inline(always)]
     pub(super) fn began(&self, traveller: &Fiber, leg: usize) -> SimTime {
         let stop = &self.stops[leg];
-        if leg == 0 { earlier(traveller.arrived, stop.hop.span) } else { traveller.started + stop.called_after }
+        let (first, other) = (earlier(traveller.arrived, stop.hop.span), traveller.started + stop.called_after);
+        select_unpredictable(leg == 0, first, other)
     }
 
     /// When the service at the end of a leg was reached.
     #[inline(always)]
     pub(super) fn reached(&self, traveller: &Fiber, leg: usize) -> SimTime {
-        if leg == 0 { traveller.arrived } else { self.served(traveller, leg) }
+        select_unpredictable(leg == 0, traveller.arrived, self.served(traveller, leg))
     }
 
     /// When the service at the end of a leg gave it a worker.
@@ -321,9 +323,7 @@ impl System<'_> {
             self.leave_off(host, now, index);
             return self.deliver(host, now, index);
         }
-        if at == 0 {
-            fiber.started = now;
-        }
+        fiber.started = select_unpredictable(at == 0, now, fiber.started);
         replica.busy += 1;
         fibers.hide(1);
         let full = replica.busy == replica.workers;

@@ -364,6 +364,10 @@ impl System<'_> {
             self.set_out_into(host, now, room, (site, segment, From::Guest(index), first));
             return true;
         }
+        if matches!(room, Room::ButForTheLast(_)) && self.relays[site.index()].legs.len() == 1 {
+            // Whoever waits at the next service needs no fiber there.
+            return false;
+        }
         let key = self.ticket(index);
         let fiber = &mut self.fibers[index];
         fiber.site = site;
