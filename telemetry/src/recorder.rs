@@ -179,7 +179,7 @@ impl Recorder {
         let end = end.as_nanos().max(self.clock.start_of_window());
         self.catch_up(end);
         self.through.book_times(&mut self.ways, &mut self.times);
-        for ways in [&self.ways, &self.onward] {
+        for ways in [&mut self.ways, &mut self.onward] {
             ways.book_times(&mut self.times.direct, &mut self.times.calls);
         }
         if end > self.clock.start_of_window() {

@@ -2,6 +2,8 @@
 //! Which it is was decided when the shelf was built; recording only looks up a slot.
 
 use core::ops::Range;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::Histogram;
 use crate::histogram::Together;
@@ -26,17 +28,30 @@ impl Grain {
 }
 
 /// A row's histograms are found through one slot a segment. Slot 0 takes what no summary counts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Shelf {
     slots: Vec<u32>,
     segments: usize,
     histograms: Vec<Histogram>,
+    /// By slot: values that were counted elsewhere and are this slot's as well.
+    lent: BTreeMap<u32, Vec<Arc<Histogram>>>,
+}
+
+/// A shelf to which nothing more comes. Its values may be lent to others, as often as there are things that they were; they
+/// are there only once.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    slots: Vec<u32>,
+    segments: usize,
+    /// By slot, without empty ones.
+    histograms: Vec<Vec<Arc<Histogram>>>,
 }
 
 impl Shelf {
     /// A shelf of so many rows, each as fine as `grain` says.
     pub(crate) fn new(rows: usize, segments: usize, summary: Range<usize>, grain: impl Fn(usize) -> Grain) -> Self {
-        let mut shelf = Self { slots: vec![0; rows * segments], segments, histograms: vec![Histogram::new()] };
+        let (slots, histograms, lent) = (vec![0; rows * segments], vec![Histogram::new()], BTreeMap::new());
+        let mut shelf = Self { slots, segments, histograms, lent };
         for row in 0..rows {
             let slots = &mut shelf.slots[row * segments..(row + 1) * segments];
             match grain(row) {
@@ -106,6 +121,7 @@ impl Shelf {
                 // A slot's segments are neighbours.
                 if *slot != last {
                     together.add(&self.histograms[*slot as usize]);
+                    self.lent.get(slot).into_iter().flatten().for_each(|lent| together.add(lent));
                     last = *slot;
                 }
             }
@@ -113,14 +129,27 @@ impl Shelf {
         together
     }
 
-    /// Adds the row's values to a row of another shelf, which tells segments apart at most as finely.
-    pub(crate) fn copy_row(&self, row: usize, to: &mut Self, to_row: usize) {
+    /// From here on nothing more comes.
+    pub(crate) fn close(mut self) -> Closed {
+        let all = (0..).zip(self.histograms).map(|(slot, own)| {
+            let own = (!own.is_empty()).then(|| Arc::new(own));
+            own.into_iter().chain(self.lent.remove(&slot).unwrap_or_default()).collect()
+        });
+        Closed { histograms: all.collect(), slots: self.slots, segments: self.segments }
+    }
+}
+
+impl Closed {
+    /// The row's values are also those of a row of another shelf, which tells segments apart at most as finely.
+    pub(crate) fn lend_row(&self, row: usize, to: &mut Shelf, to_row: usize) {
         let mut last = 0;
         for (segment, slot) in self.slots[row * self.segments..(row + 1) * self.segments].iter().enumerate() {
             // A slot's segments are neighbours.
             if *slot != last {
-                let target = to.slot(to_row, segment);
-                to.histograms[target as usize].merge(&self.histograms[*slot as usize]);
+                let values = &self.histograms[*slot as usize];
+                if !values.is_empty() {
+                    to.lent.entry(to.slot(to_row, segment)).or_default().extend(values.iter().cloned());
+                }
                 last = *slot;
             }
         }
@@ -155,6 +184,22 @@ mod tests {
             let shelf = shelf();
             let values = shelf.over(1, segments.clone());
             assert_eq!((values.count(), values.min()), (count, least), "{segments:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_lent_is_counted_in_every_row_that_it_was_lent_to_and_in_those_that_they_lend_to() {
+        let mut between = shelf();
+        shelf().close().lend_row(1, &mut between, 1);
+        let between = between.close();
+        let mut last = shelf();
+        for row in 0..2 {
+            between.lend_row(1, &mut last, row);
+        }
+        // Of a coarse row the summary counts: two segments of its own, and two of each that lent to it.
+        assert_eq!((last.over(0, 1..3).count(), last.over(0, 1..3).sum()), (6, 3 * (11 + 12)));
+        for (segments, count) in [(0..4, 12), (0..1, 3), (2..2, 0)] {
+            assert_eq!(last.over(1, segments.clone()).count(), count, "{segments:?}");
         }
     }
 }

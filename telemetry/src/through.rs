@@ -372,31 +372,33 @@ impl Through {
     }
 
     /// Adds all times to those of the call steps, the services and the databases; once, when the run is over.
-    pub(crate) fn book_times(&self, ways: &mut Ways, times: &mut Times) {
-        let Waited { took, worked, in_line } = &self.waited;
+    pub(crate) fn book_times(&mut self, ways: &mut Ways, times: &mut Times) {
+        let Self { times: through, turned, waited: Waited { took, worked, in_line }, .. } = self;
+        let [through, turned, took, worked, in_line] =
+            [through, turned, took, worked, in_line].map(|shelf| core::mem::take(shelf).close());
         for (row, way) in self.ways.iter().enumerate() {
             for site in &way.sites {
-                ways.add_times(&self.times, row, *site);
-                ways.add_times(&self.turned, row, *site);
+                ways.add_times(&through, row, *site);
+                ways.add_times(&turned, row, *site);
             }
             if let Some(gate) = way.gate {
-                self.turned.copy_row(row, &mut times.held, gate.index());
-                took.copy_row(row, &mut times.held, gate.index());
+                turned.lend_row(row, &mut times.held, gate.index());
+                took.lend_row(row, &mut times.held, gate.index());
             }
             if let Some(query) = way.query {
-                self.times.copy_row(row, &mut times.queries, query.row);
-                self.turned.copy_row(row, &mut times.queries, query.row);
-                worked.copy_row(row, &mut times.queries, query.row);
+                through.lend_row(row, &mut times.queries, query.row);
+                turned.lend_row(row, &mut times.queries, query.row);
+                worked.lend_row(row, &mut times.queries, query.row);
             }
             let Some((_, before)) = way.sites.split_last() else { continue };
             for site in before {
-                ways.add_times(took, row, *site);
+                ways.add_times(&took, row, *site);
             }
             let (endpoint, edge) = (way.end.0.index(), way.end.1.index());
-            took.copy_row(row, &mut times.queued, endpoint);
-            took.copy_row(row, &mut times.calls, edge);
-            worked.copy_row(row, &mut times.held, endpoint);
-            in_line.copy_row(row, &mut times.waited, endpoint);
+            took.lend_row(row, &mut times.queued, endpoint);
+            took.lend_row(row, &mut times.calls, edge);
+            worked.lend_row(row, &mut times.held, endpoint);
+            in_line.lend_row(row, &mut times.waited, endpoint);
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use squall_model::plan::{Op, Plan, SiteId};
 
-use crate::shelf::{Grain, Shelf};
+use crate::shelf::{Closed, Grain, Shelf};
 use crate::tallies::{Calls, Requests, Tallies};
 
 /// One call step in one segment.
@@ -86,9 +86,9 @@ impl Ways {
         way.returned += returned;
     }
 
-    /// Adds the times of a row of `shelf` to those of a call step.
-    pub(crate) fn add_times(&mut self, shelf: &Shelf, row: usize, site: usize) {
-        shelf.copy_row(row, &mut self.times, site);
+    /// The times of a row of `shelf` are also those of a call step.
+    pub(crate) fn add_times(&mut self, shelf: &Closed, row: usize, site: usize) {
+        shelf.lend_row(row, &mut self.times, site);
     }
 
     /// Books what was counted since the last time.
@@ -107,12 +107,13 @@ impl Ways {
     }
 
     /// Adds all times to the endpoints, but for those of tasks, and to the calls; once, when the run is over.
-    pub(crate) fn book_times(&self, endpoints: &mut Shelf, calls: &mut Shelf) {
+    pub(crate) fn book_times(&mut self, endpoints: &mut Shelf, calls: &mut Shelf) {
+        let times = core::mem::take(&mut self.times).close();
         for (site, (endpoint, edge)) in self.targets.iter().enumerate() {
             if (*endpoint as usize) < endpoints.rows() {
-                self.times.copy_row(site, endpoints, *endpoint as usize);
+                times.lend_row(site, endpoints, *endpoint as usize);
             }
-            self.times.copy_row(site, calls, *edge as usize);
+            times.lend_row(site, calls, *edge as usize);
         }
     }
 }
