@@ -26,7 +26,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Listens for Ctrl-C from the first time that it is asked on: most runs are over before.
+    /// It listens for Ctrl-C from its first look on: most runs are over before.
     pub(crate) fn new(plan: &Plan) -> Self {
         Self { began: Instant::now(), bar: None, length: SimTime::ZERO + plan.duration }
     }

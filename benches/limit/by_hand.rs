@@ -1,4 +1,4 @@
-//! The model of `benches/limit/chain.yaml`, written by hand and for nothing else: what any engine is held against. Three
+//! The model of `benches/storm.yaml`, written by hand and for nothing else: what any engine is held against. Three
 //! services in a row, a database behind the last, 1 s of patience an attempt, three retries with full jitter: all of that stands
 //! in the code. It shares nothing with squall's engine, machines and recorder but the random streams, so it is a second opinion
 //! on them as well, and must come to the very same figures.
@@ -38,9 +38,24 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// That of `benches/limit/chain.yaml`.
+    /// With an outage from 20 s to 40 s.
     pub(crate) const fn new(rate: f64, workers: usize, hop: u64, seconds: u64) -> Self {
         Self { rate, workers, hop, slow: (20 * SECOND, 40 * SECOND), duration: seconds * SECOND }
+    }
+
+    /// What makes `benches/storm.yaml` the same.
+    pub(crate) fn overrides(&self) -> Vec<(String, String)> {
+        let Self { rate, workers, hop, slow: (from, to), duration } = *self;
+        let ns = |path: &str, ns: u64| (path.to_owned(), format!("{ns}ns"));
+        let mut all = vec![
+            ("load.load.rate".to_owned(), format!("{rate}/s")),
+            ns("network", hop),
+            ns("faults.slow.at", from),
+            ns("faults.slow.for", to - from),
+            ns("duration", duration),
+        ];
+        all.extend(["a", "b", "c"].map(|service| (format!("services.{service}.workers"), workers.to_string())));
+        all
     }
 }
 
@@ -62,6 +77,13 @@ pub(crate) struct Tally {
     pub(crate) histogram: Vec<u32>,
     /// Answers and failures of every second.
     pub(crate) seconds: Vec<[u64; 2]>,
+}
+
+impl Tally {
+    /// Of nothing yet.
+    pub(crate) fn new() -> Self {
+        Self { histogram: vec![0; 64 << BUCKET_BITS], ..Self::default() }
+    }
 }
 
 /// One of the services.
@@ -111,7 +133,7 @@ struct Service {
     line: VecDeque<u32>,
 }
 
-/// Something that happens to a job as long as it waits for this key; low bits say what.
+/// Something that happens to a job if it still waits for this key then, and what.
 #[derive(Clone, Copy)]
 struct Note {
     at: u64,
@@ -266,7 +288,7 @@ impl<const HOPS: bool> Sim<HOPS> {
             query: Stream::new(seed, "query/db"),
             slow_query: Stream::new(seed, "fault/0/slow"),
             backoff: [Stream::new(seed, "backoff/a -> b"), Stream::new(seed, "backoff/b -> c")],
-            tally: Tally { histogram: vec![0; 64 << BUCKET_BITS], ..Tally::default() },
+            tally: Tally::new(),
             second: [0; 2],
         }
     }

@@ -11,8 +11,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use by_hand::Chain;
-use squall_model::plan::{self, Plan};
-use squall_model::spec;
+use squall_model::{plan, spec};
 use squall_telemetry::{Recorder, step_for};
 
 /// The most times as long.
@@ -30,27 +29,21 @@ struct Row {
 }
 
 impl Row {
-    fn plan(self, seconds: u64) -> Plan {
-        let mut sets = vec![
-            ("load.load.rate".to_owned(), format!("{}/s", self.rate)),
-            ("duration".to_owned(), format!("{seconds}s")),
-            ("network".to_owned(), format!("{}us", self.hop_us)),
-        ];
-        sets.extend(["a", "b", "c"].map(|service| (format!("services.{service}.workers"), self.workers.to_string())));
-        let read = spec::read(include_str!("chain.yaml"), &sets, &|_| Err(String::new()));
-        plan::compile(&read.topology.unwrap()).unwrap()
+    fn chain(self, seconds: u64) -> Chain {
+        Chain::new(f64::from(self.rate), self.workers, self.hop_us * 1_000, seconds)
     }
 
     /// Runs it here; how many nanoseconds that took.
     fn run(self, engine: &str, seconds: u64) -> u128 {
-        let plan = self.plan(seconds);
+        let chain = self.chain(seconds);
+        let read = spec::read(include_str!("../storm.yaml"), &chain.overrides(), &|_| Err(String::new()));
+        let plan = plan::compile(&read.topology.unwrap()).unwrap();
         let began = Instant::now();
         if engine == "squall" {
             let mut recorder = Recorder::new(&plan, step_for(plan.duration));
             let ended = squall_engine::run(&plan, &mut recorder);
             black_box(recorder.finish(ended.at));
         } else {
-            let chain = Chain::new(f64::from(self.rate), self.workers, self.hop_us * 1_000, seconds);
             black_box(by_hand::run(chain, plan.seed));
         }
         began.elapsed().as_nanos()

@@ -64,26 +64,17 @@ impl Sink for Teller<'_> {
     }
 }
 
-/// What the engine makes of the chain; 60 s, the middle third of them an outage.
-fn engines(rate: u32, workers: usize, hop_us: u64, seed: u64) -> Tally {
-    let mut sets = vec![
-        ("load.load.rate".to_owned(), format!("{rate}/s")),
-        ("network".to_owned(), format!("{hop_us}us")),
-        ("seed".to_owned(), seed.to_string()),
-    ];
-    sets.extend(["a", "b", "c"].map(|service| (format!("services.{service}.workers"), workers.to_string())));
-    let text = include_str!("../../benches/limit/chain.yaml");
+/// What the engine makes of the chain, of which an outage takes the middle third.
+fn engines(chain: &Chain, seed: u64) -> Tally {
+    let mut sets = chain.overrides();
+    sets.push(("seed".to_owned(), seed.to_string()));
+    let text = include_str!("../../benches/storm.yaml");
     let plan = plan::compile(&spec::read(text, &sets, &|_| Err(String::new())).topology.unwrap()).unwrap();
-    let tally = Tally { histogram: vec![0; by_hand(1, workers, 0, seed, 1).histogram.len()], ..Tally::default() };
-    let mut teller = Teller { plan: &plan, tally: Tally { seconds: vec![[0; 2]; 60], ..tally } };
+    let mut teller = Teller { plan: &plan, tally: Tally { seconds: vec![[0; 2]; 60], ..Tally::new() } };
     squall_engine::run(&plan, &mut teller);
     // A callee's timeout is an answer to the users, who wait for ever.
     teller.tally.timeouts[0] = 0;
     teller.tally
-}
-
-fn by_hand(rate: u32, workers: usize, hop_us: u64, seed: u64, seconds: u64) -> Tally {
-    simulation::run(Chain::new(f64::from(rate), workers, hop_us * 1_000, seconds), seed)
 }
 
 #[test]
@@ -99,8 +90,9 @@ fn an_outage_and_its_recovery_come_out_to_the_nanosecond_as_in_a_simulation_writ
         (700, 20, 50_000),
     ];
     for (rate, workers, hop_us) in table {
+        let chain = Chain::new(f64::from(rate), workers, hop_us * 1_000, 60);
         for seed in 1..4 {
-            let (engine, by_hand) = (engines(rate, workers, hop_us, seed), by_hand(rate, workers, hop_us, seed, 60));
+            let (engine, by_hand) = (engines(&chain, seed), simulation::run(chain, seed));
             assert!(by_hand.retries[1] > 0 && by_hand.failed > 0, "there is something to get wrong");
             assert_eq!(engine, by_hand, "{rate}/s, {workers} workers, {hop_us} us, seed {seed}");
         }

@@ -178,11 +178,7 @@ impl System<'_> {
                     let replica = &mut replicas[id.index()];
                     let plain = fiber.express && fiber.outcome == Outcome::Ok && !replica.disturbed && !*on_guard;
                     if !plain {
-                        return if self.answer_nobody(host, now, index) {
-                            Flown::Nowhere
-                        } else {
-                            Flown::To(index, op)
-                        };
+                        return self.answer_nobody(host, now, index, op);
                     }
                     if let Some(client) = reply_to.guest() {
                         fibers.release(index);
@@ -191,11 +187,7 @@ impl System<'_> {
                         return Flown::Nowhere;
                     }
                     let Some(caller) = fibers.waiting(reply_to) else {
-                        return if self.answer_nobody(host, now, index) {
-                            Flown::Nowhere
-                        } else {
-                            Flown::To(index, op)
-                        };
+                        return self.answer_nobody(host, now, index, op);
                     };
                     Self::tell_ended(host, now, index, Outcome::Ok);
                     fibers.release(index);
@@ -220,10 +212,10 @@ impl System<'_> {
         }
     }
 
-    /// A request has ended well whose caller has given up long ago, and nothing else follows from it: its worker is free. `false`
-    /// if that is not so.
+    /// A request is about to answer. If it has ended well, its caller has given up long ago, and nothing else follows from it, its
+    /// worker is free, and that is all.
     #[inline(never)]
-    fn answer_nobody<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32) -> bool {
+    fn answer_nobody<H: Host>(&mut self, host: &mut H, now: SimTime, index: u32, op: Op) -> Flown {
         let Self { fibers, replicas, routes, links, later, on_guard, .. } = self;
         let fiber = &fibers[index];
         let Fiber { edge, endpoint, replica: id, reply_to, outcome, kind, .. } = *fiber;
@@ -232,14 +224,14 @@ impl System<'_> {
         let plain =
             kind == Kind::Request && outcome == Outcome::Ok && !replica.guarded && !replica.disturbed && !*on_guard;
         if !plain || !nobody || !links.is_instant(edge) {
-            return false;
+            return Flown::To(index, op);
         }
         let (segment, took, held) = (fiber.segment(), now - fiber.arrived, now - fiber.started);
         host.observe(now, Observation::Ended { endpoint, replica: id, segment, outcome, took, held });
         Self::tell_ended(host, now, index, outcome);
         fibers.release(index);
         free(host, now, (id, replica), (fibers, routes), later);
-        true
+        Flown::Nowhere
     }
 
     /// A guest's request has ended well.

@@ -364,8 +364,7 @@ impl System<'_> {
             self.set_out_into(host, now, room, (site, segment, From::Guest(index), first));
             return true;
         }
-        if matches!(room, Room::ButForTheLast(_)) && self.relays[site.index()].legs.len() == 1 {
-            // Whoever waits at the next service needs no fiber there.
+        if self.waits_next_door(room, site) {
             return false;
         }
         let key = self.ticket(index);
@@ -380,6 +379,11 @@ impl System<'_> {
         let segment = fiber.segment();
         self.set_out_into(host, now, room, (site, segment, From::Call(key), key));
         true
+    }
+
+    /// Whether a relay would wait at the very next service: that is a plain request's, which needs no fiber while it waits.
+    fn waits_next_door(&self, room: Room, site: SiteId) -> bool {
+        matches!(room, Room::ButForTheLast(_)) && self.relays[site.index()].legs.len() == 1
     }
 
     /// Whether all that a guest's request does, which is about to call, is to hand on.
@@ -398,8 +402,7 @@ impl System<'_> {
         }
         let Some((site, endpoint)) = self.clients[load.index()].call else { return false };
         let Some(room) = self.room_all_the_way(site) else { return false };
-        if matches!(room, Room::ButForTheLast(_)) && self.relays[site.index()].legs.len() == 1 {
-            // One who waits at the first service needs no fiber there.
+        if self.waits_next_door(room, site) {
             return false;
         }
         let segment = self.segment_at(now);
