@@ -191,7 +191,17 @@ pub(crate) fn additive(wait: Span, ratio: f64, rng: &mut impl Random) -> Span {
 
 /// base · factorᵏ, at most `cap`.
 pub(crate) fn exponential(base: Span, factor: f64, k: u32, cap: Span) -> Span {
-    base.scale(libm::pow(factor, f64::from(k))).min(cap)
+    base.scale(power(factor, k)).min(cap)
+}
+
+/// factorᵏ: bit by bit as [`libm::pow`] has it, and at once for the first retries.
+fn power(factor: f64, k: u32) -> f64 {
+    match k {
+        0 => 1.0,
+        1 => factor,
+        2 => factor * factor,
+        _ => libm::pow(factor, f64::from(k)),
+    }
 }
 
 fn polly(
@@ -263,6 +273,18 @@ mod tests {
         ];
         for (backoff, expected) in table {
             assert_eq!(waits(backoff, Jitter::None, 5), expected, "{backoff:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_powers_are_bit_by_bit_those_of_the_library() {
+        let mut rng = SplitMix64::new(11);
+        let factors = [1.0, 1.5, 2.0, f64::MAX, f64::INFINITY, f64::NAN].into_iter();
+        for factor in factors.chain((0..10_000).map(|i| (1.0 + rng.unit()) * f64::from(i % 100 + 1))) {
+            for k in 0..5 {
+                let library = libm::pow(factor, f64::from(k));
+                assert_eq!(power(factor, k).to_bits(), library.to_bits(), "{factor} to the power of {k}");
+            }
         }
     }
 
