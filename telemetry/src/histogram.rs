@@ -2,40 +2,39 @@
 //! of requests, services or time.
 //!
 //! Values below 1,024 have a bucket each. Above, every octave (from one power of two to the next) is cut into 512
-//! buckets of equal width, so a bucket's midpoint is within 1/1,024 (0.1 %) of every value in it. Counts stand in pages of
-//! 128 buckets, a quarter of an octave, each made when its first value comes: many a histogram has few values.
+//! buckets of equal width, so a bucket's midpoint is within 1/1,024 (0.1 %) of every value in it. Counts are bytes, in pages
+//! of half an octave, each made when its first value comes: a run has many histograms, and most of them few values of a kind.
+//! What does not fit into a byte is carried.
 
 mod together;
 
 pub(crate) use together::Together;
 
-/// How many there are in a bucket: few mostly, and a run has many histograms.
-type Count = u16;
+/// How many there are in a bucket.
+type Count = u8;
 
-/// Buckets of a page, and pages of an octave.
-const PAGE: usize = 128;
-const PAGE_BITS: u32 = 7;
-const OCTAVE: usize = 4;
-const OCTAVE_BITS: u32 = 9;
-const HALF_OCTAVE: usize = PAGE * OCTAVE / 2;
+/// Buckets of a page: half an octave.
+const PAGE: usize = 1 << PAGE_BITS;
+const PAGE_BITS: u32 = 8;
+const OCTAVE_BITS: u32 = PAGE_BITS + 1;
 /// Pages there may be: two octaves for what is exact, and all above.
-const PAGES: usize = 56 * OCTAVE;
-/// The counts of a page are added up in 32 bits.
-const _: () = assert!(PAGE as u64 * Count::MAX as u64 <= u32::MAX as u64);
+const PAGES: usize = 56 * 2;
 /// Values with this many leading zeros or more are their own bucket.
 const EXACT_LEADING_ZEROS: u32 = 54;
-/// A directory entry whose page would lie beyond any possible count.
-const NO_PAGE: u16 = u16::MAX;
+/// So many half octaves, or less, a few values often have.
+const OFTEN: usize = 8;
+/// A directory entry whose page would lie beyond all that there may be.
+const NO_PAGE: u8 = u8::MAX;
 
 /// Counts of values by size, with exact sum, least and greatest.
 #[derive(Clone, Debug)]
 pub struct Histogram {
     /// Where each page of counts stands in `pages`. Empty until there is one.
-    directory: Vec<u16>,
+    directory: Vec<u8>,
     /// Each made when its first value came, and never moved.
     #[expect(clippy::vec_box, reason = "what has grown large would be copied whenever one more is made")]
     pages: Vec<Box<[Count; PAGE]>>,
-    /// What no longer fits into a count, by bucket.
+    /// What no longer fits into a count, by bucket, ascending.
     carried: Vec<(usize, u64)>,
     sum: u128,
     least: u64,
@@ -62,7 +61,7 @@ impl Histogram {
             self.widen(value);
         }
         let bucket = bucket_of(value);
-        let place = self.directory.get(bucket >> PAGE_BITS).copied().unwrap_or(NO_PAGE);
+        let place = self.place(bucket >> PAGE_BITS);
         if let Some(page) = self.pages.get_mut(usize::from(place))
             && let Some(more) = page[bucket % PAGE].checked_add(1)
         {
@@ -177,16 +176,7 @@ impl Histogram {
     /// How many values there are in each half of an octave, ascending, without empty ones: its number and the count.
     /// [`half_octave_from`] says where one begins.
     pub(crate) fn half_octaves(&self) -> Vec<(u8, u64)> {
-        let mut halves: Vec<(u8, u64)> = Vec::new();
-        for page in self.pages_in_use() {
-            let (half, count) = ((page / (OCTAVE / 2)) as u8, self.sum_of(page));
-            match halves.last_mut() {
-                Some((last, sum)) if *last == half => *sum += count,
-                _ if count > 0 => halves.push((half, count)),
-                _ => {}
-            }
-        }
-        halves
+        self.pages_in_use().map(|page| (page as u8, self.sum_of(page))).filter(|(_, count)| *count > 0).collect()
     }
 
     /// So many more in a bucket, whose page may have to be made, or whose count is too great for it.
@@ -204,9 +194,9 @@ impl Histogram {
         if count == 0 {
             return;
         }
-        match self.carried.iter_mut().find(|(of, _)| *of == bucket) {
-            Some((_, carried)) => *carried += count,
-            None => self.carried.push((bucket, count)),
+        match self.carried.binary_search_by_key(&bucket, |(of, _)| *of) {
+            Ok(place) => self.carried[place].1 += count,
+            Err(place) => self.carried.insert(place, (bucket, count)),
         }
     }
 
@@ -220,19 +210,21 @@ impl Histogram {
         }
     }
 
-    /// What some buckets have besides their counts.
-    fn carried_of(&self, buckets: core::ops::Range<usize>) -> u64 {
-        self.carried.iter().filter(|(bucket, _)| buckets.contains(bucket)).map(|(_, count)| count).sum()
+    /// What a page's buckets have besides their counts.
+    fn carried_of(&self, page: usize) -> &[(usize, u64)] {
+        let from = self.carried.partition_point(|(bucket, _)| *bucket < page * PAGE);
+        let carried = &self.carried[from..];
+        &carried[..carried.partition_point(|(bucket, _)| *bucket < (page + 1) * PAGE)]
     }
 
     /// How many values a page has.
     fn sum_of(&self, page: usize) -> u64 {
-        let counts = self.page(page).iter().map(|count| u32::from(*count)).sum::<u32>();
-        u64::from(counts) + self.carried_of(page * PAGE..(page + 1) * PAGE)
+        u64::from(sum(self.page(page))) + self.carried_of(page).iter().map(|(_, count)| count).sum::<u64>()
     }
 
     /// Where the page's counts stand, if they do.
-    fn place(&self, page: usize) -> u16 {
+    #[inline(always)]
+    fn place(&self, page: usize) -> u8 {
         self.directory.get(page).copied().unwrap_or(NO_PAGE)
     }
 
@@ -241,11 +233,12 @@ impl Histogram {
         if self.directory.is_empty() {
             self.directory = vec![NO_PAGE; PAGES];
         }
-        if self.directory[page] == NO_PAGE {
-            self.directory[page] = self.pages.len() as u16;
+        let place = &mut self.directory[page];
+        if *place == NO_PAGE {
+            *place = self.pages.len() as u8;
             self.pages.push(Box::new([0; PAGE]));
         }
-        &mut self.pages[usize::from(self.directory[page])]
+        &mut self.pages[usize::from(*place)]
     }
 
     /// The pages that may hold values: those from the least value's to the greatest's.
@@ -262,6 +255,17 @@ impl Histogram {
     }
 }
 
+/// The sum of a page's counts. Many are added at a time, for which 16 bits are enough.
+fn sum(page: &[Count]) -> u32 {
+    const AT_A_TIME: usize = 16;
+    const _: () = assert!(PAGE / AT_A_TIME * Count::MAX as usize <= u16::MAX as usize);
+    let mut sums = [0u16; AT_A_TIME];
+    for counts in page.as_chunks::<AT_A_TIME>().0 {
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += u16::from(*count));
+    }
+    sums.into_iter().map(u32::from).sum()
+}
+
 /// As [`Histogram::percentiles`], of values that are sorted.
 pub(crate) fn percentiles_of<const N: usize>(sorted: &[u64], per_mille: [u16; N]) -> Option<[u64; N]> {
     let (least, greatest) = (*sorted.first()?, *sorted.last()?);
@@ -272,18 +276,22 @@ pub(crate) fn percentiles_of<const N: usize>(sorted: &[u64], per_mille: [u16; N]
     }))
 }
 
-/// As [`Histogram::half_octaves`], of these values.
-pub(crate) fn half_octaves_of(values: &[u64]) -> Vec<(u8, u64)> {
-    let mut counts = [0u64; PAGES * PAGE / HALF_OCTAVE];
-    for value in values {
-        counts[bucket_of(*value) / HALF_OCTAVE] += 1;
+/// As [`Histogram::half_octaves`], of values that are sorted.
+pub(crate) fn half_octaves_of(sorted: &[u64]) -> Vec<(u8, u64)> {
+    let mut halves = Vec::with_capacity(OFTEN);
+    let mut left = sorted;
+    while let Some(first) = left.first() {
+        let half = (bucket_of(*first) / PAGE) as u8;
+        let (of_half, others) = left.split_at(left.partition_point(|value| bucket_of(*value) / PAGE <= half.into()));
+        halves.push((half, of_half.len() as u64));
+        left = others;
     }
-    (0..).zip(counts).filter(|(_, count)| *count > 0).collect()
+    halves
 }
 
 /// The least value of a half octave by its number.
 pub(crate) const fn half_octave_from(number: u8) -> u64 {
-    let bucket = number as usize * HALF_OCTAVE;
+    let bucket = number as usize * PAGE;
     let shift = (bucket >> OCTAVE_BITS).saturating_sub(1);
     ((bucket - (shift << OCTAVE_BITS)) as u64) << shift
 }

@@ -121,10 +121,8 @@ impl<'h> Together<'h> {
             for (sum, count) in counts.iter_mut().zip(one.page(page)) {
                 *sum += u64::from(*count);
             }
-            for (bucket, count) in &one.carried {
-                if bucket / PAGE == page {
-                    counts[bucket % PAGE] += count;
-                }
+            for (bucket, count) in one.carried_of(page) {
+                counts[bucket % PAGE] += count;
             }
         }
         counts
