@@ -185,8 +185,9 @@ impl Teller<'_> {
         for row in 0..self.plan.real_services {
             let name = &self.plan.services[row].name;
             let told = self.story.iter().any(|event| event.kind == CauseKind::Saturated && event.subject == *name);
-            let queues = self.recording.books.waiting.windows(row).iter().zip(self.recording.windows());
-            let lasting = queues.into_iter().any(|(area, (_, length))| area.mean(length) >= 1.0);
+            let queues = self.recording.books.waiting.windows(row);
+            let lasting =
+                queues.iter().zip(self.recording.windows()).any(|(area, (_, length))| area.mean(length) >= 1.0);
             let books = &self.recording.books;
             let usual = books.firsts_before.as_ref().is_some_and(|firsts| firsts.queued.of(row).is_some());
             if let Some(at) = books.firsts.queued.of(row).filter(|_| lasting && !usual && !told) {

@@ -3,6 +3,7 @@
 //! what is counted.
 
 use core::ops::Range;
+use std::borrow::Cow;
 
 /// The area under a level and its greatest value over some stretch of time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -38,6 +39,11 @@ struct Gauge {
 }
 
 impl Gauge {
+    /// Nothing stands, and nothing has happened since the last cut.
+    const fn is_still(&self) -> bool {
+        self.level == 0 && self.peak == 0 && self.balance == 0
+    }
+
     fn cut(&mut self, now: u64) -> Area {
         let standing = u64::from(self.level).wrapping_mul(now);
         let area = Area { integral: u128::from(self.balance.wrapping_add(standing)), peak: self.peak };
@@ -53,7 +59,11 @@ pub(crate) struct Levels {
     gauges: Vec<Gauge>,
     /// The window that is not yet closed.
     window: Vec<Area>,
+    /// By row: from the first window on, once something has happened. In most rows of most tables nothing ever does.
     windows: Vec<Vec<Area>>,
+    /// How many windows are closed, and how many there are to be.
+    closed: usize,
+    expected: usize,
     /// By row, then segment.
     segments: Vec<Area>,
     segments_a_row: usize,
@@ -64,7 +74,9 @@ impl Levels {
         Self {
             gauges: vec![Gauge::default(); rows],
             window: vec![Area::default(); rows],
-            windows: vec![Vec::with_capacity(windows); rows],
+            windows: vec![Vec::new(); rows],
+            closed: 0,
+            expected: windows,
             segments: vec![Area::default(); rows * segments],
             segments_a_row: segments,
         }
@@ -161,7 +173,7 @@ impl Levels {
 
     /// Books the area up to `now` under `segment`.
     pub(crate) fn cut(&mut self, now: u64, segment: usize) {
-        for (row, gauge) in self.gauges.iter_mut().enumerate() {
+        for (row, gauge) in self.gauges.iter_mut().enumerate().filter(|(_, gauge)| !gauge.is_still()) {
             let area = gauge.cut(now);
             self.window[row].add(area);
             self.segments[row * self.segments_a_row + segment].add(area);
@@ -171,8 +183,16 @@ impl Levels {
     /// Closes the window: what was cut since the last one.
     pub(crate) fn close_window(&mut self) {
         for (window, windows) in self.window.iter_mut().zip(&mut self.windows) {
+            if windows.is_empty() {
+                if *window == Area::default() {
+                    continue;
+                }
+                windows.reserve_exact(self.expected.max(self.closed + 1));
+                windows.resize(self.closed, Area::default());
+            }
             windows.push(core::mem::take(window));
         }
+        self.closed += 1;
     }
 
     /// The level now.
@@ -180,9 +200,17 @@ impl Levels {
         self.gauges[row].level
     }
 
-    /// The windows of a row, oldest first.
-    pub(crate) fn windows(&self, row: usize) -> &[Area] {
-        &self.windows[row]
+    /// All windows of a row, oldest first.
+    pub(crate) fn windows(&self, row: usize) -> Cow<'_, [Area]> {
+        match &*self.windows[row] {
+            [] => vec![Area::default(); self.closed].into(),
+            windows => windows.into(),
+        }
+    }
+
+    /// One window of a row; `None` if it was never closed.
+    pub(crate) fn window(&self, row: usize, window: usize) -> Option<Area> {
+        (window < self.closed).then(|| self.windows[row].get(window).copied().unwrap_or_default())
     }
 
     /// The area over the given segments of the run.
@@ -216,11 +244,33 @@ mod tests {
         levels.cut(15, 0);
         levels.cut(20, 1);
         levels.close_window();
-        assert_eq!(levels.windows(0), [Area { integral: 8 + 5, peak: 2 }, Area { integral: 4 + 8, peak: 2 }]);
+        assert_eq!(*levels.windows(0), [Area { integral: 8 + 5, peak: 2 }, Area { integral: 4 + 8, peak: 2 }]);
         assert_eq!(levels.over(0, 0..1), Area { integral: 13 + 4 + 3, peak: 2 });
         assert_eq!(levels.over(0, 1..2), Area { integral: 5, peak: 1 });
         assert_eq!(levels.whole(0).integral, 25);
         assert_eq!(levels.level(0), 1);
+    }
+
+    #[test]
+    fn a_row_has_all_windows_whenever_something_first_happened_in_it() {
+        let mut levels = Levels::new(3, 1, 3);
+        levels.rise(0, 4);
+        for now in [10, 20, 30] {
+            if now == 30 {
+                levels.rise(1, 28);
+            }
+            levels.cut(now, 0);
+            levels.close_window();
+        }
+        let table = [(0, [(6, 1), (10, 1), (10, 1)]), (1, [(0, 0), (0, 0), (2, 1)]), (2, [(0, 0); 3])];
+        for (row, areas) in table {
+            let areas = areas.map(|(integral, peak)| Area { integral, peak });
+            assert_eq!(*levels.windows(row), areas, "row {row}");
+            assert_eq!(
+                [0, 1, 2, 3].map(|window| levels.window(row, window)),
+                [Some(areas[0]), Some(areas[1]), Some(areas[2]), None]
+            );
+        }
     }
 
     #[test]

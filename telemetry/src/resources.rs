@@ -252,7 +252,9 @@ pub(crate) struct Peaks {
     segments: Vec<Option<u64>>,
     segments_a_row: usize,
     window: Vec<Option<u64>>,
+    /// By row: from the first window on, up to the last in which there was anything.
     windows: Vec<Vec<Option<u64>>>,
+    closed: usize,
 }
 
 impl Peaks {
@@ -262,6 +264,7 @@ impl Peaks {
             segments_a_row: segments,
             window: vec![None; rows],
             windows: vec![Vec::new(); rows],
+            closed: 0,
         }
     }
 
@@ -272,9 +275,11 @@ impl Peaks {
     }
 
     fn close_window(&mut self) {
-        for (window, windows) in self.window.iter_mut().zip(&mut self.windows) {
+        for (window, windows) in self.window.iter_mut().zip(&mut self.windows).filter(|(window, _)| window.is_some()) {
+            windows.resize(self.closed, None);
             windows.push(window.take());
         }
+        self.closed += 1;
     }
 
     /// Over the given segments; `None` if there was nothing.
@@ -284,8 +289,13 @@ impl Peaks {
     }
 
     /// By window.
-    pub(crate) fn windows(&self, row: usize) -> &[Option<u64>] {
-        &self.windows[row]
+    pub(crate) fn windows(&self, row: usize) -> impl Iterator<Item = Option<u64>> {
+        (0..self.closed).map(move |window| self.window(row, window))
+    }
+
+    /// In one window; `None` if there was nothing.
+    pub(crate) fn window(&self, row: usize, window: usize) -> Option<u64> {
+        self.windows[row].get(window).copied().flatten()
     }
 }
 
@@ -305,6 +315,21 @@ impl Looks {
 mod tests {
     use super::*;
     use crate::testing::{CHAIN, plan};
+
+    #[test]
+    fn peaks_have_a_place_for_every_window() {
+        let mut peaks = Peaks::new(2, 1);
+        for value in [None, Some(3), None, Some(5), None] {
+            if let Some(value) = value {
+                peaks.note(0, 0, value - 1);
+                peaks.note(0, 0, value);
+            }
+            peaks.close_window();
+        }
+        assert!(peaks.windows(0).eq([None, Some(3), None, Some(5), None]));
+        assert!(peaks.windows(1).eq([None; 5]));
+        assert_eq!((peaks.window(0, 3), peaks.window(0, 4), peaks.over(0, 0..1)), (Some(5), None, Some(5)));
+    }
 
     #[test]
     fn replicas_are_counted_over_any_stretch_of_time() {

@@ -105,8 +105,8 @@ fn service_series(plan: &Plan, recording: &Recording, service: usize) -> Service
     let mean = |(count, sum): (&Requests, u64)| (count.ended() > 0).then(|| millis(sum as f64 / count.ended() as f64));
     let (row, resources) = (&plan.services[service], &recording.books.resources);
     let changes = resources.serving[service].len() > 1;
-    let mib = |bytes: &Option<u64>| bytes.map(|bytes| rounded(bytes as f64 / MIB));
-    let memory = row.memory.map(|_| resources.memory.windows(service).iter().map(mib).collect());
+    let mib = |bytes: Option<u64>| bytes.map(|bytes| rounded(bytes as f64 / MIB));
+    let memory = row.memory.map(|_| resources.memory.windows(service).map(mib).collect());
     ServiceSeries {
         workers_busy: means(recording, &recording.books.busy, service),
         queue: means(recording, &recording.books.waiting, service),
@@ -136,12 +136,12 @@ pub(crate) const MIB: f64 = 1_048_576.0;
 /// The share of its cores that a service used in each window; `None` while no replica served.
 pub(crate) fn cpu_shares(recording: &Recording, service: usize, cores: f64) -> Vec<Option<f64>> {
     let resources = &recording.books.resources;
-    let areas = resources.cpu.windows(service).iter().zip(recording.windows());
+    let areas = resources.cpu.windows(service);
     let share = |(area, (start, length)): (&crate::levels::Area, (u64, u64))| {
         let served = resources.serving(service, start..start + length).time as f64;
         (served > 0.0).then(|| rounded(area.integral as f64 / 1000.0 / (cores * served)))
     };
-    areas.map(share).collect()
+    areas.iter().zip(recording.windows()).map(share).collect()
 }
 
 /// How many replicas served at the end of each window.
@@ -224,8 +224,8 @@ fn database_series(recording: &Recording, database: usize) -> DatabaseSeries {
 }
 
 fn means(recording: &Recording, levels: &Levels, row: usize) -> Vec<f64> {
-    let areas = levels.windows(row).iter().zip(recording.windows());
-    areas.map(|(area, (_, length))| rounded(area.mean(length))).collect()
+    let areas = levels.windows(row);
+    areas.iter().zip(recording.windows()).map(|(area, (_, length))| rounded(area.mean(length))).collect()
 }
 
 #[cfg(test)]

@@ -85,13 +85,12 @@ impl Judge<'_> {
         let memory: Memory = self.plan.services[row].memory?;
         let until = self.trouble_of(row)?.at;
         let books = &self.recording.books;
-        let peaks = books.resources.memory.windows(row);
         let (busy, waiting) = (books.busy.windows(row), books.waiting.windows(row));
         // What requests held that were in it at the time is no leak.
         let own = |step: Step| {
             let inside = busy.get(step.window)?.peak + waiting.get(step.window)?.peak;
             let held = u64::from(inside).saturating_mul(memory.per_request);
-            Some((step, peaks.get(step.window).copied().flatten()?.saturating_sub(held)))
+            Some((step, books.resources.memory.window(row, step.window)?.saturating_sub(held)))
         };
         let calm: Vec<(Step, u64)> =
             self.steps().filter(|step| step.start + step.length <= until).filter_map(own).collect();
@@ -212,7 +211,7 @@ impl Judge<'_> {
                 let serving = books.resources.serving(row, step.start..step.start + step.length);
                 let replicas = serving.time as f64 / step.length.max(1) as f64;
                 let workers = f64::from(service.workers) * replicas;
-                let busy = books.busy.windows(row).get(step.window).map_or(0.0, |area| area.mean(step.length));
+                let busy = books.busy.window(row, step.window).map_or(0.0, |area| area.mean(step.length));
                 let cores = service.cores.and_then(|cores| {
                     timeline::cpu_shares(self.recording, row, cores).get(step.window).copied().flatten()
                 });
@@ -220,7 +219,7 @@ impl Judge<'_> {
             }
             Thing::Database(row) => {
                 let connections = f64::from(self.plan.databases[row].connections);
-                let busy = books.connections.windows(row).get(step.window).map_or(0.0, |area| area.mean(step.length));
+                let busy = books.connections.window(row, step.window).map_or(0.0, |area| area.mean(step.length));
                 busy >= FULL * connections
             }
             _ => false,
