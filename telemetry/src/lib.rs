@@ -13,6 +13,7 @@
 mod because;
 mod blame;
 mod causes;
+mod changes;
 mod clock;
 pub mod compare;
 mod digest;

@@ -5,6 +5,8 @@ use core::ops::{AddAssign, Range};
 use squall_model::observation::Failure;
 use squall_policies::Outcome;
 
+use crate::changes::Counts;
+
 /// Counts of one kind for a table of things.
 #[derive(Clone, Debug)]
 pub(crate) struct Tallies<T> {
@@ -301,6 +303,13 @@ macro_rules! add_fields {
             type Output = Self;
             fn sub(self, earlier: Self) -> Self {
                 Self { $($field: self.$field - earlier.$field),* }
+            }
+        }
+
+        impl Counts for $name {
+            #[inline(always)]
+            fn each(&mut self, see: &mut impl FnMut(&mut u64)) {
+                $(self.$field.each(see);)*
             }
         }
     )*};

@@ -1,9 +1,10 @@
-//! The timeline: counts as they stood at the end of each window, and how long the answers took that came in it.
+//! The timeline: what was counted in each window, and how long the answers took that came in it.
 
 use core::ops::Range;
 
 use squall_model::plan::{Plan, Service};
 
+use crate::changes::{Changes, Counts};
 use crate::fresh::Answers;
 use crate::levels::Levels;
 use crate::recorder::Times;
@@ -14,14 +15,13 @@ use crate::tallies::{Calls, Looks, Publishings, Requests, Tallies};
 #[derive(Clone, Debug)]
 pub(crate) struct Windows {
     services: Vec<OneService>,
-    /// By endpoint, tasks of loads among them: counts at the end of each window.
-    endpoints: Vec<Vec<Requests>>,
+    /// By endpoint, tasks of loads among them.
+    endpoints: Vec<Changes<Requests>>,
     loads: Vec<OneLoad>,
-    /// By edge: counts at the end of each window.
-    calls: Vec<Vec<Calls>>,
-    /// By cache, and by topic.
-    looks: Vec<Vec<Looks>>,
-    published: Vec<Vec<Publishings>>,
+    /// By edge, by cache, and by topic.
+    calls: Vec<Changes<Calls>>,
+    looks: Vec<Changes<Looks>>,
+    published: Vec<Changes<Publishings>>,
 }
 
 /// A service, or a load's clients.
@@ -77,11 +77,11 @@ impl Windows {
         });
         Self {
             services: services.collect(),
-            endpoints: vec![Vec::with_capacity(windows); plan.endpoints.len()],
+            endpoints: vec![Changes::default(); plan.endpoints.len()],
             loads: loads.collect(),
-            calls: vec![Vec::with_capacity(windows); plan.edges.len()],
-            looks: vec![Vec::with_capacity(windows); plan.caches.len()],
-            published: vec![Vec::with_capacity(windows); plan.topics.len()],
+            calls: vec![Changes::default(); plan.edges.len()],
+            looks: vec![Changes::default(); plan.caches.len()],
+            published: vec![Changes::default(); plan.topics.len()],
         }
     }
 
@@ -94,12 +94,12 @@ impl Windows {
 
     /// What was looked for in each window in a cache.
     pub(crate) fn looks(&self, cache: usize) -> Vec<Looks> {
-        differences(&self.looks[cache])
+        self.looks[cache].all()
     }
 
     /// What was published in each window on a topic.
     pub(crate) fn published(&self, topic: usize) -> Vec<Publishings> {
-        differences(&self.published[topic])
+        self.published[topic].all()
     }
 
     /// Ends the window that is open.
@@ -130,14 +130,10 @@ impl Windows {
             }
         }
         for (row, counts) in self.endpoints.iter_mut().enumerate() {
-            if let Some(last) = counts.last_mut() {
-                *last = requests.whole(row..row + 1);
-            }
+            counts.amend(requests.whole(row..row + 1));
         }
         for (row, counts) in self.calls.iter_mut().enumerate() {
-            if let Some(last) = counts.last_mut() {
-                *last = calls.whole(row..row + 1);
-            }
+            counts.amend(calls.whole(row..row + 1));
         }
         for load in &mut self.loads {
             let latencies = load.take(times);
@@ -165,7 +161,7 @@ impl Windows {
 
     /// What happened in each window at an endpoint, or to a task.
     pub(crate) fn of_endpoint(&self, endpoint: usize) -> Vec<Requests> {
-        differences(&self.endpoints[endpoint])
+        self.endpoints[endpoint].all()
     }
 
     /// The sum of the times from arrival to end of the requests that ended in each window at a service.
@@ -177,7 +173,7 @@ impl Windows {
 
     /// What happened in each window on a call.
     pub(crate) fn calls(&self, edge: usize) -> Vec<Calls> {
-        differences(&self.calls[edge])
+        self.calls[edge].all()
     }
 
     /// The latencies of each window's answers to a load.
@@ -186,12 +182,14 @@ impl Windows {
     }
 }
 
-fn close<T: Copy + Default + core::ops::AddAssign>(windows: &mut [Vec<T>], counts: &Tallies<T>, amends: bool) {
+fn close<T: Counts>(windows: &mut [Changes<T>], counts: &Tallies<T>, amends: bool) {
     for (row, windows) in windows.iter_mut().enumerate() {
+        let counts = counts.whole(row..row + 1);
         if amends {
-            windows.pop();
+            windows.amend(counts);
+        } else {
+            windows.push(counts);
         }
-        windows.push(counts.whole(row..row + 1));
     }
 }
 
@@ -201,9 +199,4 @@ pub(crate) struct Books<'b> {
     pub(crate) requests: &'b Tallies<Requests>,
     pub(crate) calls: &'b Tallies<Calls>,
     pub(crate) busy: &'b Levels,
-}
-
-fn differences<T: Copy + Default + core::ops::Sub<Output = T>>(counts: &[T]) -> Vec<T> {
-    let before = core::iter::once(T::default()).chain(counts.iter().copied());
-    counts.iter().zip(before).map(|(now, before)| *now - before).collect()
 }
