@@ -6,7 +6,6 @@ use squall_policies::{Outcome, SimTime, Span};
 
 use super::host::Request;
 use super::key::{Key, PLACES};
-use super::line::more_places;
 use super::system::Step;
 use crate::observation::Failure;
 use crate::plan::{EdgeId, EndpointId, Pc, ReplicaId, SegmentId, SiteId};
@@ -275,7 +274,8 @@ impl Fibers {
         let count = self.places.len();
         assert!(count < PLACES, "at most 2^26 requests may be in flight at once");
         if count == self.places.capacity() {
-            self.places.reserve_exact(more_places(count));
+            // By as many as there are while they are few, then by a quarter.
+            self.places.reserve_exact(if count < 4096 { count.max(64) } else { count / 4 });
         }
         self.places.push(Fiber::FREE);
         self.free = count as u32;

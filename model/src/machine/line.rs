@@ -2,10 +2,9 @@
 //! A request needs no fiber while it waits, whatever happens meanwhile; nor does a guest who is its user, or a user whose
 //! request comes over a network, unless something is the matter with the replica when its turn comes.
 
-use std::collections::VecDeque;
-
 use squall_policies::SimTime;
 
+use super::blocks::Blocks;
 use super::express::enter;
 use super::fiber::{Fibers, Folded, State};
 use super::host::Host;
@@ -26,20 +25,10 @@ pub(super) enum Waiting {
 /// Long queues are most of a run's memory.
 const _: () = assert!(size_of::<Waiting>() == 24);
 
-/// By how much something grows that may become long: by as much as it is while it is short, then by a quarter, for what waits
-/// in long queues is most of a run's memory.
-pub(super) const fn more_places(count: usize) -> usize {
-    match count {
-        0..64 => 64,
-        64..4096 => count,
-        _ => count / 4,
-    }
-}
-
 /// All that wait for a replica's workers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Line {
-    waiting: VecDeque<Waiting>,
+    waiting: Blocks<Waiting>,
 }
 
 impl Line {
@@ -50,15 +39,7 @@ impl Line {
 
     #[inline(always)]
     pub(super) fn push(&mut self, one: Waiting) {
-        if self.waiting.len() == self.waiting.capacity() {
-            self.grow();
-        }
         self.waiting.push_back(one);
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        self.waiting.reserve_exact(more_places(self.waiting.len()));
     }
 
     /// The next, if it is a guest's request along this call: when it came, its ticket, and its segment.

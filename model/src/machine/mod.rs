@@ -7,6 +7,7 @@ mod aim;
 mod apart;
 mod asked;
 mod autoscale;
+mod blocks;
 mod cache;
 mod call;
 mod cancel;
