@@ -61,7 +61,7 @@ impl Event {
 /// Below a key's ticket, which alone orders keys, stand the bits of its place.
 const PLACE_MASK: u128 = (1 << Key::PLACE_BITS) - 1;
 /// A lane is looked through for what is stale when it has grown to twice what was left the last time, and at least this.
-const SWEEP_FROM: usize = 1 << 12;
+const SWEEP_FROM: usize = 1 << 9;
 
 /// The place among the heads of a lane in which nothing ever stood.
 const UNUSED: u32 = u32::MAX;
@@ -97,6 +97,11 @@ impl Queue {
     /// An empty queue with lanes for so many constant delays.
     pub(crate) fn new(delays: usize) -> Self {
         Self { soon: Soon::default(), heads: Heads::default(), lanes: vec![Lane::unused(); delays * RANKS] }
+    }
+
+    /// How many lanes there are.
+    pub(crate) const fn lanes(&self) -> usize {
+        self.lanes.len()
     }
 
     /// Adds what is to happen `span` after `now`. With a lane, all that is added to it and to its rank must have the

@@ -35,20 +35,25 @@ pub fn run(plan: &Plan, sink: &mut impl Sink) -> Ended {
 pub fn run_while(plan: &Plan, sink: &mut impl Sink, mut go_on: impl FnMut(SimTime) -> bool) -> Ended {
     let mut run = Run::new(plan, sink);
     run.system.begin(&mut run.world, SimTime::ZERO);
+    let steps = STEPS_BETWEEN_SWEEPS.max(run.world.queue.lanes());
     loop {
-        for _ in 0..STEPS_BETWEEN_LOOKS {
-            if !run.step() {
-                return run.ended();
+        for _ in 0..(STEPS_BETWEEN_LOOKS / steps).max(1) {
+            for _ in 0..steps {
+                if !run.step() {
+                    return run.ended();
+                }
             }
+            run.world.queue.sweep(|key| run.system.waits(key));
         }
-        run.world.queue.sweep(|key| run.system.waits(key));
         if !go_on(run.now) {
             return run.cut_short();
         }
     }
 }
 
-const STEPS_BETWEEN_LOOKS: u32 = 1 << 16;
+const STEPS_BETWEEN_LOOKS: usize = 1 << 16;
+/// Or as many as there are lanes to sweep: so that it is cheap.
+const STEPS_BETWEEN_SWEEPS: usize = 1 << 9;
 
 /// A run under way.
 struct Run<'p, 's, S> {
