@@ -8,7 +8,9 @@
 use squall_model::observation::{
     AnsweredOn, Called, Failure, HandedOn, LinedUp, Observation, PassedOn, Relayed, Returned, Sink, TurnedOver,
 };
-use squall_model::plan::{Claim, EdgeId, EndpointId, FaultId, Metric, Plan, ReplicaId, SegmentId, Subject};
+use squall_model::plan::{
+    Claim, EdgeId, Endpoint, EndpointId, FaultId, Metric, Op, Plan, ReplicaId, SegmentId, Subject,
+};
 use squall_model::{SimTime, Span};
 use squall_policies::Outcome;
 use squall_policies::breaker::Transition;
@@ -48,6 +50,8 @@ pub struct Recorder {
     /// Of requests that make a call and do nothing else.
     onward: Ways,
     through: Through,
+    /// By task: the service that its users call, and along which call.
+    gates: Vec<Option<(EndpointId, EdgeId)>>,
     /// By service: workers busy.
     pub(crate) busy: Levels,
     /// By service: requests waiting for a worker.
@@ -80,6 +84,9 @@ pub(crate) struct Times {
     pub(crate) answered: Shelf,
     /// By task: failed requests.
     pub(crate) failed: Shelf,
+    /// By task: requests that waited at the service that the task calls, which then took in the next: times of the call as
+    /// well.
+    gates: Shelf,
     /// By endpoint: from arrival to end, of requests that had their worker at once.
     pub(crate) direct: Shelf,
     /// By endpoint: from arrival to end, of requests that waited.
@@ -153,6 +160,7 @@ impl Recorder {
             ways,
             onward,
             through,
+            gates: plan.endpoints[first_task(plan)..].iter().map(|task| gate(plan, task)).collect(),
             busy: levels(services),
             waiting: levels(services),
             connections: levels(databases),
@@ -178,6 +186,7 @@ impl Recorder {
     pub fn finish(mut self, end: SimTime) -> Recording {
         let end = end.as_nanos().max(self.clock.start_of_window());
         self.catch_up(end);
+        self.times.book_gates(&self.gates);
         self.through.book_times(&mut self.ways, &mut self.times);
         for ways in [&mut self.ways, &mut self.onward] {
             ways.book_times(&mut self.times.direct, &mut self.times.calls);
@@ -383,11 +392,9 @@ impl Recorder {
         let service = cell.owner as usize;
         self.busy.pass_on(service, took);
         self.waiting.fall(service, now);
-        self.times.queued.record(row, segment, took);
+        self.times.gates.record(task.index() - self.first_task, segment, took);
         self.times.waited.record(row, next.index(), waited.as_nanos());
-        let call = self.calls.cell(edge.index(), segment);
-        call.count.end(outcome, took);
-        self.times.calls.record_in(call.slot, took);
+        self.calls.at(edge.index(), segment).end(outcome, took);
         let asked = self.requests.cell(task.index(), segment);
         asked.count.end(outcome);
         self.busy.leave(asked.owner as usize, now, took);
@@ -678,6 +685,17 @@ impl Times {
         if row < tasks_from { self.direct.slot(row, segment) } else { self.fresh.slot(row - tasks_from, segment) }
     }
 
+    /// Adds the times of those who waited at gates to those of the service and of the call; once, when the run is over.
+    fn book_gates(&mut self, gates: &[Option<(EndpointId, EdgeId)>]) {
+        let times = core::mem::take(&mut self.gates).close();
+        for (task, gate) in gates.iter().enumerate() {
+            if let Some((endpoint, edge)) = gate {
+                times.lend_row(task, &mut self.queued, endpoint.index());
+                times.lend_row(task, &mut self.calls, edge.index());
+            }
+        }
+    }
+
     fn new(plan: &Plan) -> Self {
         let grains = Grains { plan };
         let shelf = |rows, grain: &dyn Fn(usize) -> Grain| grains.shelf(rows, grain);
@@ -693,6 +711,7 @@ impl Times {
             fresh: Fresh::new(tasks, plan.phases.segments()),
             answered: shelf(tasks, &|_| Grain::Segments),
             failed: shelf(tasks, &summary_only),
+            gates: shelf(tasks, &|_| Grain::Segments),
             direct: shelf(first_task, &endpoints),
             queued: shelf(first_task, &endpoints),
             held: shelf(first_task, &summary_only),
@@ -702,6 +721,13 @@ impl Times {
             query_waits: shelf(plan.databases.len(), &summary_only),
         }
     }
+}
+
+/// Where the users of a task wait, if all they do is one call.
+fn gate(plan: &Plan, task: &Endpoint) -> Option<(EndpointId, EdgeId)> {
+    let Some(Op::Call(site)) = plan.ops.get(task.entry.index()) else { return None };
+    let site = &plan.sites[site.index()];
+    Some((site.endpoint, site.edge))
 }
 
 /// How finely times have to be told apart.
