@@ -2,9 +2,9 @@
 //! observations at the same times. Knows nothing of what observations mean.
 //!
 //! Every observation is written as pairs of words of 64 bits. The first word says what kind it is, and so how many pairs
-//! follow; usual endings have a kind of their own, which is shorter. Before them comes a pair of kind 0 with the time, if
-//! it is not that of the observation before. A time that something took and that is the one told last is not told again:
-//! there is a kind for that, of a single word. So different observations are different words, as long as a plan has fewer
+//! follow; what is usual has a kind of its own, which is shorter, down to a single word. Before them comes a pair of kind 0
+//! with the time, if it is not that of the observation before. A time that something took and that is the one told last is
+//! not told again: there is a kind for that, of a single word. So different observations are different words, as long as a plan has fewer
 //! than 2¹⁶ segments and 2²⁰ of anything else. What a call step names, caller, callee, and where it went, is not said again
 //! where a call and its request are one fact. A word that stands alone turns `a` into `(a ^ v) · K`, its
 //! halves exchanged. A pair `(v, w)` turns the state `(a, b)` into `(b ^ high(p), low(p))` where
@@ -19,7 +19,7 @@ use squall_policies::Outcome;
 use squall_policies::breaker::{Reason, State, Transition};
 
 /// The version of the words. It changes when an observation is written in another way, and with it every digest.
-pub const FORMAT: u64 = 3;
+pub const FORMAT: u64 = 4;
 
 /// The first digits of pi, so that nobody has chosen them.
 const PI: [u64; 3] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0];
@@ -88,12 +88,18 @@ impl Digest {
             Observation::Admitted { endpoint, replica, segment } => {
                 self.word(head(1, segment.0, endpoint.0, replica.0));
             }
+            Observation::Attempt { site, edge, segment, number: 1 } => {
+                self.word(head(32, segment.0, edge.0, site.0));
+            }
             Observation::Attempt { site, edge, segment, number } => {
                 self.pair(head(9, segment.0, edge.0, u32::from(number)), u64::from(site.0));
             }
             Observation::Ended { endpoint, replica, segment, outcome, took, held } => {
                 if outcome == Outcome::Ok && took == held {
                     self.ended_well(head(21, segment.0, endpoint.0, replica.0), took);
+                } else if outcome == Outcome::Ok {
+                    self.ended_well(head(33, segment.0, endpoint.0, replica.0), took);
+                    self.word(held.as_nanos());
                 } else {
                     self.pair(head(6, segment.0, endpoint.0, replica.0), took.as_nanos());
                     self.pair(u64::from(outcome_code(outcome)), held.as_nanos());
@@ -101,7 +107,7 @@ impl Digest {
             }
             Observation::CallEnded { edge, segment, outcome, failure, attempts, took } => {
                 if outcome == Outcome::Ok && attempts == 1 && failure.is_none() {
-                    self.pair(head(22, segment.0, edge.0, 0), took.as_nanos());
+                    self.ended_well(head(22, segment.0, edge.0, 0), took);
                 } else {
                     self.pair(head(11, segment.0, edge.0, u32::from(attempts)), took.as_nanos());
                     self.pair(failure.map_or(0, failure_code), u64::from(outcome_code(outcome)));
@@ -123,13 +129,13 @@ impl Digest {
                 }
             }
             Observation::Queued { endpoint, replica, segment } => {
-                self.pair(head(2, segment.0, endpoint.0, replica.0), 0);
+                self.word(head(2, segment.0, endpoint.0, replica.0));
             }
             Observation::Dequeued { endpoint, replica, segment, waited } => {
                 self.pair(head(5, segment.0, endpoint.0, replica.0), waited.as_nanos());
             }
-            Observation::Saturated { replica } => self.pair(head(7, 0, 0, replica.0), 0),
-            Observation::Relieved { replica } => self.pair(head(8, 0, 0, replica.0), 0),
+            Observation::Saturated { replica } => self.word(head(7, 0, 0, replica.0)),
+            Observation::Relieved { replica } => self.word(head(8, 0, 0, replica.0)),
             rare => self.rare(rare),
         }
     }
@@ -635,10 +641,10 @@ mod tests {
         assert_eq!(
             found,
             [
-                "c53b51b13e89d08fe6f463641b52c343",
-                "53ad6001ed26239b5648fbb34c864dd5",
-                "e2e9369773fb4861971be33fd33fb82f",
-                "ced4f4a0fb7697e8b06f3a27733a852f"
+                "b8a748f17f77036fe780ec2686c5d018",
+                "eb6812e2cb7e7e1317262b3b4518c92b",
+                "4b4cae33effe708410b61c8897b5944c",
+                "cab447f480df8a8ba75f460ad517f870"
             ]
         );
     }
@@ -669,7 +675,7 @@ mod tests {
             digest(&|digest| digest.returned(at, returned(5, 4, 70))),
             digest(&|digest| digest.returned(at, returned(5, 3, 71))),
         ];
-        assert_eq!([&found[0], &found[4]], ["efcb51878fb600f7dc9399aa6c79cec9", "973dc080c98f1e726c9c46c6b3252d51"]);
+        assert_eq!([&found[0], &found[4]], ["57eaae8b2d2efa019ffe37478a81ed89", "d2e17bc8452818a88445fb2aeee397b5"]);
         let different: std::collections::BTreeSet<_> = found.iter().collect();
         assert_eq!(different.len(), found.len());
     }
