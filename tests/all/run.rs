@@ -35,6 +35,16 @@ fn the_cascade_is_told_in_order_database_then_order_then_gateway() {
 }
 
 #[test]
+fn the_readme_shows_what_the_cascade_prints() {
+    let (out, _) = written(&squall(&["run", "cascade"]).success());
+    let readme = include_str!("../../README.md");
+    // How long it took is another each time.
+    let (report, took) = out.trim_end().rsplit_once("\n\n").unwrap();
+    let digest = took.split_whitespace().last().unwrap();
+    assert!(readme.contains(report) && readme.contains(&format!("digest {digest}")), "the README does not show {out}");
+}
+
+#[test]
 fn before_the_fault_the_cascade_answers_in_50_ms() {
     let report = report(&["cascade"]);
     let healthy = report["expect"].as_array().unwrap().iter().find(|e| e["text"] == "checkout p99 < 100ms in healthy");
