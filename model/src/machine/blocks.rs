@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 /// How many stand in a block.
-const BLOCK: usize = 128;
+const BLOCK: usize = 64;
 
 /// The line.
 #[derive(Clone, Debug)]
