@@ -121,9 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_has_been_long_keeps_two_blocks() {
+    fn a_long_line_stands_in_full_blocks_and_keeps_three_when_it_is_short_again() {
         let mut blocks = Blocks::default();
         (0..100 * BLOCK).for_each(|one| blocks.push_back(one));
+        assert!(blocks.middle.iter().all(|block| block.len() == BLOCK), "full blocks");
         while blocks.pop_front().is_some() {}
         let kept = [&blocks.first, &blocks.last, &blocks.spare].map(Vec::capacity);
         assert!(kept.iter().sum::<usize>() <= 3 * BLOCK && blocks.middle.is_empty(), "{kept:?}");
