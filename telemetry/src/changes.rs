@@ -3,6 +3,8 @@
 
 use core::ops::{AddAssign, Sub};
 
+use crate::varint;
+
 /// A table row of counts.
 pub(crate) trait Counts: Copy + Default + AddAssign + Sub<Output = Self> {
     /// Shows all of them, always in the same order; at most 64.
@@ -19,8 +21,7 @@ impl Counts for u64 {
 /// By window, how much more than at the end of the one before.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes<T> {
-    /// For each window a bit for each count that changed, and then by how much: seven bits a byte, the lowest first, and the
-    /// eighth says that more follow.
+    /// For each window a bit for each count that changed, and then by how much.
     bytes: Vec<u8>,
     /// Where the last window begins.
     last: usize,
@@ -39,7 +40,7 @@ impl<T: Counts> Changes<T> {
         self.counts = counts;
     }
 
-    /// At the end of the last window, which is there, the counts are these.
+    /// The last window is longer than it seemed, and at its end the counts are these. Nothing, if there is none.
     pub(crate) fn amend(&mut self, counts: T) {
         let mut change = read::<T>(&mut &self.bytes[self.last..]);
         change += counts - self.counts;
@@ -60,11 +61,11 @@ impl<T: Counts> Changes<T> {
             changed |= if *count > 0 { bit } else { 0 };
             bit <<= 1;
         });
-        write_number(&mut self.bytes, changed);
+        varint::write(&mut self.bytes, changed);
         if changed > 0 {
             change.each(&mut |count| {
                 if *count > 0 {
-                    write_number(&mut self.bytes, *count);
+                    varint::write(&mut self.bytes, *count);
                 }
             });
         }
@@ -72,37 +73,16 @@ impl<T: Counts> Changes<T> {
 }
 
 fn read<T: Counts>(bytes: &mut &[u8]) -> T {
-    let (mut change, mut changed) = (T::default(), read_number(bytes));
+    let (mut change, mut changed) = (T::default(), varint::read(bytes));
     if changed > 0 {
         change.each(&mut |count| {
             if changed & 1 == 1 {
-                *count = read_number(bytes);
+                *count = varint::read(bytes);
             }
             changed >>= 1;
         });
     }
     change
-}
-
-fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 1 << 7 {
-        bytes.push(number as u8 | 1 << 7);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-fn read_number(bytes: &mut &[u8]) -> u64 {
-    let (mut number, mut shift) = (0, 0);
-    while let Some((byte, rest)) = bytes.split_first() {
-        *bytes = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte >> 7 == 0 {
-            break;
-        }
-        shift += 7;
-    }
-    number
 }
 
 #[cfg(test)]

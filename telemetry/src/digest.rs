@@ -1,7 +1,7 @@
 //! A fingerprint of a run: 128 bits over every observation in order. Two runs with the same digest made the same
 //! observations at the same times. Knows nothing of what observations mean.
 //!
-//! Every observation is written as pairs of words of 64 bits. The first word says what kind it is, and so how many pairs
+//! Every observation is written as pairs of words of 64 bits. The first word says what kind it is, and so how many words
 //! follow; what is usual has a kind of its own, which is shorter, down to a single word. Before them comes a pair of kind 0
 //! with the time, if it is not that of the observation before. A time that something took and that is the one told last is
 //! not told again: there is a kind for that, of a single word. So different observations are different words, as long as a plan has fewer

@@ -61,8 +61,9 @@ pub(crate) struct Levels {
     window: Vec<Area>,
     /// By row: from the first window on, once something has happened. In most rows of most tables nothing ever does.
     windows: Vec<Vec<Area>>,
-    /// How many windows are closed, and how many there are to be.
+    /// How many windows are closed.
     closed: usize,
+    /// How many there will be, as far as is known.
     expected: usize,
     /// By row, then segment.
     segments: Vec<Area>,

@@ -42,6 +42,7 @@ mod testing;
 mod through;
 mod timeline;
 pub mod trace;
+mod varint;
 mod verdicts;
 mod ways;
 mod web;

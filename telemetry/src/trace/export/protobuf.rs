@@ -2,6 +2,7 @@
 //! opentelemetry-proto 1.x (`trace/v1/trace.proto`, `common/v1/common.proto`).
 
 use super::otlp::{AnyValue, KeyValue, Otlp, OtlpSpan, ResourceSpans, ScopeSpans};
+use crate::varint;
 
 /// An export request as bytes.
 pub fn protobuf(otlp: &Otlp) -> Vec<u8> {
@@ -19,21 +20,13 @@ const FIXED64: u64 = 1;
 const LENGTH: u64 = 2;
 
 impl Message {
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-
     fn tag(&mut self, field: u64, kind: u64) {
-        self.varint(field << 3 | kind);
+        varint::write(&mut self.0, field << 3 | kind);
     }
 
     fn number(&mut self, field: u64, value: u64) {
         self.tag(field, VARINT);
-        self.varint(value);
+        varint::write(&mut self.0, value);
     }
 
     fn fixed(&mut self, field: u64, value: u64) {
@@ -43,7 +36,7 @@ impl Message {
 
     fn bytes(&mut self, field: u64, bytes: &[u8]) {
         self.tag(field, LENGTH);
-        self.varint(bytes.len() as u64);
+        varint::write(&mut self.0, bytes.len() as u64);
         self.0.extend(bytes);
     }
 
